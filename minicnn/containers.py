@@ -1,0 +1,184 @@
+"""Layers made of layers: a chain, side-by-side branches, a residual block.
+
+A container is the loop forward and the same loop reversed; the chain rule is nothing more than that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from minicnn.layer import Layer
+from minicnn.layers.reshape import Identity
+from minicnn.shapes import check_array
+
+Members = Sequence[Layer] | Mapping[str, Layer]
+
+
+class Container(Layer):
+    """Holds layers by name. A list names them "0", "1", ...; a dict gives its own names."""
+
+    def __init__(self, members: Members) -> None:
+        kind = type(self).__name__
+        if isinstance(members, Mapping):
+            named = dict(members)
+        elif isinstance(members, Sequence):
+            named = {str(i): layer for i, layer in enumerate(members)}
+        else:
+            raise TypeError(f"{kind}: expected a list or a dict of layers, got {type(members).__name__}")
+        if not named:
+            raise ValueError(f"{kind}: expected at least one layer, got none")
+        for name, layer in named.items():
+            if not isinstance(layer, Layer):
+                raise TypeError(f"{kind}: {name!r} is not a layer but a {type(layer).__name__}")
+            if not isinstance(name, str) or not name or "." in name:
+                raise ValueError(f"{kind}: a layer's name must be a text without dots, got {name!r}")
+        seen: set[int] = set()
+        for root in named.values():
+            for _, layer in root.layers():
+                if id(layer) in seen:
+                    raise ValueError(
+                        f"{kind}: {layer!r} stands in the model twice; a layer instance stands once"
+                    )
+                seen.add(id(layer))
+        self._members = named
+
+    def children(self) -> dict[str, Layer]:
+        return self._members
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __getitem__(self, key: int | str) -> Layer:
+        return self._members[key] if isinstance(key, str) else list(self._members.values())[key]
+
+    def __repr__(self) -> str:
+        inside = "\n".join(f"{name}: {layer!r}" for name, layer in self._members.items())
+        return f"{type(self).__name__}({self.describe()}\n  " + inside.replace("\n", "\n  ") + "\n)"
+
+
+class Sequential(Container):
+    """A chain, ``y = f_n(... f_2(f_1(x)))``.
+
+    Backward walks the chain from the end: dL/dx = J_1^T J_2^T ... J_n^T dy, one layer's ``backward`` a factor.
+
+    >>> model = Sequential([Dense(4, 8, rng=0), ReLU(), Dense(8, 2, rng=1)])
+    """
+
+    def forward(self, x: np.ndarray, training: bool = False, record: bool | None = None) -> np.ndarray:
+        for layer in self._members.values():
+            x = layer.forward(x, training=training, record=record)
+        return x
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        for layer in reversed(self._members.values()):
+            dy = layer.backward(dy)
+        return dy
+
+    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        for layer in self._members.values():
+            input_shape = layer.output_shape(input_shape)
+        return input_shape
+
+
+class Parallel(Container):
+    """Branches that read the same input; their outputs are merged.
+
+    Shapes: x (N, ...), branch i puts out y_i.
+        merge="sum"       y = y_1 + y_2 + ...            all y_i of one shape
+        merge="concat"    y = [y_1, y_2, ...]            joined along the last axis (channels)
+        merge="multiply"  y = y_1 * y_2 * ...            (N, 1, 1, C) broadcasts over (N, H, W, C)
+
+    Backward: dx is the sum of the branches' input gradients, where branch i receives
+        sum       dy_i = dy
+        concat    dy_i = its channels of dy
+        multiply  dy_i = dy * product of the other outputs, summed over the axes that were broadcast
+
+    Inception is a concatenation of convolutions; squeeze-and-excitation multiplies the identity by a gate.
+    """
+
+    MERGES = ("sum", "concat", "multiply")
+
+    def __init__(self, branches: Members, merge: str = "sum") -> None:
+        super().__init__(branches)
+        if merge not in self.MERGES:
+            raise ValueError(f'Parallel: merge must be "sum", "concat" or "multiply", got {merge!r}')
+        self.merge = merge
+
+    def describe(self) -> str:
+        return f"merge={self.merge!r}"
+
+    def forward(self, x: np.ndarray, training: bool = False, record: bool | None = None) -> np.ndarray:
+        record = training if record is None else record
+        outputs = [branch.forward(x, training=training, record=record) for branch in self._members.values()]
+        shape = self._merged_shape([y.shape for y in outputs])
+        if self.merge == "concat":
+            self.remember([y.shape[-1] for y in outputs], shape, when=record)
+            return np.concatenate(outputs, axis=-1)
+        self.remember(outputs if self.merge == "multiply" else len(outputs), shape, when=record)
+        combine = np.add if self.merge == "sum" else np.multiply
+        merged = outputs[0].copy() if len(outputs) == 1 else outputs[0]
+        for y in outputs[1:]:
+            merged = combine(merged, y)
+        return merged
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        kept, shape = self.recall()
+        check_array(f"{type(self).__name__}.backward", dy, shape)
+        if self.merge == "sum":
+            upstream = [dy] * kept
+        elif self.merge == "concat":
+            upstream = np.split(dy, np.cumsum(kept)[:-1], axis=-1)
+        else:
+            upstream = [self._multiply_gradient(dy, kept, i) for i in range(len(kept))]
+        gradients = [
+            branch.backward(dy_i) for branch, dy_i in zip(self._members.values(), upstream, strict=True)
+        ]
+        return gradients[0] if len(gradients) == 1 else sum(gradients[1:], start=gradients[0])
+
+    @staticmethod
+    def _multiply_gradient(dy: np.ndarray, outputs: list[np.ndarray], i: int) -> np.ndarray:
+        for j, other in enumerate(outputs):
+            if j != i:
+                dy = dy * other
+        shape = outputs[i].shape
+        broadcast = tuple(axis for axis in range(dy.ndim) if shape[axis] == 1 and dy.shape[axis] > 1)
+        return dy.sum(axis=broadcast, keepdims=True) if broadcast else dy
+
+    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        return self._merged_shape([branch.output_shape(input_shape) for branch in self._members.values()])
+
+    def _merged_shape(self, shapes: list[tuple[int, ...]]) -> tuple[int, ...]:
+        kind, said = type(self).__name__, ", ".join(map(str, shapes))
+        if self.merge == "concat":
+            if len({shape[:-1] for shape in shapes}) > 1:
+                raise ValueError(
+                    f"{kind}: branches to concatenate must agree in all but the last axis, got {said}"
+                )
+            return (*shapes[0][:-1], sum(shape[-1] for shape in shapes))
+        if self.merge == "sum":
+            if len(set(shapes)) > 1:
+                raise ValueError(
+                    f"{kind}: branches to sum must have one shape, got {said}; project the odd one"
+                )
+            return shapes[0]
+        try:
+            if len({len(shape) for shape in shapes}) > 1:
+                raise ValueError
+            return np.broadcast_shapes(*shapes)
+        except ValueError:
+            raise ValueError(f"{kind}: branches to multiply must broadcast together, got {said}") from None
+
+
+class Residual(Parallel):
+    """``y = body(x) + x``, or ``body(x) + projection(x)`` where the shapes differ. He et al. 2016.
+
+    Backward: dx = body.backward(dy) + dy, or + projection.backward(dy): the gradient has a way around the body.
+    """
+
+    def __init__(self, body: Layer, projection: Layer | None = None) -> None:
+        super().__init__({"body": body, "projection": projection or Identity()}, merge="sum")
+
+    def describe(self) -> str:
+        return ""

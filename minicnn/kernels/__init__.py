@@ -1,0 +1,1 @@
+"""Pure functions on arrays. Every fast kernel has a readable twin that the tests hold it against."""

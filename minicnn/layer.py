@@ -1,0 +1,144 @@
+"""What every layer has in common: parameters, state, and one forward and one backward method."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+
+
+class Parameter:
+    """An array that training changes, with the gradient of the loss beside it.
+
+    ``data``       the values; optimisers update them in place.
+    ``grad``       dL/d(data): same shape and dtype, summed over every ``backward`` since ``zero_grad``.
+    ``trainable``  False freezes the parameter: no gradient is kept and optimisers pass over it.
+    ``decay``      whether weight decay is meant for it (True for weights, False for biases and norms).
+    """
+
+    def __init__(self, data: np.ndarray, *, decay: bool = True) -> None:
+        self.data = data
+        self.grad = np.zeros(data.shape, data.dtype)
+        self.trainable = True
+        self.decay = decay
+
+    def accumulate(self, gradient: np.ndarray) -> None:
+        """Add a gradient of exactly this parameter's shape; broadcasting would hide a mistake."""
+        if gradient.shape != self.data.shape:
+            raise ValueError(f"the gradient has shape {gradient.shape}, its parameter {self.data.shape}")
+        if self.trainable:
+            self.grad += gradient
+
+    def zero_grad(self) -> None:
+        self.grad[...] = 0
+
+    def __repr__(self) -> str:
+        frozen = "" if self.trainable else ", frozen"
+        return f"Parameter(shape={self.data.shape}, dtype={self.data.dtype}{frozen})"
+
+
+class Layer:
+    """Base class of layers and containers.
+
+    A layer implements ``forward``, ``backward`` and ``output_shape``. Its parameters are those of its
+    attributes that are ``Parameter`` objects; its state is the arrays named in ``buffers``; its children
+    are what ``children`` returns.
+
+    ``training`` selects behaviour (batch statistics, dropout). ``record`` (default: the value of
+    ``training``) keeps what ``backward`` needs. A forward pass that does neither writes nothing into the
+    layer, so that threads may predict together.
+    """
+
+    buffers: ClassVar[tuple[str, ...]] = ()
+    _recorded: tuple[Any, ...] | None = None
+
+    def forward(self, x: np.ndarray, training: bool = False, record: bool | None = None) -> np.ndarray:
+        raise TypeError(f"{type(self).__name__} does not define forward")
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        raise TypeError(f"{type(self).__name__} does not define backward")
+
+    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape of ``forward(x)`` for an ``x`` of ``input_shape``, both with the batch dimension."""
+        raise TypeError(f"{type(self).__name__} does not define output_shape")
+
+    def __call__(self, x: np.ndarray, training: bool = False, record: bool | None = None) -> np.ndarray:
+        return self.forward(x, training=training, record=record)
+
+    # What backward needs: one slot, filled while recording and emptied when read.
+
+    def remember(self, *values: Any, when: bool) -> None:
+        if when:
+            self._recorded = values
+
+    def recall(self) -> tuple[Any, ...]:
+        """What ``remember`` kept, once. Raises RuntimeError when there is nothing to go back through."""
+        if self._recorded is None:
+            raise RuntimeError(
+                f"{type(self).__name__}.backward needs a recorded forward pass before it: "
+                "call forward(x, training=True) or forward(x, record=True), then backward once"
+            )
+        values, self._recorded = self._recorded, None
+        return values
+
+    # The tree of layers.
+
+    def children(self) -> dict[str, Layer]:
+        """The layers directly inside this one, by name."""
+        return {}
+
+    def layers(self, prefix: str = "") -> Iterator[tuple[str, Layer]]:
+        """Every layer below this one that has no children of its own, with its dotted name, in forward order."""
+        inside = self.children()
+        if not inside:
+            yield prefix, self
+        for name, child in inside.items():
+            yield from child.layers(f"{prefix}.{name}" if prefix else name)
+
+    def parameters(self) -> dict[str, Parameter]:
+        """All parameters by dotted name, such as ``"0.weight"``; those of children included."""
+        found = {name: value for name, value in vars(self).items() if isinstance(value, Parameter)}
+        for name, child in self.children().items():
+            found.update({f"{name}.{key}": value for key, value in child.parameters().items()})
+        return found
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Arrays that are not trained but belong to the model (running statistics), by dotted name.
+
+        These are the live arrays, not copies.
+        """
+        found = {name: getattr(self, name) for name in self.buffers}
+        for name, child in self.children().items():
+            found.update({f"{name}.{key}": value for key, value in child.state().items()})
+        return found
+
+    def zero_grad(self) -> None:
+        for parameter in self.parameters().values():
+            parameter.zero_grad()
+
+    def freeze(self) -> None:
+        """Stop training every parameter below this layer."""
+        for parameter in self.parameters().values():
+            parameter.trainable = False
+
+    def unfreeze(self) -> None:
+        for parameter in self.parameters().values():
+            parameter.trainable = True
+
+    def describe(self) -> str:
+        """The layer's settings in a few words, for ``repr`` and ``summary``."""
+        return ""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.describe()})"
+
+
+def reseed(model: Layer, seed: int, step: int) -> None:
+    """Give every layer that draws random numbers a generator of its own, derived from (seed, step, position).
+
+    The trainer calls this before each step, so that a resumed run draws what an uninterrupted one would.
+    """
+    for position, (_, layer) in enumerate(model.layers()):
+        if hasattr(layer, "rng"):
+            layer.rng = np.random.default_rng([seed, step, position])

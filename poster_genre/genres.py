@@ -1,0 +1,10 @@
+"""The 25 genres in one order: that of the data set's columns, of every label array and of every model's outputs."""
+
+GENRES: tuple[str, ...] = (
+    "Action", "Adventure", "Animation", "Biography", "Comedy", "Crime", "Documentary", "Drama", "Family",
+    "Fantasy", "History", "Horror", "Music", "Musical", "Mystery", "N/A", "News", "Reality-TV", "Romance",
+    "Sci-Fi", "Short", "Sport", "Thriller", "War", "Western",
+)  # fmt: skip
+
+N_GENRES = len(GENRES)
+INDEX: dict[str, int] = {genre: i for i, genre in enumerate(GENRES)}
