@@ -61,7 +61,7 @@ class Container(Layer):
 class Sequential(Container):
     """A chain, ``y = f_n(... f_2(f_1(x)))``.
 
-    Backward walks the chain from the end: dL/dx = J_1^T J_2^T ... J_n^T dy, one layer's ``backward`` a factor.
+    Backward walks the chain from the end, dL/dx = J_1^T J_2^T ... J_n^T dy: each ``backward`` is one factor.
 
     >>> model = Sequential([Dense(4, 8, rng=0), ReLU(), Dense(8, 2, rng=1)])
     """
@@ -174,7 +174,7 @@ class Parallel(Container):
 class Residual(Parallel):
     """``y = body(x) + x``, or ``body(x) + projection(x)`` where the shapes differ. He et al. 2016.
 
-    Backward: dx = body.backward(dy) + dy, or + projection.backward(dy): the gradient has a way around the body.
+    Backward: dx = body.backward(dy) + dy, or + projection.backward(dy): the gradient has a way past the body.
     """
 
     def __init__(self, body: Layer, projection: Layer | None = None) -> None:

@@ -89,7 +89,7 @@ class Layer:
         return {}
 
     def layers(self, prefix: str = "") -> Iterator[tuple[str, Layer]]:
-        """Every layer below this one that has no children of its own, with its dotted name, in forward order."""
+        """Every layer below this one that has no children of its own, by dotted name, in forward order."""
         inside = self.children()
         if not inside:
             yield prefix, self

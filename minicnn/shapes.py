@@ -114,7 +114,9 @@ def resolve_padding(
             total = max((-(-n // s) - 1) * s + effective_kernel(k, d) - n, 0)
             sides.append((total // 2, total - total // 2))
         return sides[0], sides[1]
-    vertical, horizontal = padding if not isinstance(padding, int) else (padding, padding)
+    if isinstance(padding, str):
+        raise ValueError(f'padding must be "same", "valid", an integer or pairs of them, got {padding!r}')
+    vertical, horizontal = (padding, padding) if isinstance(padding, int) else padding
     if isinstance(vertical, tuple) and isinstance(horizontal, tuple):
         return vertical, horizontal
     return (vertical, vertical), (horizontal, horizontal)  # type: ignore[return-value]

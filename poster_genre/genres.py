@@ -1,4 +1,4 @@
-"""The 25 genres in one order: that of the data set's columns, of every label array and of every model's outputs."""
+"""The 25 genres in one order: the data set's columns, every label array, every model's outputs."""
 
 GENRES: tuple[str, ...] = (
     "Action", "Adventure", "Animation", "Biography", "Comedy", "Crime", "Documentary", "Drama", "Family",
