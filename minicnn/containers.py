@@ -112,11 +112,11 @@ class Parallel(Container):
     def forward(self, x: np.ndarray, training: bool = False, record: bool | None = None) -> np.ndarray:
         record = training if record is None else record
         outputs = [branch.forward(x, training=training, record=record) for branch in self._members.values()]
-        shape = self._merged_shape([y.shape for y in outputs])
+        shape, dtype = self._merged_shape([y.shape for y in outputs]), outputs[0].dtype
         if self.merge == "concat":
-            self.remember([y.shape[-1] for y in outputs], shape, when=record)
+            self.remember([y.shape[-1] for y in outputs], shape, dtype, when=record)
             return np.concatenate(outputs, axis=-1)
-        self.remember(outputs if self.merge == "multiply" else len(outputs), shape, when=record)
+        self.remember(outputs if self.merge == "multiply" else len(outputs), shape, dtype, when=record)
         combine = np.add if self.merge == "sum" else np.multiply
         merged = outputs[0].copy() if len(outputs) == 1 else outputs[0]
         for y in outputs[1:]:
@@ -124,8 +124,8 @@ class Parallel(Container):
         return merged
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        kept, shape = self.recall()
-        check_array(f"{type(self).__name__}.backward", dy, shape)
+        kept, shape, dtype = self.recall()
+        check_array(f"{type(self).__name__}.backward", dy, shape, dtype)
         if self.merge == "sum":
             upstream = [dy] * kept
         elif self.merge == "concat":
@@ -178,7 +178,9 @@ class Residual(Parallel):
     """
 
     def __init__(self, body: Layer, projection: Layer | None = None) -> None:
-        super().__init__({"body": body, "projection": projection or Identity()}, merge="sum")
+        super().__init__(
+            {"body": body, "projection": Identity() if projection is None else projection}, merge="sum"
+        )
 
     def describe(self) -> str:
         return ""

@@ -25,6 +25,15 @@ def check_dtype(name: str, dtype: Any) -> np.dtype:
     return found
 
 
+def check_shape(name: str, actual: tuple[int, ...], wanted: Sequence[int | str]) -> None:
+    """Raise unless ``actual`` fits ``wanted``: a number where the size is fixed, a letter where it is free."""
+    if len(actual) != len(wanted) or any(
+        isinstance(size, int) and size != found for size, found in zip(wanted, actual, strict=True)
+    ):
+        said = ", ".join(str(size) for size in wanted) + ("," if len(wanted) == 1 else "")
+        raise ValueError(f"{name}: expected shape ({said}), got {actual}")
+
+
 def check_array(name: str, x: Any, shape: Sequence[int | str], dtype: Any = None) -> None:
     """Raise unless ``x`` is an array of this shape and dtype.
 
@@ -35,11 +44,7 @@ def check_array(name: str, x: Any, shape: Sequence[int | str], dtype: Any = None
         raise TypeError(
             f"{name}: expected a NumPy array, got {type(x).__name__}; convert it with numpy.asarray"
         )
-    wanted = "(" + ", ".join(str(size) for size in shape) + ")"
-    if x.ndim != len(shape) or any(
-        isinstance(size, int) and size != actual for size, actual in zip(shape, x.shape, strict=True)
-    ):
-        raise ValueError(f"{name}: expected shape {wanted}, got {x.shape}")
+    check_shape(name, x.shape, shape)
     if x.size == 0:
         raise ValueError(f"{name}: got an empty array of shape {x.shape}; every dimension must be at least 1")
     if dtype is None:
@@ -52,6 +57,15 @@ def check_array(name: str, x: Any, shape: Sequence[int | str], dtype: Any = None
             f"{name}: expected {np.dtype(dtype)}, got {x.dtype}; convert the input with "
             f"x.astype({np.dtype(dtype)}) or build the layer with dtype={x.dtype}"
         )
+
+
+def check_batch(name: str, x: Any, minimum_rank: int = 1) -> None:
+    """Raise unless ``x`` is a float array of ``minimum_rank`` or more dimensions, none of them empty."""
+    if isinstance(x, np.ndarray) and x.ndim < minimum_rank:
+        raise ValueError(
+            f"{name}: expected a batch of {minimum_rank} or more dimensions, got shape {x.shape}"
+        )
+    check_array(name, x, x.shape if isinstance(x, np.ndarray) else ())
 
 
 def pair(name: str, what: str, value: Any, minimum: int = 1) -> Pair:

@@ -7,19 +7,20 @@ import math
 import numpy as np
 
 from minicnn.layer import Layer
-from minicnn.shapes import check_array
+from minicnn.shapes import check_array, check_batch
 
 
 class Identity(Layer):
     """``y = x``. The untouched branch of a residual block or of a squeeze-and-excitation gate."""
 
     def forward(self, x: np.ndarray, training: bool = False, record: bool | None = None) -> np.ndarray:
-        self.remember(x.shape, when=training if record is None else record)
+        check_batch("Identity", x)
+        self.remember(x.shape, x.dtype, when=training if record is None else record)
         return x
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        (shape,) = self.recall()
-        check_array("Identity.backward", dy, shape)
+        shape, dtype = self.recall()
+        check_array("Identity.backward", dy, shape, dtype)
         return dy
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -35,15 +36,16 @@ class Flatten(Layer):
     """
 
     def forward(self, x: np.ndarray, training: bool = False, record: bool | None = None) -> np.ndarray:
-        if x.ndim < 2:
-            raise ValueError(f"Flatten: expected a batch of 2 or more dimensions, got shape {x.shape}")
-        self.remember(x.shape, when=training if record is None else record)
+        check_batch("Flatten", x, minimum_rank=2)
+        self.remember(x.shape, x.dtype, when=training if record is None else record)
         return x.reshape(len(x), -1)
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        (shape,) = self.recall()
-        check_array("Flatten.backward", dy, (shape[0], math.prod(shape[1:])))
+        shape, dtype = self.recall()
+        check_array("Flatten.backward", dy, (shape[0], math.prod(shape[1:])), dtype)
         return dy.reshape(shape)
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        if len(input_shape) < 2:
+            raise ValueError(f"Flatten: expected a batch of 2 or more dimensions, got shape {input_shape}")
         return input_shape[0], math.prod(input_shape[1:])
