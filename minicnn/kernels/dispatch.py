@@ -1,0 +1,184 @@
+"""Which kernel runs: chosen by argument, by ``set_backend`` or by the environment, never hidden.
+
+    naive   loops over single numbers: the definition (``naive.py``)
+    numpy   patches and one matrix product, whole-array expressions (``im2col.py``, ``vectorized.py``)
+    numba   compiled loops around BLAS (``patches.py``, ``pooling.py``, ``normalization.py``)
+
+Every function here is pure: arrays in, new arrays out, nothing kept and no input written to. ``stride``,
+``size`` and ``dilation`` are pairs (vertical, horizontal), ``pads`` is ((top, bottom), (left, right)).
+"""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from minicnn.shapes import Pads, Pair
+
+BACKENDS = ("naive", "numpy", "numba")
+Shape4 = tuple[int, int, int, int]
+
+# Where each backend keeps its kernels. Modules load at first use: Numba alone takes half a second.
+_HOMES = {
+    "naive": {"convolution": "naive", "pooling": "naive", "normalization": "naive"},
+    "numpy": {"convolution": "im2col", "pooling": "vectorized", "normalization": "vectorized"},
+    "numba": {"convolution": "im2col", "pooling": "vectorized", "normalization": "vectorized"},
+}
+
+_chosen: str | None = None
+
+
+def backend(name: str | None = None) -> str:
+    """The backend in force: ``name``, else that of ``set_backend``, else ``MINICNN_BACKEND``, else "numba",
+    or "numpy" where ``NUMBA_DISABLE_JIT`` would run its loops in Python. Raises ValueError for another name.
+    """
+    if name is not None:
+        return _check(name, "backend")
+    if _chosen is not None:
+        return _chosen
+    wanted = os.environ.get("MINICNN_BACKEND")
+    if wanted:
+        return _check(wanted, "the environment variable MINICNN_BACKEND")
+    return "numba" if os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0") else "numpy"
+
+
+def set_backend(name: str | None) -> None:
+    """Choose the backend of every layer that was built without one; None leaves it to the environment."""
+    global _chosen
+    _chosen = None if name is None else _check(name, "backend")
+
+
+def _check(name: Any, source: str) -> str:
+    if name not in BACKENDS:
+        raise ValueError(f'{source} must be "naive", "numpy" or "numba", got {name!r}')
+    return name
+
+
+def _home(topic: str, name: str | None) -> Any:
+    return import_module(f"minicnn.kernels.{_HOMES[backend(name)][topic]}")
+
+
+def conv2d_forward(
+    x: np.ndarray,
+    w: np.ndarray,
+    b: np.ndarray | None,
+    stride: Pair,
+    pads: Pads,
+    dilation: Pair,
+    groups: int,
+    backend: str | None = None,
+) -> np.ndarray:
+    """y (N, OH, OW, O) of x (N, H, W, C), w (kh, kw, C/groups, O) and b (O,) or None."""
+    return _home("convolution", backend).conv2d_forward(x, w, b, stride, pads, dilation, groups)
+
+
+def conv2d_backward_input(
+    dy: np.ndarray,
+    w: np.ndarray,
+    x_shape: Shape4,
+    stride: Pair,
+    pads: Pads,
+    dilation: Pair,
+    groups: int,
+    backend: str | None = None,
+) -> np.ndarray:
+    """dx (N, H, W, C) of dy (N, OH, OW, O)."""
+    return _home("convolution", backend).conv2d_backward_input(dy, w, x_shape, stride, pads, dilation, groups)
+
+
+def conv2d_backward_weight(
+    dy: np.ndarray,
+    x: np.ndarray,
+    w_shape: Shape4,
+    stride: Pair,
+    pads: Pads,
+    dilation: Pair,
+    groups: int,
+    backend: str | None = None,
+) -> np.ndarray:
+    """dw (kh, kw, C/groups, O) of dy (N, OH, OW, O)."""
+    return _home("convolution", backend).conv2d_backward_weight(
+        dy, x, w_shape, stride, pads, dilation, groups
+    )
+
+
+def channel_sums(x: np.ndarray, backend: str | None = None) -> np.ndarray:
+    """(C,) sums of x (..., C) over every other axis: the gradient of a bias."""
+    return _home("normalization", backend).channel_sums(x)
+
+
+def maxpool2d_forward(
+    x: np.ndarray, size: Pair, stride: Pair, pads: Pads, backend: str | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """y (N, OH, OW, C) and argmax of the same shape: the cell ``p * kw + q`` of the first maximum."""
+    return _home("pooling", backend).maxpool2d_forward(x, size, stride, pads)
+
+
+def maxpool2d_backward(
+    dy: np.ndarray,
+    argmax: np.ndarray,
+    x_shape: Shape4,
+    size: Pair,
+    stride: Pair,
+    pads: Pads,
+    backend: str | None = None,
+) -> np.ndarray:
+    """dx (N, H, W, C): each dy at the pixel that won its window."""
+    return _home("pooling", backend).maxpool2d_backward(dy, argmax, x_shape, size, stride, pads)
+
+
+def averagepool2d_forward(
+    x: np.ndarray, size: Pair, stride: Pair, pads: Pads, backend: str | None = None
+) -> np.ndarray:
+    """y (N, OH, OW, C): the mean of the image's pixels under each window, padding not counted."""
+    return _home("pooling", backend).averagepool2d_forward(x, size, stride, pads)
+
+
+def averagepool2d_backward(
+    dy: np.ndarray, x_shape: Shape4, size: Pair, stride: Pair, pads: Pads, backend: str | None = None
+) -> np.ndarray:
+    """dx (N, H, W, C): each dy shared out equally among the pixels under its window."""
+    return _home("pooling", backend).averagepool2d_backward(dy, x_shape, size, stride, pads)
+
+
+def batchnorm_statistics(x: np.ndarray, backend: str | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and biased variance (C,) of x (M, C), both float64 whatever x is."""
+    return _home("normalization", backend).batchnorm_statistics(x)
+
+
+def batchnorm_normalize(
+    x: np.ndarray,
+    mean: np.ndarray,
+    inv_std: np.ndarray,
+    gamma: np.ndarray,
+    beta: np.ndarray,
+    backend: str | None = None,
+) -> np.ndarray:
+    """y (M, C) of x (M, C); mean and inv_std (C,) float64, gamma and beta (C,)."""
+    return _home("normalization", backend).batchnorm_normalize(x, mean, inv_std, gamma, beta)
+
+
+def batchnorm_sums(
+    dy: np.ndarray, x: np.ndarray, mean: np.ndarray, inv_std: np.ndarray, backend: str | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """dgamma and dbeta (C,), both float64."""
+    return _home("normalization", backend).batchnorm_sums(dy, x, mean, inv_std)
+
+
+def batchnorm_input_gradient(
+    dy: np.ndarray,
+    x: np.ndarray,
+    mean: np.ndarray,
+    inv_std: np.ndarray,
+    gamma: np.ndarray,
+    dgamma: np.ndarray,
+    dbeta: np.ndarray,
+    backend: str | None = None,
+) -> np.ndarray:
+    """dx (M, C) where mean and inv_std were those of x itself."""
+    return _home("normalization", backend).batchnorm_input_gradient(
+        dy, x, mean, inv_std, gamma, dgamma, dbeta
+    )

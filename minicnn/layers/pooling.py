@@ -1,0 +1,177 @@
+"""Pooling: one number for each window of pixels, or for the whole image."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minicnn.kernels import dispatch
+from minicnn.layer import Layer
+from minicnn.shapes import (
+    Padding,
+    Pads,
+    Pair,
+    check_array,
+    check_padding,
+    output_size,
+    pair,
+    resolve_padding,
+)
+
+
+class _Pool2D(Layer):
+    """What MaxPool2D and AveragePool2D share: the window's geometry."""
+
+    def __init__(
+        self,
+        size: int | Pair = 2,
+        *,
+        stride: int | Pair | None = None,
+        padding: Padding = "valid",
+        backend: str | None = None,
+    ) -> None:
+        kind = type(self).__name__
+        self.size = pair(kind, "size", size)
+        self.stride = self.size if stride is None else pair(kind, "stride", stride)
+        self.padding = check_padding(kind, padding)
+        self.backend = backend if backend is None else dispatch.backend(backend)
+
+    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        if len(input_shape) != 4:
+            raise ValueError(f"{type(self).__name__}: expected shape (N, H, W, C), got {input_shape}")
+        _, out = self._geometry(input_shape)
+        return input_shape[0], *out, input_shape[3]
+
+    def _geometry(self, x_shape: tuple[int, ...]) -> tuple[Pads, Pair]:
+        """Padding in pixels and the output's size; every window must hold at least one pixel of the image."""
+        kind = type(self).__name__
+        image = (x_shape[1], x_shape[2])
+        pads = resolve_padding(self.padding, image, self.size, self.stride)
+        out = output_size(kind, image, self.size, self.stride, pads)
+        for n, k, s, (before, _), o in zip(image, self.size, self.stride, pads, out, strict=True):
+            if before >= k or (o - 1) * s - before >= n:
+                raise ValueError(
+                    f"{kind}: with padding {self.padding!r} a window of {self.size[0]}x{self.size[1]} pixels "
+                    f"on a {image[0]}x{image[1]} image would lie wholly outside it; use less padding"
+                )
+        return pads, out
+
+    def describe(self) -> str:
+        words = ["x".join(map(str, self.size))]
+        if self.stride != self.size:
+            words.append(f"stride={self.stride}")
+        if self.padding != "valid":
+            words.append(f"padding={self.padding!r}")
+        return ", ".join(words)
+
+
+class MaxPool2D(_Pool2D):
+    """The largest number in each window.
+
+        y[n, i, j, c] = max over p, q of  x[n, i * stride + p - top, j * stride + q - left, c]
+
+    Shapes: x (N, H, W, C), y (N, OH, OW, C), where
+        OH = floor((H + top + bottom - size) / stride) + 1      and OW likewise.
+    ``stride`` is ``size`` unless given. Padding never wins; a window that sees padding alone is a ValueError.
+
+    Backward: dx[n, h, v, c] = sum of dy[n, i, j, c] over the windows whose maximum stood at (h, v).
+    Ties go to the first maximum, row by row. A NaN in a window is its maximum and shows in y.
+    """
+
+    def forward(self, x: np.ndarray, training: bool = False, record: bool | None = None) -> np.ndarray:
+        check_array("MaxPool2D", x, ("N", "H", "W", "C"))
+        pads, _ = self._geometry(x.shape)
+        y, argmax = dispatch.maxpool2d_forward(x, self.size, self.stride, pads, self.backend)
+        self.remember(argmax, x.shape, x.dtype, pads, when=training if record is None else record)
+        return y
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        argmax, x_shape, dtype, pads = self.recall()
+        check_array("MaxPool2D.backward", dy, argmax.shape, dtype)
+        return dispatch.maxpool2d_backward(dy, argmax, x_shape, self.size, self.stride, pads, self.backend)
+
+
+class AveragePool2D(_Pool2D):
+    """The mean of each window, over the pixels of the image that it sees: padding is not counted.
+
+        y[n, i, j, c] = sum over p, q of  x[n, i * stride + p - top, j * stride + q - left, c]  /  count[i, j]
+
+    Shapes: x (N, H, W, C), y (N, OH, OW, C), where
+        OH = floor((H + top + bottom - size) / stride) + 1      and OW likewise.
+    ``stride`` is ``size`` unless given. A window that sees padding alone is a ValueError.
+
+    Backward: dx[n, h, v, c] = sum of dy[n, i, j, c] / count[i, j] over the windows that see (h, v).
+    """
+
+    def forward(self, x: np.ndarray, training: bool = False, record: bool | None = None) -> np.ndarray:
+        check_array("AveragePool2D", x, ("N", "H", "W", "C"))
+        pads, _ = self._geometry(x.shape)
+        y = dispatch.averagepool2d_forward(x, self.size, self.stride, pads, self.backend)
+        self.remember(x.shape, y.shape, x.dtype, pads, when=training if record is None else record)
+        return y
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        x_shape, y_shape, dtype, pads = self.recall()
+        check_array("AveragePool2D.backward", dy, y_shape, dtype)
+        return dispatch.averagepool2d_backward(dy, x_shape, self.size, self.stride, pads, self.backend)
+
+
+class _GlobalPool2D(Layer):
+    """What the global pools share: the output's shape."""
+
+    def __init__(self, keepdims: bool = False) -> None:
+        self.keepdims = bool(keepdims)
+
+    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        if len(input_shape) != 4:
+            raise ValueError(f"{type(self).__name__}: expected shape (N, H, W, C), got {input_shape}")
+        n, _, _, c = input_shape
+        return (n, 1, 1, c) if self.keepdims else (n, c)
+
+    def describe(self) -> str:
+        return "keepdims=True" if self.keepdims else ""
+
+
+class GlobalAveragePool2D(_GlobalPool2D):
+    """The mean of each channel over the whole image, ``y[n, c] = sum over h, w of x[n, h, w, c] / (H * W)``.
+
+    Shapes: x (N, H, W, C), y (N, C), or (N, 1, 1, C) with ``keepdims=True``, which broadcasts against images.
+
+    Backward: dx[n, h, w, c] = dy[n, c] / (H * W).
+    """
+
+    def forward(self, x: np.ndarray, training: bool = False, record: bool | None = None) -> np.ndarray:
+        check_array("GlobalAveragePool2D", x, ("N", "H", "W", "C"))
+        self.remember(x.shape, x.dtype, when=training if record is None else record)
+        return x.mean(axis=(1, 2), keepdims=self.keepdims)
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        (n, h, w, c), dtype = self.recall()
+        check_array("GlobalAveragePool2D.backward", dy, self.output_shape((n, h, w, c)), dtype)
+        dx = np.empty((n, h, w, c), dtype)
+        dx[...] = dy.reshape(n, 1, 1, c) / (h * w)
+        return dx
+
+
+class GlobalMaxPool2D(_GlobalPool2D):
+    """The largest number of each channel in the whole image, ``y[n, c] = max over h, w of x[n, h, w, c]``.
+
+    Shapes: x (N, H, W, C), y (N, C), or (N, 1, 1, C) with ``keepdims=True``.
+
+    Backward: dx is dy[n, c] at the pixel that held the maximum, 0 elsewhere. Ties go to the first pixel, row
+    by row. A NaN is the maximum and shows in y.
+    """
+
+    def forward(self, x: np.ndarray, training: bool = False, record: bool | None = None) -> np.ndarray:
+        check_array("GlobalMaxPool2D", x, ("N", "H", "W", "C"))
+        n, h, w, c = x.shape
+        pixels = x.reshape(n, h * w, c)
+        argmax = pixels.argmax(axis=1, keepdims=True)
+        self.remember(argmax, x.shape, x.dtype, when=training if record is None else record)
+        return np.take_along_axis(pixels, argmax, axis=1).reshape(self.output_shape(x.shape))
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        argmax, (n, h, w, c), dtype = self.recall()
+        check_array("GlobalMaxPool2D.backward", dy, self.output_shape((n, h, w, c)), dtype)
+        dx = np.zeros((n, h * w, c), dtype)
+        np.put_along_axis(dx, argmax, dy.reshape(n, 1, c), axis=1)
+        return dx.reshape(n, h, w, c)
