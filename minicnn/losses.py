@@ -15,12 +15,12 @@ prediction with NaN or infinity makes the loss ``nan``, so that whoever trains c
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
+from minicnn.checks import real
 from minicnn.layers.activation import sigmoid, softmax
-from minicnn.shapes import check_array, check_batch, check_shape
+from minicnn.shapes import check_batch, check_shape
 
 # The floor that PyTorch's binary_cross_entropy puts under p * (1 - p) in the denominator of its gradient.
 SMALLEST_VARIANCE = 1e-12
@@ -28,7 +28,7 @@ LOWEST_LOG = -100.0
 
 
 def softplus(x: np.ndarray) -> np.ndarray:
-    """``log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|))``, which neither overflows nor loses small results."""
+    """``log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|))``: no overflow, and small results stay exact."""
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
 
@@ -59,9 +59,9 @@ class Loss:
             self._recorded = prediction, target, share
         if not np.isfinite(prediction).all():
             return math.nan
-        with np.errstate(over="ignore"):  # an overflow is reported as an infinite loss
-            per_sample = self._values(prediction, target).reshape(len(prediction), -1).mean(axis=1)
-        return float(np.dot(share.astype(np.float64), per_sample))
+        with np.errstate(over="ignore", invalid="ignore"):  # the loss itself says so, by being inf or nan
+            values = self._values(prediction, target).reshape(len(prediction), -1)
+            return float(share.astype(np.float64) @ values.mean(axis=1, dtype=np.float64))
 
     __call__ = forward
 
@@ -124,12 +124,6 @@ class Loss:
         return type(self).__name__
 
 
-def _check_smoothing(name: str, label_smoothing: float) -> float:
-    if isinstance(label_smoothing, bool) or not 0 <= label_smoothing < 1:
-        raise ValueError(f"{name}: label_smoothing must be at least 0 and below 1, got {label_smoothing!r}")
-    return float(label_smoothing)
-
-
 class BinaryLoss(Loss):
     """What losses for independent yes/no labels share: targets of the prediction's shape, from 0 to 1.
 
@@ -137,13 +131,13 @@ class BinaryLoss(Loss):
     """
 
     def __init__(self, label_smoothing: float = 0.0) -> None:
-        self.label_smoothing = _check_smoothing(self._name, label_smoothing)
+        self.label_smoothing = real(self._name, "label_smoothing", label_smoothing, at_least=0, below=1)
 
     def _check_target(self, prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
         self._check_same_shape(prediction, target)
         if not ((target >= 0) & (target <= 1)).all():
             raise ValueError(
-                f"{self._name}: expected targets from 0 to 1, got values from {target.min()} to {target.max()}"
+                f"{self._name}: expected targets from 0 to 1, got {target.min()} to {target.max()}"
             )
         return target.astype(prediction.dtype) * (1 - self.label_smoothing) + self.label_smoothing / 2
 
@@ -156,10 +150,10 @@ class BinaryCrossEntropy(BinaryLoss):
 
     Shapes: prediction and target (N, ...); predictions from 0 to 1, targets 0 or 1.
 
-    At p = 0 and p = 1 the logarithms have no value; like PyTorch's ``binary_cross_entropy`` this one cuts them
-    off at -100 and the gradient's denominator at 1e-12, so that both stay finite. A sigmoid in front of it
-    that has saturated (p * (1 - p) < 1e-12) therefore learns too slowly or not at all, however wrong it is:
-    ``BinaryCrossEntropyWithLogits`` is the same function without that defect.
+    At p = 0 and p = 1 the logarithms have no value; like PyTorch's ``binary_cross_entropy`` this one cuts
+    them off at -100 and the gradient's denominator at 1e-12, so that both stay finite. A sigmoid in front of
+    it that has saturated (p * (1 - p) < 1e-12) therefore learns too slowly or not at all, however wrong it
+    is: ``BinaryCrossEntropyWithLogits`` is the same function without that defect.
     """
 
     def _check_target(self, prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -198,8 +192,8 @@ class BinaryCrossEntropyWithLogits(BinaryLoss):
         dx = (1 - t) * sigmoid(x) - w * t * sigmoid(-x)          which is sigmoid(x) - t where w = 1
 
     Shapes: prediction (N, ...) of logits, target alike, from 0 to 1.
-    ``positive_weight`` w, a number or one for each entry of the last axis, says how much more a positive label
-    counts than a negative one (PyTorch's ``pos_weight``).
+    ``positive_weight`` w, a number or one for each entry of the last axis, says how much more a positive
+    label counts than a negative one (PyTorch's ``pos_weight``).
     """
 
     def __init__(
@@ -217,8 +211,8 @@ class BinaryCrossEntropyWithLogits(BinaryLoss):
     def _check_target(self, prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
         if self.positive_weight.ndim and self.positive_weight.shape != prediction.shape[-1:]:
             raise ValueError(
-                f"{self._name}: there are {len(self.positive_weight)} positive weights, but the prediction has "
-                f"shape {prediction.shape}"
+                f"{self._name}: there are {len(self.positive_weight)} positive weights, "
+                f"but the prediction has shape {prediction.shape}"
             )
         return super()._check_target(prediction, target)
 
@@ -238,20 +232,21 @@ class AsymmetricLoss(BinaryLoss):
     """Asymmetric loss on logits: easy negatives, of which multi-label data is full, hardly count.
 
     Ridnik et al. 2021, "Asymmetric Loss For Multi-Label Classification"; with both gammas equal and no margin
-    it is the focal loss of Lin et al. 2017. With p = sigmoid(x), q = 1 - p = sigmoid(-x), and r = max(p - m, 0)
-    for the probability margin m:
+    it is the focal loss of Lin et al. 2017. With p = sigmoid(x), q = 1 - p = sigmoid(-x), and
+    r = max(p - m, 0) for the probability margin m:
 
         l  = t * l_pos + (1 - t) * l_neg
         l_pos = q**g_pos * -log(p)
         l_neg = r**g_neg * -log(1 - r)                 zero where p <= m
 
-    Backward, with dp/dx = p * q and dq/dx = -p * q. The positive part is a product; -log(p) falls with slope q:
+    Backward, with dp/dx = p * q and dq/dx = -p * q. The positive part is a product; -log(p) has slope -q:
         dl_pos/dx = -g_pos * q**(g_pos - 1) * p * q * -log(p) - q**g_pos * q
                   = -q**g_pos * (g_pos * p * -log(p) + q)
-    and so is the negative one; where p > m, dr/dx = p * q and -log(1 - r) has the derivative 1 / (1 - r) in r:
+    and so is the negative one; where p > m, dr/dx = p * q and -log(1 - r) has slope 1 / (1 - r) in r:
         dl_neg/dx = p * q * (g_neg * r**(g_neg - 1) * -log(1 - r) + r**g_neg / (1 - r))
                   = p * r**g_neg * (g_neg * q * -log(1 - r) / r + q / (1 - r))
-    At p = m, where l_neg bends, dl_neg/dx is 0. Without a margin 1 - r = q, and the last quotient is 1.
+    At p = m, where l_neg bends, dl_neg/dx is 0. The code computes 1 - r as min(q + m, 1), which cannot round to
+    0; without a margin it is q, and the last quotient is 1.
 
     Shapes: prediction (N, ...) of logits, target alike, from 0 to 1. The paper sums over labels; here, as in
     every loss, the mean is taken.
@@ -265,21 +260,15 @@ class AsymmetricLoss(BinaryLoss):
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__(label_smoothing)
-        for name, gamma in (("gamma_positive", gamma_positive), ("gamma_negative", gamma_negative)):
-            if not math.isfinite(gamma) or gamma < 0:
-                raise ValueError(f"{self._name}: {name} must be a number of at least 0, got {gamma!r}")
-        if not 0 <= margin < 1:
-            raise ValueError(f"{self._name}: margin must be at least 0 and below 1, got {margin!r}")
-        self.gamma_positive = float(gamma_positive)
-        self.gamma_negative = float(gamma_negative)
-        self.margin = float(margin)
+        self.gamma_positive = real(self._name, "gamma_positive", gamma_positive, at_least=0)
+        self.gamma_negative = real(self._name, "gamma_negative", gamma_negative, at_least=0)
+        self.margin = real(self._name, "margin", margin, at_least=0, below=1)
 
     def _shifted(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """r and -log(1 - r)."""
         if self.margin == 0:
             return sigmoid(x), softplus(x)
-        r = np.maximum(sigmoid(x) - self.margin, 0)
-        return r, -np.log1p(-r)
+        return np.maximum(sigmoid(x) - self.margin, 0), -np.log(np.minimum(sigmoid(-x) + self.margin, 1))
 
     def _values(self, x: np.ndarray, t: np.ndarray) -> np.ndarray:
         r, minus_log = self._shifted(x)
@@ -292,7 +281,7 @@ class AsymmetricLoss(BinaryLoss):
         r, minus_log = self._shifted(x)
         positive = -(q**self.gamma_positive) * (self.gamma_positive * p * softplus(-x) + q)
         above = np.where(r > 0, r, 1)  # the 1 avoids 0 / 0; those places are set to 0 below
-        last = q / (1 - r) if self.margin > 0 else 1
+        last = q / np.minimum(q + self.margin, 1) if self.margin > 0 else 1
         slope = p * above**self.gamma_negative * (self.gamma_negative * q * minus_log / above + last)
         negative = np.where(r > 0, slope, x.dtype.type(0))
         return t * positive + (1 - t) * negative
@@ -307,15 +296,15 @@ class SoftmaxCrossEntropy(Loss):
     With log-softmax z_k = x_k - max(x) - log(sum_j exp(x_j - max(x))) and targets t that sum to 1:
 
         l    = -sum_k t_k * z_k
-        dx_k = softmax(x)_k - t_k                      since dz_j/dx_k = 1[j = k] - softmax(x)_k
+        dx_k = softmax(x)_k * sum_j t_j - t_k          since dz_j/dx_k = 1[j = k] - softmax(x)_k
 
-    Shapes: prediction (N, ..., K). target: class numbers (N, ...), integers from 0 to K - 1; or one distribution
-    for each position, (N, ..., K). ``label_smoothing`` s replaces t by ``t * (1 - s) + s / K``.
+    Shapes: prediction (N, ..., K). target: class numbers (N, ...), integers from 0 to K - 1; or one
+    distribution for each position, (N, ..., K). ``label_smoothing`` s replaces t by ``t * (1 - s) + s / K``.
     The mean is taken over samples and positions, not over the K classes.
     """
 
     def __init__(self, label_smoothing: float = 0.0) -> None:
-        self.label_smoothing = _check_smoothing(self._name, label_smoothing)
+        self.label_smoothing = real(self._name, "label_smoothing", label_smoothing, at_least=0, below=1)
 
     def _check_target(self, prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
         check_batch(self._name, prediction, minimum_rank=2)
@@ -334,14 +323,14 @@ class SoftmaxCrossEntropy(Loss):
             sums_to_one = np.abs(target.sum(axis=-1, dtype=np.float64) - 1) <= 1e-3
             if not (sums_to_one.all() and (target >= 0).all()):
                 raise ValueError(
-                    f"{self._name}: expected targets of at least 0 that sum to 1 over the last axis; for several "
-                    "labels at once use BinaryCrossEntropyWithLogits"
+                    f"{self._name}: expected targets of at least 0 that sum to 1 over the last axis; "
+                    "for several labels at once use BinaryCrossEntropyWithLogits"
                 )
             soft = target.astype(prediction.dtype)
         else:
             raise ValueError(
-                f"{self._name}: expected class numbers of shape {prediction.shape[:-1]} or distributions of shape "
-                f"{prediction.shape}, got {target.shape}"
+                f"{self._name}: expected class numbers of shape {prediction.shape[:-1]} or "
+                f"distributions of shape {prediction.shape}, got {target.shape}"
             )
         return soft * (1 - self.label_smoothing) + self.label_smoothing / classes
 

@@ -26,7 +26,7 @@ def check_dtype(name: str, dtype: Any) -> np.dtype:
 
 
 def check_shape(name: str, actual: tuple[int, ...], wanted: Sequence[int | str]) -> None:
-    """Raise unless ``actual`` fits ``wanted``: a number where the size is fixed, a letter where it is free."""
+    """Raise unless ``actual`` fits ``wanted``: numbers where the size is fixed, letters where it is free."""
     if len(actual) != len(wanted) or any(
         isinstance(size, int) and size != found for size, found in zip(wanted, actual, strict=True)
     ):

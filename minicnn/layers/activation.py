@@ -5,22 +5,21 @@ All take arrays of any shape (N, ...) and return one of the same shape and dtype
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
+from minicnn.checks import real
 from minicnn.layer import Layer
 from minicnn.shapes import check_array, check_batch
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
-    """``1 / (1 + exp(-x))``, written with exp(-|x|) so that no x overflows and small results keep their digits."""
+    """``1 / (1 + exp(-x))``, written with exp(-|x|): no x overflows, and small results keep their digits."""
     decay = np.exp(-np.abs(x))
     return np.where(x >= 0, x.dtype.type(1), decay) / (1 + decay)
 
 
 def softmax(x: np.ndarray) -> np.ndarray:
-    """``exp(x_i) / sum_j exp(x_j)`` over the last axis; subtracting the maximum changes nothing but overflow."""
+    """``exp(x_i) / sum_j exp(x_j)`` over the last axis; subtracting the maximum only prevents overflow."""
     powers = np.exp(x - x.max(axis=-1, keepdims=True))
     return powers / powers.sum(axis=-1, keepdims=True)
 
@@ -60,11 +59,7 @@ class LeakyReLU(Activation):
     """
 
     def __init__(self, negative_slope: float = 0.01) -> None:
-        if not math.isfinite(negative_slope) or negative_slope < 0:
-            raise ValueError(
-                f"LeakyReLU: negative_slope must be a number of at least 0, got {negative_slope}"
-            )
-        self.negative_slope = float(negative_slope)
+        self.negative_slope = real("LeakyReLU", "negative_slope", negative_slope, at_least=0)
 
     def forward(self, x: np.ndarray, training: bool = False, record: bool | None = None) -> np.ndarray:
         check_batch("LeakyReLU", x)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from minicnn.checks import real
 from minicnn.init import check_generator
 from minicnn.layer import Layer
 from minicnn.shapes import check_array, check_batch
@@ -20,14 +21,12 @@ class Dropout(Layer):
 
     Backward: dx = dy * mask / (1 - rate), with the mask of that forward pass; dx = dy at inference.
 
-    ``rng`` is the generator that the next mask comes from; ``minicnn.layer.reseed`` replaces it before a step.
-    The mask does not depend on the dtype.
+    ``rng`` is the generator that the next mask comes from; ``minicnn.layer.reseed`` replaces it before a
+    training step. The mask does not depend on the dtype.
     """
 
     def __init__(self, rate: float, *, rng: np.random.Generator | int) -> None:
-        if isinstance(rate, bool) or not 0 <= rate < 1:
-            raise ValueError(f"Dropout: rate must be at least 0 and below 1, got {rate!r}")
-        self.rate = float(rate)
+        self.rate = real("Dropout", "rate", rate, at_least=0, below=1)
         self.rng = check_generator("Dropout", rng)
 
     def forward(self, x: np.ndarray, training: bool = False, record: bool | None = None) -> np.ndarray:

@@ -30,7 +30,7 @@ class Identity(Layer):
 class Flatten(Layer):
     """All of a sample's numbers in one row.
 
-    Shapes: x (N, ...), y (N, D) with D the product of the other sizes, in row-major order (h, then w, then c).
+    Shapes: x (N, ...), y (N, D) with D the product of the other sizes, row by row (h, then w, then c).
 
     Backward: dx = dy in the shape of x.
     """
