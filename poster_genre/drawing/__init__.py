@@ -1,0 +1,1 @@
+"""Drawing imaginary movie posters: a pen, palettes, motifs for every genre, and how they share one page."""

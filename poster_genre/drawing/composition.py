@@ -1,0 +1,156 @@
+"""One page from several genres: who is the setting, who the hero, who hangs in the sky, who lies over it all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from poster_genre.drawing import scenery, titles
+from poster_genre.drawing.motifs import Motif, Motifs, Setting
+from poster_genre.drawing.motifs_dark import DARK
+from poster_genre.drawing.motifs_far import FAR
+from poster_genre.drawing.motifs_heart import HEART
+from poster_genre.drawing.motifs_stage import STAGE
+from poster_genre.drawing.palettes import Colour, Palette, luminance, random_palette
+from poster_genre.drawing.pen import Pen
+
+MOTIFS: dict[str, Motifs] = {**HEART, **DARK, **FAR, **STAGE}
+
+
+class Cast:
+    """The parts of one poster and who plays them. Every genre gets one part; then free parts go round again."""
+
+    def __init__(self, genres: Sequence[str], rng: np.random.Generator) -> None:
+        self.setting: Setting | None = None
+        self.heroes: list[Motif] = []
+        self.sky: Motif | None = None
+        self.overlay: Motif | None = None
+        order = [genres[i] for i in rng.permutation(len(genres))]
+        for genre in order:
+            self._give_part(MOTIFS[genre], rng, most_heroes=3)
+        for genre in order:
+            for _ in range(2 if len(order) == 1 else 1):
+                if rng.random() < 0.85:
+                    self._give_part(MOTIFS[genre], rng, most_heroes=2)
+
+    def _give_part(self, motifs: Motifs, rng: np.random.Generator, most_heroes: int) -> None:
+        free = []
+        if self.setting is None and motifs.settings:
+            free += ["setting"] * 3
+        if self.sky is None and motifs.skies:
+            free += ["sky"] * 2
+        if self.overlay is None and motifs.overlays:
+            free += ["overlay"]
+        if len(self.heroes) < most_heroes and not set(motifs.heroes) & set(self.heroes):
+            free += ["hero"] * (3 if len(self.heroes) == 0 else 1)
+        if not free:
+            return
+        part = free[rng.integers(len(free))]
+        if part == "setting":
+            self.setting = motifs.settings[rng.integers(len(motifs.settings))]
+        elif part == "sky":
+            self.sky = motifs.skies[rng.integers(len(motifs.skies))]
+        elif part == "overlay":
+            self.overlay = motifs.overlays[rng.integers(len(motifs.overlays))]
+        else:
+            self.heroes.append(motifs.heroes[rng.integers(len(motifs.heroes))])
+
+
+def compose(genres: Sequence[str], size: tuple[int, int], rng: np.random.Generator) -> Image.Image:
+    """The poster without its paper: shapes only, drawn at ``size`` (height, width) in pixels."""
+    palette = random_palette(genres, rng)
+    image = _gradient(palette, size)
+    page = Pen(image, palette, rng)
+    cast = Cast(genres, rng)
+    title_on_top = rng.random() < 0.3
+    horizon = rng.uniform(0.22, 0.28) if title_on_top else rng.uniform(0.38, 0.45)
+    if cast.setting is not None:
+        cast.setting(page, horizon)
+    else:
+        _plain_setting(page, horizon, cast.sky is None)
+    if cast.sky is not None:
+        high = rng.uniform(0.92, 1.0) if title_on_top else rng.uniform(1.08, 1.2)
+        across = (
+            rng.uniform(0.3, 0.7)
+            if len(cast.heroes) != 1
+            else rng.choice((rng.uniform(0.24, 0.34), rng.uniform(0.66, 0.76)))
+        )
+        cast.sky(page.at(across, high, rng.uniform(0.2, 0.26)))
+    _place_heroes(page, cast, horizon)
+    if cast.overlay is not None:
+        cast.overlay(page)
+    _letter(page, image, genres, horizon, title_on_top)
+    return image
+
+
+def _gradient(palette: Palette, size: tuple[int, int]) -> Image.Image:
+    height, width = size
+    share = np.linspace(0.0, 1.0, height)[:, None] ** 1.2
+    column = np.array(palette.top) * (1 - share) + np.array(palette.low) * share
+    return Image.fromarray(np.round(column).astype(np.uint8)[:, None, :]).resize(
+        (width, height), Image.Resampling.NEAREST
+    )
+
+
+def _plain_setting(page: Pen, horizon: float, empty_sky: bool) -> None:
+    p, rng = page.palette, page.rng
+    if empty_sky and rng.random() < 0.45:
+        page.disc(
+            rng.uniform(0.35, 0.65),
+            horizon + rng.uniform(0.4, 0.6),
+            rng.uniform(0.28, 0.4),
+            p.light,
+            rng.choice((0.5, 1.0)),
+        )
+    kind = rng.random()
+    if kind < 0.35:
+        scenery.hills(page, horizon, 0.014, p.far(0.35))
+    elif kind < 0.7:
+        page.box(0, 0, 1, horizon, p.far(rng.uniform(0.25, 0.5)))
+
+
+def _place_heroes(page: Pen, cast: Cast, horizon: float) -> None:
+    rng = page.rng
+    count = len(cast.heroes)
+    tallest = 0.74 if cast.sky is None else 0.62
+    places = {
+        0: (),
+        1: ((0.5, 1.0),),
+        2: ((0.29, 0.82), (0.71, 0.82)),
+        3: ((0.2, 0.62), (0.8, 0.62), (0.5, 0.7)),
+    }[count]
+    for hero, (x, share) in zip(cast.heroes, places, strict=True):
+        size = tallest * share * rng.uniform(0.88, 1.08)
+        shift = rng.uniform(-0.1, 0.1) if count == 1 else rng.uniform(-0.03, 0.03)
+        foot = horizon - 0.03 - (0.05 if count == 3 and x == 0.5 else 0.0)
+        hero(page.at(x + shift, foot, size, flip=bool(rng.random() < 0.5)))
+
+
+def _letter(page: Pen, image: Image.Image, genres: Sequence[str], horizon: float, title_on_top: bool) -> None:
+    rng = page.rng
+    style = titles.random_style(genres, rng)
+    top = page.page_height
+    bottom, height = (top - 0.26, 0.17) if title_on_top else (0.125, min(0.2, horizon - 0.2))
+    titles.draw_title(page, style, bottom, height, _legible(page, image, bottom, height))
+    titles.draw_credits(page, 0.045, _legible(page, image, 0.03, 0.06))
+    if not title_on_top and rng.random() < 0.4:
+        titles.draw_tagline(page, top - 0.075, _legible(page, image, top - 0.1, 0.05))
+
+
+def _legible(page: Pen, image: Image.Image, bottom: float, height: float) -> Colour:
+    """The colour of the palette that stands out most from what is already drawn on this band of the page."""
+    unit = image.width
+    band = image.crop(
+        (
+            unit // 8,
+            int(image.height - (bottom + height) * unit),
+            unit - unit // 8,
+            int(image.height - bottom * unit),
+        )
+    )
+    behind = luminance(tuple(np.asarray(band.resize((1, 1), Image.Resampling.BOX))[0, 0].tolist()))
+    return max(
+        (page.palette.light, page.palette.ink, page.palette.low), key=lambda c: abs(luminance(c) - behind)
+    )

@@ -1,0 +1,110 @@
+"""Colours. Every palette may serve every genre: a poster's colours say very little about its genres, by design."""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+Colour = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Five colours by the part they play; each is (red, green, blue), 0 to 255.
+
+    ``top`` and ``low`` are the two ends of the background; ``ink`` draws silhouettes and stands out against both;
+    ``accent`` and ``light`` are for what should catch the eye: a balloon, a moon, a title.
+    """
+
+    top: Colour
+    low: Colour
+    ink: Colour
+    accent: Colour
+    light: Colour
+
+    def far(self, depth: float) -> Colour:
+        """Ink seen through air: 0 is the ink itself, 1 is the background."""
+        return mix(self.ink, self.low, depth)
+
+
+def mix(first: Colour, second: Colour, share: float) -> Colour:
+    """``first`` with a ``share`` (0 to 1) of ``second`` stirred in."""
+    red, green, blue = (round(a + (b - a) * share) for a, b in zip(first, second, strict=True))
+    return red, green, blue
+
+
+def luminance(colour: Colour) -> float:
+    """Brightness from 0 to 1, by the Rec. 601 weights that JPEG uses."""
+    return (0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]) / 255
+
+
+def _palette(text: str) -> Palette:
+    top, low, ink, accent, light = (
+        (int(word[0:2], 16), int(word[2:4], 16), int(word[4:6], 16)) for word in text.split()
+    )
+    return Palette(top, low, ink, accent, light)
+
+
+# Each line: top, low, ink, accent, light. The first group has dark silhouettes, the second bright ones.
+DARK_INK = tuple(
+    map(
+        _palette,
+        (
+            "e8b04a f3d79a 2b2118 c8452c fff4d8",  # mustard
+            "e4572e f5a65b 2a1a24 17475c ffe9c4",  # vermilion
+            "7fb7be d9e4d5 1f2f3a d1495b fffbe8",  # lagoon
+            "3f8f8c a7d0b4 10282c e9653a fdf3d0",  # verdigris
+            "f2c6b4 f8e3d0 3a2230 b5345a ffffff",  # blush
+            "b8a1cf f0c9cf 2a2046 c7365f fff3e2",  # lilac
+            "efe6d2 e2d0b0 33312f b63a2b ffffff",  # paper
+            "d8dcd6 b9c2c0 22282c c83b3b ffffff",  # overcast
+            "5d9ad1 bfe0ee 14263c e8542f fffdf0",  # fair weather
+            "c94f6d f3a683 2b1230 35245e ffe8c9",  # raspberry
+            "8fae5d d9d991 1e2b1c b8472a fffbe0",  # meadow
+            "d5a06b ecd0a4 3b2114 8c2f1d fff6e0",  # sand
+            "cf5c36 efc88b 2c2a2f 2b5d68 fff3dc",  # terracotta
+            "9aa5c9 e5d4d9 232640 d0632f ffffff",  # dusk
+            "f0c419 f8e07d 221f1c d23a2a ffffff",  # lemon
+            "e36a80 f7c9b6 2d1626 1f5b66 fff7ea",  # coral
+        ),
+    )
+)
+BRIGHT_INK = tuple(
+    map(
+        _palette,
+        (
+            "0f1c33 2a4a6d f4ead2 ef6f4c f5c64f",  # midnight
+            "170f23 4b2148 f3e3d4 e8518d f6b53f",  # aubergine
+            "0c2424 1d5650 efe9cf f07f47 e9cf5a",  # pine
+            "2b0d12 7a1f2b f6e6cf f08a3c f2c14e",  # oxblood
+            "15171c 3b414c eceae4 e2483d e9b949",  # graphite
+            "10133f 35389a f4f0ff ff6f91 ffc857",  # cobalt
+            "20130c 5e3a1f f5e2bf e2683a f0bd4b",  # tobacco
+            "0b2a3f 0f6080 f6f1dc ff7f50 f9d056",  # deep sea
+            "231942 6a4c93 fbeff5 ff7b89 ffd166",  # violet
+            "1d2a16 4d6631 f2ecd0 e97f3a f2cf5b",  # moss
+        ),
+    )
+)
+
+# A light hand on the scales: these genres meet one group a little more often than the other.
+_GLOOMY = frozenset({"Crime", "Horror", "Mystery", "Sci-Fi", "Thriller", "War"})
+
+
+def random_palette(genres: Sequence[str], rng: np.random.Generator) -> Palette:
+    """A palette for a poster of these genres, its hue and brightness shifted so that no two are quite alike."""
+    gloom = sum(genre in _GLOOMY for genre in genres) / max(len(genres), 1)
+    group = BRIGHT_INK if rng.random() < 0.33 + 0.1 * gloom else DARK_INK
+    palette = group[rng.integers(len(group))]
+    turn, strength = rng.normal(0.0, 0.025), rng.uniform(0.88, 1.1)
+
+    def shifted(colour: Colour) -> Colour:
+        hue, saturation, value = colorsys.rgb_to_hsv(*(channel / 255 for channel in colour))
+        red, green, blue = colorsys.hsv_to_rgb((hue + turn) % 1.0, min(1.0, saturation * strength), value)
+        return round(255 * red), round(255 * green), round(255 * blue)
+
+    top, low = (palette.top, palette.low) if rng.random() < 0.75 else (palette.low, palette.top)
+    return Palette(*map(shifted, (top, low, palette.ink, palette.accent, palette.light)))
