@@ -1,0 +1,156 @@
+"""Posters altered so that a small set teaches more: each epoch sees every poster in another way.
+
+Everything is a pure function of its input and a Generator; the loader derives one from (seed, epoch, sample).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from poster_genre.errors import PosterGenreError
+
+_GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601 luma
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What may happen to one poster, uint8 (h, w, 3) -> uint8 (h, w, 3).
+
+    flip: probability of a mirror image. min_area: a crop of min_area to 1 of the poster, anywhere in it, is
+    stretched back to the full size. aspect: the crop's sides may differ by this factor. brightness,
+    contrast, saturation: each is scaled by a factor drawn from 1 - value to 1 + value. erase: probability
+    that a rectangle of 5 to 20 % of the poster becomes grey (Zhong et al. 2017, "Random Erasing").
+    """
+
+    flip: float = 0.5
+    min_area: float = 0.6
+    aspect: float = 1.15
+    brightness: float = 0.2
+    contrast: float = 0.2
+    saturation: float = 0.2
+    erase: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("flip", "brightness", "contrast", "saturation", "erase"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise PosterGenreError(f"Augmentation: {name} must be from 0 to 1, got {getattr(self, name)}")
+        if not 0 < self.min_area <= 1:
+            raise PosterGenreError(
+                f"Augmentation: min_area must be above 0 and at most 1, got {self.min_area}"
+            )
+        if self.aspect < 1:
+            raise PosterGenreError(f"Augmentation: aspect must be at least 1, got {self.aspect}")
+
+    def __call__(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        from PIL import Image
+
+        if x.dtype != np.uint8 or x.ndim != 3 or x.shape[2] != 3 or x.size == 0:
+            raise PosterGenreError(
+                f"Augmentation: expected uint8 of shape (h, w, 3), got {x.dtype} {x.shape}"
+            )
+        height, width = x.shape[:2]
+        # One draw for all, in one order: which numbers a poster meets does not depend on the settings.
+        flip, area, aspect, left, top, light, contrast, saturation, erase = rng.random(9)
+        image = Image.fromarray(x[:, ::-1] if flip < self.flip else x)
+        if self.min_area < 1 or self.aspect > 1:
+            box = self._crop(area, aspect, left, top, width, height)
+            image = image.resize((width, height), Image.Resampling.BILINEAR, box=box)
+        matrix = self._colours(image, light, contrast, saturation)
+        if matrix is not None:
+            image = image.convert("RGB", matrix)
+        out = np.array(image)
+        if erase < self.erase:
+            _erase(out, rng)
+        return out
+
+    def _crop(
+        self, area: float, aspect: float, left: float, top: float, width: int, height: int
+    ) -> tuple[float, float, float, float]:
+        """(left, top, right, bottom) of a crop, its place drawn evenly from where it fits."""
+        scale = math.sqrt(self.min_area + (1 - self.min_area) * area)
+        stretch = math.sqrt(self.aspect ** (2 * aspect - 1))
+        w, h = min(scale * stretch, 1.0) * width, min(scale / stretch, 1.0) * height
+        x, y = left * (width - w), top * (height - h)
+        return x, y, min(x + w, width), min(y + h, height)
+
+    def _colours(
+        self, image: object, light: float, contrast: float, saturation: float
+    ) -> tuple[float, ...] | None:
+        """Brightness, contrast and saturation as one affine map of RGB: three rows of three weights and an
+        offset.
+
+        Contrast c scales the distance to the poster's mean grey m, saturation s that to each pixel's own
+        grey g: x -> b * (c * (s * x + (1 - s) * g) + (1 - c) * m),  g = 0.299 r + 0.587 g + 0.114 b
+        """
+        b, c, s = (
+            1 + amount * (2 * draw - 1)
+            for amount, draw in (
+                (self.brightness, light),
+                (self.contrast, contrast),
+                (self.saturation, saturation),
+            )
+        )
+        if b == c == s == 1:
+            return None
+        mean = float(np.asarray(image).mean(axis=(0, 1)) @ _GREY)
+        rows = []
+        for channel in range(3):
+            rows += [b * c * (s * (channel == k) + (1 - s) * _GREY[k]) for k in range(3)]
+            rows.append(b * (1 - c) * mean)
+        return tuple(rows)
+
+
+def _erase(image: np.ndarray, rng: np.random.Generator) -> None:
+    height, width = image.shape[:2]
+    area, aspect, left, top = rng.random(4)
+    side = math.sqrt(0.05 + 0.15 * area)
+    stretch = 2 ** (aspect - 0.5)
+    h, w = max(1, round(side * stretch * height)), max(1, round(side / stretch * width))
+    y, x = int(top * (height - h + 1)), int(left * (width - w + 1))
+    image[y : y + h, x : x + w] = 128
+
+
+_DEFAULT = Augmentation()
+
+
+def augment_poster(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """``Augmentation()`` with its default settings: mirror, crop and colours of one poster, uint8 (h, w, 3)."""
+    return _DEFAULT(x, rng)
+
+
+@dataclass(frozen=True)
+class Mixup:
+    """Blends each example with another of its batch, inputs and targets alike.
+
+        x' = l * x + (1 - l) * x[p],  y' = l * y + (1 - l) * y[p],  l ~ Beta(alpha, alpha), p a permutation
+
+    l is drawn anew for every example. Zhang et al. 2018, "mixup: Beyond Empirical Risk Minimization".
+    """
+
+    alpha: float = 0.2
+
+    def __post_init__(self) -> None:
+        if not self.alpha > 0:
+            raise PosterGenreError(f"Mixup: alpha must be above 0, got {self.alpha}; leave mixup out instead")
+
+    def __call__(
+        self, x: np.ndarray, y: np.ndarray, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """x: floating (n, ...), y: (n, ...), labels of any number type. The results keep x's dtype."""
+        if not np.issubdtype(x.dtype, np.floating):
+            raise PosterGenreError(
+                f"Mixup: expected floating-point inputs, got {x.dtype}; normalise them first"
+            )
+        if len(x) != len(y):
+            raise PosterGenreError(f"Mixup: expected as many targets as inputs, got {len(y)} for {len(x)}")
+        share = rng.beta(self.alpha, self.alpha, len(x)).astype(x.dtype)
+        partner = rng.permutation(len(x))
+        return _blend(x, share, partner), _blend(y.astype(x.dtype), share, partner)
+
+
+def _blend(values: np.ndarray, share: np.ndarray, partner: np.ndarray) -> np.ndarray:
+    share = share.reshape(-1, *[1] * (values.ndim - 1))
+    return share * values + (1 - share) * values[partner]
