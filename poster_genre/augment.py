@@ -117,7 +117,7 @@ _DEFAULT = Augmentation()
 
 
 def augment_poster(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """``Augmentation()`` with its default settings: mirror, crop and colours of one poster, uint8 (h, w, 3)."""
+    """``Augmentation()`` as it comes: mirror, crop and colours of one poster, uint8 (h, w, 3)."""
     return _DEFAULT(x, rng)
 
 

@@ -70,7 +70,7 @@ def cached_posters(
     found = _open_entry(directory, key, len(dataset), size)
     if found is not None:
         images, unreadable = found
-        # A damaged zip that was downloaded again has the same checksums: what failed once is tried once more.
+        # A damaged zip, downloaded again, has the same checksums: what failed once is tried once more.
         failures = {i: error for i in unreadable if isinstance(error := _decode(dataset, i, size), str)}
         if len(failures) == len(unreadable):
             return _result(dataset, images, failures)
@@ -207,7 +207,7 @@ def _atomic(path: Path) -> Iterator[IO[bytes]]:
         try:
             os.replace(name, path)
         except PermissionError:
-            # Windows does not replace a file that another process has mapped; that one then holds the same bytes.
+            # Windows does not replace a file that another process has mapped; it holds the same bytes.
             if not path.exists():
                 raise
     finally:
@@ -243,7 +243,7 @@ def _write_header(file: IO[bytes], rows: int, size: tuple[int, int]) -> int:
 def _open_entry(
     directory: Path, key: str, rows: int, size: tuple[int, int]
 ) -> tuple[np.ndarray, list[int]] | None:
-    """The array and the rows it lacks; None where the entry is missing, cut short or another than its name."""
+    """The array and the rows it lacks; None where the entry is missing, cut short or not this one."""
     try:
         unreadable = json.loads((directory / f"{key}.json").read_bytes())["unreadable"]
         with (directory / f"{key}.npy").open("rb") as file:
