@@ -1,0 +1,163 @@
+"""A model as a table: layers, output shapes, parameters, multiply-adds and memory, without running it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from minicnn.containers import Parallel
+from minicnn.layer import Layer, Parameter
+from minicnn.layers.reshape import Flatten, Identity
+from minicnn.shapes import positive_int
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the summary says about one layer, for one sample.
+
+    ``output_shape`` is without the batch; ``parameters`` and ``frozen`` count numbers; ``multiply_adds``
+    counts those of the forward pass; ``activation_bytes`` is the size of the array that the layer puts out, 0
+    where that is its input again. A container's members have rows of their own.
+    """
+
+    name: str
+    depth: int
+    layer: Layer
+    output_shape: Shape
+    parameters: int
+    frozen: int
+    multiply_adds: int
+    activation_bytes: int
+
+
+def layer_rows(model: Layer, input_shape: Sequence[int]) -> list[Row]:
+    """One row for every layer and container below ``model``, in forward order; for a lone layer, its own row.
+
+    ``input_shape`` is one sample's, such as (height, width, channels), without the batch. Containers other
+    than Parallel are read as chains. Raises ValueError, with the layer's dotted name, for shapes that misfit.
+    """
+    if not isinstance(model, Layer):
+        raise TypeError(f"summary: expected a model, got {type(model).__name__}")
+    if not isinstance(input_shape, Sequence) or isinstance(input_shape, str) or not input_shape:
+        raise TypeError(f"summary: input_shape must be a tuple such as (144, 96, 3), got {input_shape!r}")
+    shape = (1, *(positive_int("summary", "every size in input_shape", size) for size in input_shape))
+    if not model.children():
+        return [_row("", 0, model, shape, _itemsize(model))]
+    return list(_walk(model, shape, "", 0, _itemsize(model)))
+
+
+def _walk(container: Layer, shape: Shape, prefix: str, depth: int, itemsize: int) -> Iterator[Row]:
+    for key, layer in container.children().items():
+        name = f"{prefix}.{key}" if prefix else key
+        # The members first: what does not fit is blamed on the innermost layer that it does not fit.
+        members = list(_walk(layer, shape, name, depth + 1, itemsize))
+        yield _row(name, depth, layer, shape, itemsize)
+        yield from members
+        if not isinstance(container, Parallel):
+            shape = layer.output_shape(shape)
+
+
+def _row(name: str, depth: int, layer: Layer, shape: Shape, itemsize: int) -> Row:
+    try:
+        out = layer.output_shape(shape)
+    except ValueError as error:
+        raise ValueError(f"summary, layer {name!r}: {error}") from None
+    own = _own_parameters(layer)
+    chain = bool(layer.children()) and not isinstance(layer, Parallel)
+    new_array = not chain and not isinstance(layer, (Identity, Flatten))
+    return Row(
+        name=name,
+        depth=depth,
+        layer=layer,
+        output_shape=out[1:],
+        parameters=sum(p.data.size for p in own),
+        frozen=sum(p.data.size for p in own if not p.trainable),
+        multiply_adds=multiply_adds(layer, out),
+        activation_bytes=math.prod(out[1:]) * itemsize if new_array else 0,
+    )
+
+
+def _own_parameters(layer: Layer) -> list[Parameter]:
+    """The layer's own, without those of its children, whose names have a dot."""
+    return [parameter for name, parameter in layer.parameters().items() if "." not in name]
+
+
+def multiply_adds(layer: Layer, output_shape: Shape) -> int:
+    """Multiplications (each with an addition) of one layer's forward pass on one sample.
+
+    A kernel (kh, kw, c_in / groups, c_out) or a matrix (in, out) is used once, whole, at every output pixel:
+    ``kh * kw * c_in / groups * c_out * out_h * out_w`` for Conv2D, ``in * out`` for Dense. Passes over single
+    numbers (normalisation, activations, pooling, biases) are not counted, as is the custom.
+    """
+    positions = math.prod(output_shape[1:-1])
+    return sum(p.data.size * positions for p in _own_parameters(layer) if p.data.ndim >= 2)
+
+
+def _itemsize(model: Layer) -> int:
+    dtypes = {p.data.dtype for p in model.parameters().values()} or {np.dtype(np.float32)}
+    return max(dtype.itemsize for dtype in dtypes)
+
+
+def summary(model: Layer, input_shape: Sequence[int]) -> str:
+    """A table of the model's layers for one sample of ``input_shape`` (without the batch), with totals.
+
+    Parallel branches and residual bodies are indented under their container.
+
+    >>> print(summary(model, (144, 96, 3)))
+    """
+    rows = layer_rows(model, input_shape)
+    head = ("layer", "kind", "output", "parameters", "multiply-adds", "activations")
+    table = [head, *(_cells(row) for row in rows)]
+    widths = [max(len(line[column]) for line in table) for column in range(len(head))]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if column < 3 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in table
+    ]
+    rule = "-" * max(map(len, lines))
+    size = " x ".join(map(str, input_shape))
+    title = f"{type(model).__name__}, input {size}"
+    return "\n".join([title, rule, lines[0], rule, *lines[1:], rule, *_totals(model, rows)])
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    settings = row.layer.describe()
+    kind = type(row.layer).__name__ + (f"({settings})" if settings else "")
+    frozen = "" if not row.frozen else " frozen" if row.frozen == row.parameters else " part frozen"
+    return (
+        "  " * row.depth + row.name,
+        kind,
+        " x ".join(map(str, row.output_shape)),
+        f"{row.parameters:,}{frozen}" if row.parameters else "",
+        f"{row.multiply_adds:,}" if row.multiply_adds else "",
+        _bytes(row.activation_bytes) if row.activation_bytes else "",
+    )
+
+
+def _totals(model: Layer, rows: list[Row]) -> list[str]:
+    parameters, frozen = sum(row.parameters for row in rows), sum(row.frozen for row in rows)
+    weights = sum(p.data.nbytes for p in model.parameters().values())
+    buffers: list[Any] = list(model.state().values())
+    lines = {
+        "parameters": f"{parameters:,} ({parameters - frozen:,} trainable), {_bytes(weights)}",
+        "buffers": f"{sum(b.size for b in buffers):,}, {_bytes(sum(b.nbytes for b in buffers))}",
+        "multiply-adds": f"{sum(row.multiply_adds for row in rows):,} a sample, forward",
+        "activations": f"{_bytes(sum(row.activation_bytes for row in rows))} a sample, every output kept",
+    }
+    return [f"{name:<14} {text}" for name, text in lines.items()]
+
+
+def _bytes(count: int) -> str:
+    value, units = float(count), ["B", "KiB", "MiB", "GiB"]
+    while value >= 1024 and len(units) > 1:
+        value /= 1024
+        units.pop(0)
+    return f"{value:.0f} {units[0]}" if units[0] == "B" else f"{value:.1f} {units[0]}"
