@@ -245,7 +245,7 @@ class AsymmetricLoss(BinaryLoss):
     and so is the negative one; where p > m, dr/dx = p * q and -log(1 - r) has slope 1 / (1 - r) in r:
         dl_neg/dx = p * q * (g_neg * r**(g_neg - 1) * -log(1 - r) + r**g_neg / (1 - r))
                   = p * r**g_neg * (g_neg * q * -log(1 - r) / r + q / (1 - r))
-    At p = m, where l_neg bends, dl_neg/dx is 0. The code computes 1 - r as min(q + m, 1), which cannot round to
+    At p = m, where l_neg bends, dl_neg/dx is 0. The code computes 1 - r as min(q + m, 1), which cannot become
     0; without a margin it is q, and the last quotient is 1.
 
     Shapes: prediction (N, ...) of logits, target alike, from 0 to 1. The paper sums over labels; here, as in

@@ -1,0 +1,94 @@
+"""The command ``python -m minicnn.gradcheck``: a table of gradients and what the checker says of each."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator, Sequence
+
+from minicnn._gradcheck_catalogue import Case, cases
+from minicnn.gradcheck import Result
+from minicnn.kernels import dispatch
+
+HEADINGS = ("layer", "setting", "backend", "gradient", "error", "verdict")
+WIDTHS = (28, 27, 7, 20, 8, 7)
+EPILOG = """\
+The error of a gradient is max|a - n| / max(max|a|, max|n|, 1e-3), with a from the backward pass and n from
+central differences in float64; it must be at most 1e-6. The exit code is 0 if all are, 1 if one is not.
+
+example: python -m minicnn.gradcheck --layer Conv2D --backend numpy
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m minicnn.gradcheck",
+        description="Check every hand-written gradient against central differences.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--layer", metavar="NAME", help="check only this layer, container or loss")
+    parser.add_argument("--backend", choices=dispatch.BACKENDS, help="check only this kind of kernel")
+    parser.add_argument(
+        "--plant-bug",
+        action="store_true",
+        help="check the checker: disturb one gradient at a time; each must read FAIL and the exit code is 1, "
+        "or 0 if one escapes",
+    )
+    options = parser.parse_args(arguments)
+    try:
+        dispatch.backend()
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    chosen = cases()
+    names = list(dict.fromkeys(case.subject for case in chosen))
+    if options.layer is not None:
+        chosen = [case for case in chosen if case.subject.lower() == options.layer.lower()]
+        if not chosen:
+            print(f"error: --layer {options.layer!r} is none of {', '.join(names)}", file=sys.stderr)
+            return 2
+    return _table(
+        chosen, [options.backend] if options.backend else list(dispatch.BACKENDS), options.plant_bug
+    )
+
+
+def _table(chosen: list[Case], backends: list[str], plant_bug: bool) -> int:
+    _print_row(HEADINGS)
+    began = time.monotonic()
+    results = []
+    for case in chosen:
+        for backend in backends if case.choices else [None]:
+            for result in _check(case, backend, plant_bug):
+                results.append((case, result))
+                row = (case.subject, case.setting, backend or "-", result.tensor)
+                _print_row((*row, f"{result.error:.1e}", result.verdict))
+    seconds = time.monotonic() - began
+    failed = [result for _, result in results if not result.passed]
+    if plant_bug:
+        escaped = len(results) - len(failed)
+        print(f"\n{len(results)} bugs planted, {len(failed)} caught, {escaped} escaped, in {seconds:.1f} s")
+        if escaped:
+            print("error of the checker: a planted bug that reads ok was not noticed")
+        return 0 if escaped else 1
+    case, worst = max(results, key=lambda found: (found[1].error != found[1].error, found[1].error))
+    print(
+        f"\n{len(results)} gradients checked, {len(failed)} failed, in {seconds:.1f} s; the largest error is "
+        f"{worst.error:.1e}, of {case.subject} ({case.setting or 'default'}), {worst.tensor}"
+    )
+    return 1 if failed else 0
+
+
+def _check(case: Case, backend: str | None, plant_bug: bool) -> Iterator[Result]:
+    if not plant_bug:
+        yield from case.run(backend)
+        return
+    for tensor in case.tensors():
+        yield from case.run(backend, bug=tensor)
+
+
+def _print_row(cells: Sequence[str]) -> None:
+    print(
+        "  ".join(cell.ljust(width) for cell, width in zip(cells, WIDTHS, strict=True)).rstrip(), flush=True
+    )
