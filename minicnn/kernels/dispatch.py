@@ -25,7 +25,7 @@ Shape4 = tuple[int, int, int, int]
 _HOMES = {
     "naive": {"convolution": "naive", "pooling": "naive", "normalization": "naive"},
     "numpy": {"convolution": "im2col", "pooling": "vectorized", "normalization": "vectorized"},
-    "numba": {"convolution": "im2col", "pooling": "vectorized", "normalization": "vectorized"},
+    "numba": {"convolution": "patches", "pooling": "pooling", "normalization": "normalization"},
 }
 
 _chosen: str | None = None

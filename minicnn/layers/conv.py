@@ -35,7 +35,7 @@ class Conv2D(Layer):
         OH = floor((H + top + bottom - ((kh - 1) * dilation + 1)) / stride) + 1      and OW likewise.
 
     Backward, with dy = dL/dy of shape (N, OH, OW, O):
-        dx[n, h, v, c]      = sum over o and all (i, j, p, q) at (h, v) of  dy[n, i, j, o] * weight[p, q, c, o]
+        dx[n, h, v, c]      = sum over o and every (i, j, p, q) at (h, v), dy[n, i, j, o] * weight[p, q, c, o]
         dweight[p, q, c, o] = sum over n, i, j of  dy[n, i, j, o] * x[n, h, v, c]
         dbias[o]            = sum over n, i, j of  dy[n, i, j, o]
 
