@@ -133,9 +133,9 @@ def test_what_the_worker_raises_reaches_the_consumer_with_its_traceback_and_samp
         return x
 
     received = []
+    loader = DataLoader(numbers(20), 3, augment=breaks_on_eight, prefetch=prefetch)
     with pytest.raises(LookupError, match="no such poster") as caught:
-        for x, _ in DataLoader(numbers(20), 3, augment=breaks_on_eight, prefetch=prefetch).epoch(1):
-            received.extend(x)
+        received.extend(int(i) for x, _ in loader.epoch(1) for i in x)
     assert received == [0, 1, 2, 3, 4, 5]
     told = "".join(traceback.format_exception(caught.value))
     assert "breaks_on_eight" in told

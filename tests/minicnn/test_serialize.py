@@ -246,7 +246,7 @@ def test_a_failure_at_the_last_moment_leaves_the_old_file_and_no_other(tmp_path,
 
     with monkeypatch.context() as patch:
         patch.setattr(os, call, refuse)
-        with pytest.raises(OSError, match="could not write model.npz") as caught:
+        with pytest.raises(OSError, match=r"could not write model\.npz") as caught:
             save(path, {}, {"epoch": 2})
     assert caught.value.errno == 30
     assert list(tmp_path.iterdir()) == [path]
@@ -299,5 +299,5 @@ def test_arrays_that_do_not_fit_are_named_and_change_nothing(change, words):
 
 def test_weights_of_another_architecture_are_refused_with_the_file_named(tmp_path):
     save_weights(tmp_path / "wide.npz", make_model(width=6))
-    with pytest.raises(SerializeError, match="wide.npz.*shape"):
+    with pytest.raises(SerializeError, match=r"wide\.npz.*shape"):
         load_weights(tmp_path / "wide.npz", make_model(width=4))
