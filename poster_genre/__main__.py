@@ -1,0 +1,10 @@
+"""``poster-genre`` and ``python -m poster_genre``."""
+
+import sys
+
+from poster_genre.cli import main
+
+__all__ = ["main"]
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,261 @@
+"""The network with everything around it that turns posters into genres; every command uses this."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minicnn.containers import Sequential
+from minicnn.init import check_generator
+from poster_genre.errors import PosterGenreError
+from poster_genre.evaluate import fit_thresholds
+from poster_genre.genres import GENRES, N_GENRES
+from poster_genre.models import ModelSpec, build_model, model_spec
+
+CHUNK = 64  # posters that go through the network together
+_ONE_AT_A_TIME = threading.Lock()  # parallel kernels may be entered by one thread only
+
+
+class PosterGenreClassifier:
+    """Genres of film posters, in the manner of scikit-learn: ``__init__`` stores, ``fit`` learns and returns
+    self.
+
+    model          "compact" or "original", or a ModelSpec of your own.
+    epochs, batch_size, lr
+                   None: what the model's recipe says.
+    seed           the same seed gives the same weights on the same machine, versions and thread count.
+    threads        how many the kernels use; None leaves that as it is.
+    init           a model file whose weights training starts from; None starts from random ones.
+
+    Posters ``X`` are a uint8 array (N, height, width, 3) at the model's input size, RGB, or a list of paths,
+    bytes or PIL images. Labels ``y`` are (N, 25), 0 or 1, in the order of ``poster_genre.genres.GENRES``.
+
+    Learned: ``spec_, model_, genres_, priors_ (25,), thresholds_ (25,), thresholds_from_, history_,
+    provenance_``.
+    """
+
+    def __init__(
+        self,
+        model: str | ModelSpec = "compact",
+        *,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        lr: float | None = None,
+        seed: int = 0,
+        threads: int | None = None,
+        init: str | Path | None = None,
+    ) -> None:
+        self.model = model
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.seed = seed
+        self.threads = threads
+        self.init = init
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+
+    def set_params(self, **params: Any) -> PosterGenreClassifier:
+        unknown = set(params) - set(self.get_params())
+        if unknown:
+            raise ValueError(f"PosterGenreClassifier has no parameter {', '.join(sorted(unknown))}")
+        for name, value in params.items():
+            setattr(self, name, value)
+        return self
+
+    def __repr__(self) -> str:
+        said = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
+        return f"PosterGenreClassifier({said})"
+
+    # Learning.
+
+    def specification(self) -> ModelSpec:
+        """The model's specification with ``epochs``, ``batch_size`` and ``lr`` put into its recipe."""
+        spec = model_spec(self.model) if isinstance(self.model, str) else self.model
+        wanted = {"epochs": self.epochs, "batch_size": self.batch_size, "learning_rate": self.lr}
+        given = {name: value for name, value in wanted.items() if value is not None}
+        for name, value in given.items():
+            whole = name != "learning_rate"
+            if isinstance(value, bool) or (whole and not isinstance(value, (int, np.integer))):
+                raise PosterGenreError(f"{name} must be a whole number, got {value!r}")
+            if not 0 < value < np.inf:
+                raise PosterGenreError(f"{name} must be greater than 0, got {value}")
+        return spec.with_recipe(**given)
+
+    def initial_network(self) -> Sequential:
+        """The network as training starts it: random weights from ``seed``, or those of the file ``init``."""
+        spec = self.specification()
+        if self.init is None:
+            rng = check_generator("PosterGenreClassifier", self.seed)
+            return build_model(spec.name, rng=rng, input_size=spec.input_size, **spec.arguments)
+        start = type(self).load(self.init)
+        if (start.spec_.name, start.spec_.arguments) != (spec.name, spec.arguments):
+            raise PosterGenreError(
+                f"{self.init} holds the network {start.spec_.name!r} {start.spec_.arguments}, training wants "
+                f"{spec.name!r} {spec.arguments}: start from a file of the same network"
+            )
+        return start.model_
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        validation: tuple[Any, Any] | None = None,
+        *,
+        checkpoint_dir: Path | None = None,
+        resume: bool = False,
+        callbacks: Sequence[Any] = (),
+        configuration: dict[str, Any] | None = None,
+    ) -> PosterGenreClassifier:
+        """Train on posters and labels; thresholds are chosen on ``validation``, and are 0.5 without it.
+
+        ``checkpoint_dir`` keeps last.npz and best.npz after every epoch; ``resume`` goes on from last.npz.
+        """
+        from poster_genre.fitting import fit_network
+
+        spec = self.specification()
+        x, labels = as_pixels(X, spec), check_labels(y)
+        if len(x) != len(labels):
+            raise PosterGenreError(f"there are {len(x)} posters but {len(labels)} rows of labels")
+        held_out = None
+        if validation is not None:
+            held_out = as_pixels(validation[0], spec), check_labels(validation[1])
+        if self.threads is not None:
+            from minicnn.threads import set_threads
+
+            set_threads(self.threads)
+        network = self.initial_network()
+        self.history_ = fit_network(
+            network,
+            spec,
+            x,
+            labels,
+            validation=held_out,
+            seed=self.seed,
+            checkpoint_dir=checkpoint_dir,
+            resume=resume,
+            callbacks=callbacks,
+            configuration=configuration,
+        )
+        self.spec_, self.model_, self.genres_ = spec, network, GENRES
+        self.priors_ = labels.mean(axis=0, dtype=np.float64)
+        self.provenance_: dict[str, Any] = {"train_posters": len(x)}
+        if held_out is None:
+            self.thresholds_ = np.full(N_GENRES, 0.5)
+            self.thresholds_from_ = "0.5 for every genre: there were no validation posters"
+        else:
+            self.thresholds_ = fit_thresholds(held_out[1], self.predict_proba(held_out[0]))
+            self.thresholds_from_ = f"highest F1 on {len(held_out[0])} validation posters"
+        return self
+
+    # Predicting.
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities (N, 25), float32. Genres are not exclusive: a row does not sum to 1.
+
+        Where the model's specification says ``flip_average``, the mean over the poster and its mirror image.
+        """
+        spec = self._fitted()
+        x = as_pixels(X, spec)
+        chunks = [self._forward(x[start : start + CHUNK]) for start in range(0, len(x), CHUNK)]
+        return np.concatenate(chunks)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Decisions (N, 25), uint8: 1 where the probability reaches the genre's threshold."""
+        return (self.predict_proba(X) >= self.thresholds_).astype(np.uint8)
+
+    def top_genres(self, X: Any, k: int = 3) -> list[list[tuple[str, float]]]:
+        """For each poster its ``k`` most probable genres and their probabilities, best first."""
+        if not 1 <= k <= N_GENRES:
+            raise PosterGenreError(f"k must be between 1 and {N_GENRES}, got {k}")
+        return [top_of(row, k) for row in self.predict_proba(X)]
+
+    def _forward(self, pixels: np.ndarray) -> np.ndarray:
+        views = [pixels, pixels[:, :, ::-1]] if self.spec_.flip_average else [pixels]
+        with _ONE_AT_A_TIME:
+            outputs = [self.model_.forward(to_input(self.spec_, view)) for view in views]
+        return np.mean([probabilities(self.spec_, output) for output in outputs], axis=0, dtype=np.float32)
+
+    def _fitted(self) -> ModelSpec:
+        if not hasattr(self, "model_"):
+            raise PosterGenreError(
+                "this PosterGenreClassifier has learned nothing yet: call fit, or load a file"
+            )
+        return self.spec_
+
+    # Files.
+
+    def save(self, path: str | Path) -> None:
+        """Write one file with everything that prediction and evaluation need."""
+        from poster_genre.model_file import save_classifier
+
+        self._fitted()
+        save_classifier(self, Path(path))
+
+    @classmethod
+    def load(cls, path: str | Path | None = None) -> PosterGenreClassifier:
+        """Read a file that ``save`` wrote; without a path the weights that came with the package."""
+        from poster_genre.model_file import load_classifier
+
+        return load_classifier(cls, path)
+
+
+def to_input(spec: ModelSpec, pixels: np.ndarray) -> np.ndarray:
+    """uint8 pixels (N, h, w, 3) as the network sees them, float32. Training uses it too."""
+    from poster_genre.transforms import Normalisation
+
+    return Normalisation(spec.mean, spec.std).apply(np.ascontiguousarray(pixels))
+
+
+def probabilities(spec: ModelSpec, outputs: np.ndarray) -> np.ndarray:
+    """Probabilities from what the network puts out; sigmoid(z) = (1 + tanh(z / 2)) / 2 cannot overflow."""
+    return 0.5 * (1 + np.tanh(0.5 * outputs)) if spec.logits else outputs
+
+
+def top_of(row: np.ndarray, k: int) -> list[tuple[str, float]]:
+    """The ``k`` most probable genres of one row of probabilities; equal ones in the order of GENRES."""
+    return [(GENRES[i], float(row[i])) for i in np.argsort(-row, kind="stable")[:k]]
+
+
+def as_pixels(X: Any, spec: ModelSpec) -> np.ndarray:
+    """``X`` as a uint8 array (N, height, width, 3) at the model's input size; files are read and resized."""
+    height, width = spec.input_size
+    if isinstance(X, np.ndarray):
+        if np.issubdtype(X.dtype, np.floating) and not np.isfinite(X).all():
+            raise PosterGenreError("the array of posters holds NaN or infinity; give uint8 pixels, 0 to 255")
+        if X.dtype != np.uint8:
+            raise PosterGenreError(f"an array of posters must be uint8 pixels, 0 to 255; got {X.dtype}")
+        if X.ndim != 4 or X.shape[1:] != (height, width, 3):
+            raise PosterGenreError(
+                f"an array of posters for {spec.name!r} must have the shape (N, {height}, {width}, 3), got "
+                f"{X.shape}; resize with poster_genre.transforms.load_poster, or give file names"
+            )
+        if len(X) == 0:
+            raise PosterGenreError("got an empty array of posters; give at least one")
+        return X
+    if isinstance(X, (str, bytes, Path)) or not isinstance(X, Iterable):
+        raise PosterGenreError(
+            f"posters must be a uint8 array or a list of paths, bytes or images, got {type(X).__name__}"
+        )
+    from poster_genre.transforms import load_poster
+
+    posters = [load_poster(source, (height, width)) for source in X]
+    if not posters:
+        raise PosterGenreError("got an empty list of posters; give at least one")
+    return np.stack(posters)
+
+
+def check_labels(y: Any) -> np.ndarray:
+    """Labels as a uint8 array (N, 25) of zeros and ones, or PosterGenreError."""
+    labels = np.asarray(y)
+    if labels.ndim != 2 or labels.shape[1] != N_GENRES:
+        raise PosterGenreError(f"labels must have the shape (N, {N_GENRES}), got {labels.shape}")
+    if labels.dtype == object or not np.isin(labels, (0, 1)).all():
+        raise PosterGenreError("labels must be 0 or 1; got other values")
+    return labels.astype(np.uint8)

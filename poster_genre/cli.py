@@ -1,0 +1,372 @@
+"""The command line: parse, call, print. Exit code 0: done; 1: failed; 2: asked for in a way that cannot work.
+
+Heavy modules are imported by the commands that need them, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from poster_genre.errors import PosterGenreError, UsageError
+from poster_genre.genres import N_GENRES
+
+DEBUG = "POSTER_GENRE_DEBUG"
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the process's exit code. Errors become one line on standard error, not a traceback."""
+    try:
+        arguments = parser().parse_args(argv)
+    except SystemExit as stop:  # argparse has said what there was to say: 0 after --help, 2 after a mistake
+        return stop.code if isinstance(stop.code, int) else USAGE
+    debug = bool(os.environ.get(DEBUG))
+    try:
+        code = int(arguments.run(arguments))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # Whoever read our output has left. Standard output goes nowhere from here, so that closing it is
+        # silent.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except KeyboardInterrupt:
+        return complain("interrupted", INTERRUPTED)
+    except PosterGenreError as error:
+        if debug:
+            raise
+        return complain(str(error), USAGE if isinstance(error, UsageError) else FAILED)
+    except OSError as error:
+        if debug:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        return complain(f"{where}{error.strerror or error}", FAILED)
+    except MemoryError:
+        if debug:
+            raise
+        return complain("out of memory; try a smaller --batch-size or close other programs", FAILED)
+    except Exception as error:
+        # The last resort: a person gets one line all the same, and can ask for the rest.
+        if debug:
+            raise
+        said = str(error).strip().splitlines()
+        return complain(
+            f"{type(error).__name__}: {said[0] if said else 'no further message'} "
+            f"(set {DEBUG}=1 to see where this happened)",
+            FAILED,
+        )
+
+
+def complain(text: str, code: int) -> int:
+    print(f"error: {text}", file=sys.stderr)
+    return code
+
+
+# What the commands take.
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="poster-genre",
+        description="A film's genres from its poster, by a convolutional network written in NumPy and Numba.",
+        epilog="Start with: poster-genre demo",
+    )
+    top.add_argument("--version", action=Version)
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def command(
+        name: str, run: Callable[[argparse.Namespace], int], summary: str, more: str, example: str
+    ) -> argparse.ArgumentParser:
+        sub = commands.add_parser(
+            name,
+            help=summary,
+            description=f"{summary[0].upper()}{summary[1:]}.{' ' if more else ''}{more}",
+            epilog=f"example:\n  {example}",
+            formatter_class=Formatter,
+        )
+        sub.set_defaults(run=run)
+        return sub
+
+    sub = command(
+        "train",
+        run_train,
+        "train a network on a data set",
+        "OUT receives model.npz, report.html, the curves and the checkpoints. The train split is fitted; the "
+        "val split "
+        "chooses the thresholds and is reported on; the test split is not read.",
+        "poster-genre train --data Movies-Poster_Dataset.zip --out run1",
+    )
+    add_data(sub)
+    sub.add_argument(
+        "--out", required=True, metavar="DIR", help="a new or empty folder for everything it writes"
+    )
+    sub.add_argument("--model", choices=("compact", "original"), help="the network (default: compact)")
+    sub.add_argument("--epochs", type=whole(1), metavar="N", help="default: what suits the network")
+    sub.add_argument("--batch-size", type=whole(1), metavar="N", help="posters a step (default: 32)")
+    sub.add_argument(
+        "--seed", type=whole(0), metavar="S", help="the same seed gives the same run (default: 0)"
+    )
+    sub.add_argument("--lr", type=positive, metavar="X", help="learning rate, of one-cycle the highest")
+    sub.add_argument("--init", metavar="FILE", help="start from the weights of this model file")
+    sub.add_argument("--threads", type=whole(1), metavar="N", help="default: one for each core")
+    sub.add_argument(
+        "--resume", action="store_true", help="go on where a killed run in OUT stopped; flags may be left out"
+    )
+
+    sub = command(
+        "evaluate",
+        run_evaluate,
+        "measure a model on one split, beside both baselines",
+        "Macro means are over the genres with at least 10 positives in the split. F1 and Hamming loss use "
+        "the "
+        "thresholds in the model file, which were chosen on val; binary accuracy uses 0.5. The baselines "
+        "are: no "
+        "genre at all, and the train split's genre frequencies for every poster (their decisions: the most "
+        "frequent "
+        "genres, as many as promise the best micro F1).",
+        "poster-genre evaluate --data Movies-Poster_Dataset.zip --split val --report val.html",
+    )
+    add_data(sub)
+    sub.add_argument("--split", required=True, choices=("train", "val", "test"))
+    add_model_file(sub)
+    sub.add_argument("--report", metavar="FILE", help="also write a self-contained HTML report")
+    add_json(sub)
+
+    sub = command(
+        "predict",
+        run_predict,
+        "name the genres of posters",
+        "A file that cannot be read is reported and the others are answered; the exit code is then 1.",
+        "poster-genre predict poster.jpg more-posters/ --top 3",
+    )
+    sub.add_argument(
+        "images", nargs="+", metavar="IMAGE", help="picture files, folders of them, or - for standard input"
+    )
+    sub.add_argument(
+        "--top", type=whole(1, N_GENRES), default=3, metavar="K", help="genres to show (default: 3)"
+    )
+    add_model_file(sub)
+    add_json(sub)
+
+    sub = command(
+        "dataset",
+        run_dataset,
+        "print and plot what a data set holds, and every defect in it",
+        "",
+        "poster-genre dataset Movies-Poster_Dataset.zip --out dataset-report",
+    )
+    sub.add_argument("path", metavar="PATH", help="the folder, or the zip as it was downloaded")
+    sub.add_argument("--out", metavar="DIR", help="where the plots go (default: no plots are written)")
+
+    sub = command(
+        "download",
+        run_download,
+        "fetch the public data set (7,867 posters) and verify it",
+        "The files are compared with the published version down to the last byte. A download that was cut "
+        "off goes on "
+        "where it stopped, as far as the server allows.",
+        "poster-genre download posters",
+    )
+    sub.add_argument("out", metavar="OUT", help="folder for the data set")
+
+    sub = command(
+        "synth",
+        run_synth,
+        "draw film posters in the layout of the data set",
+        "",
+        "poster-genre synth drawn --count 500 --seed 1",
+    )
+    sub.add_argument("out", metavar="OUT", help="a new or empty folder")
+    sub.add_argument(
+        "--count", type=whole(1), default=200, metavar="N", help="posters to draw (default: 200)"
+    )
+    sub.add_argument("--seed", type=whole(0), default=0, metavar="S", help="default: 0")
+
+    sub = command(
+        "demo",
+        run_demo,
+        "draw posters, train on them from nothing, and show what was learned",
+        "Takes about a minute on two cores and needs no network.",
+        "poster-genre demo",
+    )
+    sub.add_argument("--out", default="poster-genre-demo", metavar="DIR", help="default: ./poster-genre-demo")
+    sub.add_argument("--seed", type=whole(0), default=0, metavar="S", help="default: 0")
+    sub.add_argument("--threads", type=whole(1), metavar="N", help="default: one for each core")
+    return top
+
+
+class Formatter(argparse.RawDescriptionHelpFormatter):
+    """Wraps the description, and leaves the example in its lines."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        if text.startswith("example:"):
+            return super()._fill_text(text, width, indent)
+        return argparse.HelpFormatter._fill_text(self, text, width, indent)
+
+
+class Version(argparse.Action):
+    """Prints the version; it is looked up only when asked for."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **kwargs: Any) -> None:
+        super().__init__(option_strings, dest, nargs=0, help="print the version and leave")
+
+    def __call__(self, parser: argparse.ArgumentParser, *args: Any, **kwargs: Any) -> None:
+        from minicnn import __version__
+
+        print(f"poster-genre {__version__}")
+        parser.exit()
+
+
+def add_data(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--data", required=True, metavar="PATH", help="the folder or zip with train.csv and Images"
+    )
+
+
+def add_model_file(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--model-file", metavar="FILE", help="default: the weights that came with the package")
+
+
+def add_json(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--json", action="store_true", help="standard output is one JSON document")
+
+
+def whole(low: int, high: int | None = None) -> Callable[[str], int]:
+    """A parser of whole numbers from ``low`` to ``high``."""
+    said = f"of at least {low}" if high is None else f"from {low} to {high}"
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = low - 1
+        if value < low or (high is not None and value > high):
+            raise argparse.ArgumentTypeError(f"expected a whole number {said}, got {text!r}")
+        return value
+
+    return parse
+
+
+def positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number greater than 0, got {text!r}")
+    return value
+
+
+# What the commands do.
+
+
+def run_train(arguments: argparse.Namespace) -> int:
+    from poster_genre import training
+    from poster_genre.evaluate import comparison
+
+    settings = training.Settings(
+        model=arguments.model,
+        epochs=arguments.epochs,
+        batch_size=arguments.batch_size,
+        seed=arguments.seed,
+        lr=arguments.lr,
+        init=arguments.init,
+        threads=arguments.threads,
+    )
+    classifier, result = training.train(arguments.data, arguments.out, settings, resume=arguments.resume)
+    out = Path(arguments.out)
+    if result is not None:
+        print(comparison(result))
+        print(f"\nreport      {out / training.REPORT}")
+    print(f"curves      {out / training.CURVES}")
+    print(f"model       {out / training.MODEL}  ({len(classifier.history_)} epochs)")
+    print(f"\nTry it:     poster-genre predict IMAGE... --model-file {out / training.MODEL}")
+    return 0
+
+
+def run_evaluate(arguments: argparse.Namespace) -> int:
+    from poster_genre.classifier import PosterGenreClassifier
+    from poster_genre.dataset import load_dataset
+    from poster_genre.evaluate import evaluation, table
+    from poster_genre.training import split_arrays
+
+    classifier = PosterGenreClassifier.load(arguments.model_file)
+    dataset = load_dataset(arguments.data)
+    pixels, labels, ids = split_arrays(dataset, arguments.split, classifier.spec_.input_size)
+    if len(pixels) == 0:
+        raise PosterGenreError(f"{arguments.data} has no usable poster in its {arguments.split} split")
+    probabilities = classifier.predict_proba(pixels)
+    result = evaluation(
+        labels,
+        probabilities,
+        split=arguments.split,
+        thresholds=classifier.thresholds_,
+        priors=classifier.priors_,
+    )
+    if arguments.report:
+        from poster_genre.report import write_report
+
+        write_report(
+            Path(arguments.report), classifier, result, labels, probabilities, posters=pixels, ids=ids
+        )
+        print(f"report: {arguments.report}", file=sys.stderr)
+    print(json_text(result) if arguments.json else table(result))
+    return 0
+
+
+def run_predict(arguments: argparse.Namespace) -> int:
+    from poster_genre.predict import answers, as_text
+
+    failed = False
+    documents = []
+    for answer in answers(arguments.images, arguments.model_file, arguments.top):
+        if answer["error"] is not None:
+            failed = True
+            print(f"error: {answer['error']}", file=sys.stderr)
+        if arguments.json:
+            documents.append(answer)
+        elif answer["error"] is None:
+            print(as_text(answer))
+    if arguments.json:
+        print(json_text(documents))
+    return FAILED if failed else 0
+
+
+def run_dataset(arguments: argparse.Namespace) -> int:
+    from poster_genre.dataset_report import describe
+
+    print(describe(arguments.path, arguments.out))
+    return 0
+
+
+def run_download(arguments: argparse.Namespace) -> int:
+    from poster_genre.download import download
+
+    download(Path(arguments.out))
+    return 0
+
+
+def run_synth(arguments: argparse.Namespace) -> int:
+    from poster_genre.synthetic import write_dataset
+
+    write_dataset(Path(arguments.out), arguments.count, arguments.seed)
+    print(f"{arguments.count} posters in {arguments.out}")
+    return 0
+
+
+def run_demo(arguments: argparse.Namespace) -> int:
+    from poster_genre.demo import demo
+
+    demo(Path(arguments.out), seed=arguments.seed, threads=arguments.threads)
+    return 0
+
+
+def json_text(document: Any) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)

@@ -1,0 +1,141 @@
+"""The model file: what ``PosterGenreClassifier.save`` writes and ``load`` reads."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minicnn import __version__ as minicnn_version
+from minicnn.serialize import SerializeError, load, load_model_arrays, model_arrays, save
+from poster_genre.errors import PosterGenreError
+from poster_genre.genres import GENRES, N_GENRES
+from poster_genre.models import SPECS, ModelSpec, build_model
+
+if TYPE_CHECKING:
+    from poster_genre.classifier import PosterGenreClassifier
+
+KIND = "poster_genre model"
+VERSION = 1
+PACKAGED = "compact.npz"
+
+
+def save_classifier(classifier: PosterGenreClassifier, path: Path) -> None:
+    """Weights, statistics, priors and thresholds as arrays; the rest as metadata."""
+    spec = classifier.spec_
+    arrays = {
+        **model_arrays(classifier.model_),
+        "priors": classifier.priors_,
+        "thresholds": classifier.thresholds_,
+    }
+    metadata = {
+        "kind": KIND,
+        "model_version": VERSION,
+        "network": {
+            "name": spec.name,
+            "arguments": spec.arguments,
+            "input_size": list(spec.input_size),
+            "mean": list(spec.mean),
+            "std": list(spec.std),
+            "flip_average": spec.flip_average,
+        },
+        "genres": list(classifier.genres_),
+        "thresholds_from": classifier.thresholds_from_,
+        "provenance": {**classifier.provenance_, "written_by": f"poster-genre {minicnn_version}"},
+    }
+    try:
+        save(path, arrays, metadata)
+    except OSError as error:
+        raise PosterGenreError(f"cannot write the model file {path}: {error.strerror or error}") from error
+
+
+def load_classifier(
+    kind: type[PosterGenreClassifier], path: str | Path | None = None
+) -> PosterGenreClassifier:
+    """A classifier ready to predict. PosterGenreError for a file that is missing, damaged or not ours."""
+    if path is None:
+        packaged = resources.files("poster_genre") / "weights" / PACKAGED
+        if not packaged.is_file():
+            raise PosterGenreError(
+                "this installation came without trained weights (poster_genre/weights/compact.npz): train a "
+                "model "
+                "with 'poster-genre train' and name its model.npz with --model-file"
+            )
+        with resources.as_file(packaged) as file:
+            return _read(kind, file)
+    return _read(kind, Path(path))
+
+
+def _read(kind: type[PosterGenreClassifier], path: Path) -> PosterGenreClassifier:
+    if path.is_dir():
+        raise PosterGenreError(f"{path} is a folder, not a model file; did you mean {path / 'model.npz'}?")
+    if not path.exists():
+        raise PosterGenreError(
+            f"there is no model file {path}; 'poster-genre train' writes one, OUT/model.npz"
+        )
+    try:
+        arrays, metadata = load(path)
+    except SerializeError as error:
+        raise PosterGenreError(str(error)) from error
+    except OSError as error:
+        raise PosterGenreError(f"cannot read the model file {path}: {error.strerror or error}") from error
+    if metadata.get("kind") != KIND:
+        raise PosterGenreError(
+            f"{path} is not a model file of poster-genre; a training run's model is OUT/model.npz, "
+            "its last.npz and best.npz are checkpoints"
+        )
+    if metadata.get("model_version") != VERSION:
+        raise PosterGenreError(
+            f"{path} has the model format {metadata.get('model_version')}, this poster-genre reads "
+            f"{VERSION}: "
+            "use the version that wrote it, or train again"
+        )
+    try:
+        return _assemble(kind, arrays, metadata)
+    except (KeyError, TypeError, ValueError, ArithmeticError, MemoryError) as error:
+        raise PosterGenreError(
+            f"the model file {path} contradicts itself ({error}); get it again or train anew"
+        ) from error
+
+
+def _assemble(
+    kind: type[PosterGenreClassifier], arrays: dict[str, np.ndarray], metadata: dict[str, Any]
+) -> PosterGenreClassifier:
+    if tuple(metadata["genres"]) != GENRES:
+        raise ValueError("its genres are not the 25 of this version in their order")
+    spec = _spec(metadata["network"])
+    model = build_model(spec.name, rng=0, input_size=spec.input_size, **spec.arguments)
+    priors, thresholds = arrays.pop("priors"), arrays.pop("thresholds")
+    for name, values in (("priors", priors), ("thresholds", thresholds)):
+        if values.shape != (N_GENRES,) or not np.isfinite(values).all():
+            raise ValueError(f"its {name} are not {N_GENRES} finite numbers")
+    for name, values in arrays.items():
+        if not np.isfinite(values).all():
+            raise ValueError(f"the array {name} holds NaN or infinity")
+    load_model_arrays(model, arrays)
+    classifier = kind(spec.name)
+    classifier.spec_, classifier.model_, classifier.genres_ = spec, model, GENRES
+    classifier.priors_, classifier.thresholds_ = priors, thresholds
+    classifier.thresholds_from_ = str(metadata["thresholds_from"])
+    classifier.provenance_ = dict(metadata["provenance"])
+    classifier.history_ = list(classifier.provenance_.get("history", []))
+    return classifier
+
+
+def _spec(network: dict[str, Any]) -> ModelSpec:
+    if network["name"] not in SPECS:
+        raise ValueError(f"its network is called {network['name']!r}, which this version does not know")
+    height, width = (int(side) for side in network["input_size"])
+    if not (1 <= height <= 4096 and 1 <= width <= 4096):
+        raise ValueError(f"its input size is {height}x{width}")
+    return replace(
+        SPECS[network["name"]],
+        input_size=(height, width),
+        mean=tuple(float(v) for v in network["mean"]),
+        std=tuple(float(v) for v in network["std"]),
+        flip_average=bool(network["flip_average"]),
+        arguments=dict(network["arguments"]),
+    )

@@ -1,0 +1,88 @@
+"""What ``poster-genre predict`` does: files, folders or standard input in, an answer for each picture out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from poster_genre.classifier import CHUNK, PosterGenreClassifier, top_of
+from poster_genre.errors import PosterGenreError
+from poster_genre.genres import GENRES
+from poster_genre.transforms import load_poster
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
+BAR = 24
+Answer = dict[str, Any]
+
+
+def answers(names: Sequence[str], model_file: str | None, top: int) -> Iterator[Answer]:
+    """``{file, top: [{genre, probability}], probabilities: {genre: p}, error}`` for each picture, in order.
+
+    A picture that cannot be read has an ``error``, an empty ``top`` and no ``probabilities``.
+    """
+    classifier = PosterGenreClassifier.load(model_file)
+    waiting: list[tuple[str, np.ndarray | str]] = []
+    for name, problem in pictures(names):
+        waiting.append((name, problem if problem is not None else pixels_or_error(name, classifier)))
+        if len(waiting) == CHUNK:
+            yield from answered(waiting, classifier, top)
+            waiting = []
+    yield from answered(waiting, classifier, top)
+
+
+def pictures(names: Sequence[str]) -> Iterator[tuple[str, str | None]]:
+    """(name, None) for each picture; (name, what is wrong) for a folder that has none or cannot be listed."""
+    for name in names:
+        path = Path(name)
+        if name == "-" or not path.is_dir():
+            yield name, None
+            continue
+        try:
+            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+        except OSError as error:
+            yield name, f"{name} cannot be listed ({error.strerror or error})"
+            continue
+        if not inside:
+            yield name, f"{name} is a folder without pictures ({', '.join(SUFFIXES)})"
+        for file in inside:
+            yield str(file), None
+
+
+def pixels_or_error(name: str, classifier: PosterGenreClassifier) -> np.ndarray | str:
+    try:
+        if name == "-":
+            return load_poster(sys.stdin.buffer.read(), classifier.spec_.input_size, "standard input")
+        return load_poster(Path(name), classifier.spec_.input_size)
+    except PosterGenreError as error:
+        return str(error)
+
+
+def answered(
+    waiting: list[tuple[str, np.ndarray | str]], classifier: PosterGenreClassifier, top: int
+) -> Iterator[Answer]:
+    readable = [pixels for _, pixels in waiting if not isinstance(pixels, str)]
+    rows = iter(classifier.predict_proba(np.stack(readable)) if readable else ())
+    for name, pixels in waiting:
+        if isinstance(pixels, str):
+            yield {"file": name, "top": [], "probabilities": {}, "error": pixels}
+            continue
+        row = next(rows)
+        yield {
+            "file": name,
+            "top": [{"genre": genre, "probability": p} for genre, p in top_of(row, top)],
+            "probabilities": {genre: float(p) for genre, p in zip(GENRES, row, strict=True)},
+            "error": None,
+        }
+
+
+def as_text(answer: Answer) -> str:
+    """A picture's name and under it its genres with bars."""
+    lines = [answer["file"]]
+    for entry in answer["top"]:
+        bar = "█" * round(entry["probability"] * BAR)
+        lines.append(f"  {entry['genre']:<12}{entry['probability']:>6.1%}  {bar or '▏'}")
+    return "\n".join(lines)
