@@ -27,8 +27,8 @@ NOT_METRICS = frozenset({"epoch", "step", "loss", "val_loss", "lr", "images_per_
 def plot_history(rows: Sequence[Mapping[str, Any]], path: PathLike) -> None:
     """The curves of a training run: losses, the other measures of its rows, and the learning rate.
 
-    ``rows``: one mapping an epoch, with "epoch", "loss" and what else was measured ("val_loss", "lr", ...), as
-    ``Trainer.fit`` returns. Numbers that are missing or NaN leave a gap in their curve.
+    ``rows``: one mapping an epoch, with "epoch", "loss" and what else was measured ("val_loss", "lr", ...),
+    as ``Trainer.fit`` returns. Numbers that are missing or NaN leave a gap in their curve.
     """
     if not rows:
         raise ValueError("plot_history: expected at least one row of history, got none")
@@ -103,7 +103,8 @@ def filter_grid(weights: np.ndarray, path: PathLike, *, limit: int = 16) -> None
     filters = np.moveaxis(weights, (3, 2), (0, 1)).astype(np.float64)  # (c_out, c_in, kh, kw)
     largest = np.abs(filters).max(axis=(1, 2, 3), keepdims=True)
     filters = filters / np.where(largest > 0, largest, 1)
-    said = f"{c_out} filters of {weights.shape[0]}x{weights.shape[1]} over {c_in} channel{'s' if c_in > 1 else ''}"
+    size, channels = "x".join(map(str, weights.shape[:2])), "1 channel" if c_in == 1 else f"{c_in} channels"
+    said = f"{c_out} filters of {size} over {channels}"
     if c_in == 3:
         picture = mosaic(np.moveaxis(filters, 1, 3) / 2 + 0.5, _columns(c_out))
         _show(np.where(np.isnan(picture), 1.0, picture), said, path)
