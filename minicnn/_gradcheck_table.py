@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -49,9 +50,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not chosen:
             print(f"error: --layer {options.layer!r} is none of {', '.join(names)}", file=sys.stderr)
             return 2
-    return _table(
-        chosen, [options.backend] if options.backend else list(dispatch.BACKENDS), options.plant_bug
-    )
+    backends = [options.backend] if options.backend else list(dispatch.BACKENDS)
+    try:
+        return _table(chosen, backends, options.plant_bug)
+    except BrokenPipeError:  # whoever read the table has closed it, as head does; nothing is left to say
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 def _table(chosen: list[Case], backends: list[str], plant_bug: bool) -> int:

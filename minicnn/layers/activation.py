@@ -146,3 +146,8 @@ class Softmax(Activation):
         (y,) = self.recall()
         self._check_upstream(dy, y)
         return y * (dy - (dy * y).sum(axis=-1, keepdims=True))
+
+    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        if len(input_shape) < 2:
+            raise ValueError(f"Softmax: expected a batch of 2 or more dimensions, got shape {input_shape}")
+        return input_shape
