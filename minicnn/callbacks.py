@@ -27,7 +27,7 @@ import numpy as np
 from minicnn.containers import Sequential
 from minicnn.layer import Layer
 from minicnn.layers.activation import ReLU
-from minicnn.serialize import PathLike, atomic_write
+from minicnn.serialize import PathLike, atomic_write, clear_leftovers
 from minicnn.shapes import positive_int
 
 if TYPE_CHECKING:
@@ -158,6 +158,7 @@ class HistoryCSV(Callback):
         self.path = Path(path)
 
     def on_train_begin(self, trainer: Trainer) -> None:
+        clear_leftovers(self.path)
         if trainer.history:
             self._write(trainer.history)
 
@@ -183,6 +184,9 @@ class HistoryPlot(Callback):
 
     def __init__(self, path: PathLike) -> None:
         self.path = Path(path)
+
+    def on_train_begin(self, trainer: Trainer) -> None:
+        clear_leftovers(self.path)
 
     def on_epoch_end(self, trainer: Trainer, row: Row) -> None:
         from minicnn.visualize import plot_history
@@ -262,6 +266,8 @@ class LearningRateLog(Callback):
         self.rates: list[float] = []
 
     def on_train_begin(self, trainer: Trainer) -> None:
+        if self.path is not None:
+            clear_leftovers(self.path)
         if trainer.epoch == 0:
             self.rates = []
 

@@ -92,6 +92,14 @@ def leftovers(folder: PathLike) -> list[Path]:
     return sorted(path for path in Path(folder).iterdir() if path.name.endswith(LEFTOVER))
 
 
+def clear_leftovers(path: PathLike) -> None:
+    """Remove what killed writes of ``path`` left beside it."""
+    path = Path(path)
+    for leftover in leftovers(path.parent):
+        if leftover.name.startswith(f".{path.name}."):
+            leftover.unlink(missing_ok=True)
+
+
 # Saving.
 
 
