@@ -127,13 +127,11 @@ def _undone(model: Layer) -> Iterator[None]:
     arrays = [p.data for p in parameters] + [p.grad for p in parameters] + list(model.state().values())
     before = [array.copy() for array in arrays]
     drawing = [layer for _, layer in model.layers() if hasattr(layer, "rng")]
-    generators = [layer.rng for layer in drawing]
-    positions = [generator.bit_generator.state for generator in generators]
+    generators = [layer.rng for layer in drawing]  # reseed gives others in their place; these stand still
     try:
         yield
     finally:
         for array, values in zip(arrays, before, strict=True):
             array[...] = values
-        for layer, generator, position in zip(drawing, generators, positions, strict=True):
-            generator.bit_generator.state = position
+        for layer, generator in zip(drawing, generators, strict=True):
             layer.rng = generator

@@ -53,11 +53,11 @@ def test_the_average_follows_its_formula(warm_up):
         d = min(0.6, (1 + t) / (10 + t)) if warm_up else 0.6
         now = contents(model)
         expected = {name: d * expected[name] + (1 - d) * now[name] for name in expected}
-    with ema.averaged():
-        averaged = contents(model)
-    for name in averaged:
-        if not name.endswith("count"):
-            np.testing.assert_allclose(averaged[name], expected[name], rtol=1e-5, atol=1e-6)
+        with ema.averaged():
+            averaged = contents(model)
+        for name in averaged:
+            if not name.endswith("count"):
+                np.testing.assert_allclose(averaged[name], expected[name], rtol=1e-5, atol=1e-6)
 
 
 def test_integer_buffers_are_copied():
