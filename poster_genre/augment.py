@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from poster_genre.errors import PosterGenreError
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 _GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601 luma
 
@@ -54,7 +58,9 @@ class Augmentation:
         height, width = x.shape[:2]
         # One draw for all, in one order: which numbers a poster meets does not depend on the settings.
         flip, area, aspect, left, top, light, contrast, saturation, erase = rng.random(9)
-        image = Image.fromarray(x[:, ::-1] if flip < self.flip else x)
+        image = Image.fromarray(x)
+        if flip < self.flip:
+            image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         if self.min_area < 1 or self.aspect > 1:
             box = self._crop(area, aspect, left, top, width, height)
             image = image.resize((width, height), Image.Resampling.BILINEAR, box=box)
@@ -77,7 +83,7 @@ class Augmentation:
         return x, y, min(x + w, width), min(y + h, height)
 
     def _colours(
-        self, image: object, light: float, contrast: float, saturation: float
+        self, image: Image.Image, light: float, contrast: float, saturation: float
     ) -> tuple[float, ...] | None:
         """Brightness, contrast and saturation as one affine map of RGB: three rows of three weights and an
         offset.
@@ -85,6 +91,8 @@ class Augmentation:
         Contrast c scales the distance to the poster's mean grey m, saturation s that to each pixel's own
         grey g: x -> b * (c * (s * x + (1 - s) * g) + (1 - c) * m),  g = 0.299 r + 0.587 g + 0.114 b
         """
+        from PIL import Image
+
         b, c, s = (
             1 + amount * (2 * draw - 1)
             for amount, draw in (
@@ -95,7 +103,7 @@ class Augmentation:
         )
         if b == c == s == 1:
             return None
-        mean = float(np.asarray(image).mean(axis=(0, 1)) @ _GREY)
+        mean = float(np.asarray(image.resize((1, 1), Image.Resampling.BOX))[0, 0] @ np.array(_GREY))
         rows = []
         for channel in range(3):
             rows += [b * c * (s * (channel == k) + (1 - s) * _GREY[k]) for k in range(3)]
