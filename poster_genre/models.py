@@ -87,7 +87,7 @@ SPECS: dict[str, ModelSpec] = {
         mean=(0.49, 0.44, 0.41),
         std=(0.34, 0.33, 0.33),
         flip_average=True,
-        arguments={"widths": [32, 64, 128, 256], "blocks": [1, 1, 1, 1], "dropout": 0.3},
+        arguments={"widths": [32, 64, 128, 256], "blocks": [1, 1, 1, 1], "stem_stride": 2, "dropout": 0.3},
         recipe=Recipe(
             epochs=24,
             batch_size=32,
@@ -186,9 +186,10 @@ def _compact(
     *,
     widths: list[int],
     blocks: list[int],
+    stem_stride: int,
     dropout: float,
 ) -> Sequential:
-    """A stride-2 stem, then stages of residual blocks, each at half the resolution and more channels.
+    """A stem, then stages of residual blocks, each at half the resolution and more channels.
 
     The head looks at every channel's average (how much of it there is) and maximum (whether it is there at
     all). The pyramid stops halving where a stage would have fewer than two pixels a side, so that small
@@ -199,11 +200,11 @@ def _compact(
             f"compact: widths and blocks need one number of at least 1 per stage, got {widths} and {blocks}"
         )
     layers: dict[str, Layer] = {
-        "stem": _conv(3, widths[0], rng, dtype, stride=2),
+        "stem": _conv(3, widths[0], rng, dtype, stride=stem_stride),
         "stem_norm": BatchNorm(widths[0], dtype=dtype),
         "stem_relu": ReLU(),
     }
-    height, width = -(-size[0] // 2), -(-size[1] // 2)
+    height, width = (-(-side // stem_stride) for side in size)
     channels = widths[0]
     for stage, (filters, count) in enumerate(zip(widths, blocks, strict=True), start=1):
         if stage > 1 and min(height, width) >= 4:

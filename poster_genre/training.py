@@ -11,7 +11,6 @@ Whatever can be refused is refused before OUT is touched.
 from __future__ import annotations
 
 import hashlib
-import os
 import shlex
 import sys
 from dataclasses import asdict, dataclass, fields
@@ -161,6 +160,8 @@ def check_folder(folder: Path, resume: bool) -> dict[str, Any] | None:
 def with_defaults(given: Settings, started: dict[str, Any] | None) -> Settings:
     """Every setting as a value. A resumed run takes what it was started with, and refuses anything else."""
     if started is None:
+        from minicnn.threads import get_threads
+
         spec = model_spec(given.model or "compact")
         return Settings(
             model=spec.name,
@@ -169,7 +170,7 @@ def with_defaults(given: Settings, started: dict[str, Any] | None) -> Settings:
             seed=given.seed or 0,
             lr=given.lr or spec.recipe.learning_rate,
             init=given.init,
-            threads=given.threads or os.cpu_count() or 1,
+            threads=given.threads or get_threads(),
         )
     for field in fields(Settings):
         wanted, had = getattr(given, field.name), started.get(field.name)
