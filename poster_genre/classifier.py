@@ -180,7 +180,7 @@ class PosterGenreClassifier:
         views = [pixels, pixels[:, :, ::-1]] if self.spec_.flip_average else [pixels]
         with _ONE_AT_A_TIME:
             outputs = [self.model_.forward(to_input(self.spec_, view)) for view in views]
-        return np.mean([probabilities(self.spec_, output) for output in outputs], axis=0, dtype=np.float32)
+        return np.stack([probabilities(self.spec_, output) for output in outputs]).mean(axis=0)
 
     def _fitted(self) -> ModelSpec:
         if not hasattr(self, "model_"):

@@ -1,4 +1,4 @@
-"""What ``poster-genre demo`` does: draw posters, train a network on them from nothing, show what it learned."""
+"""What ``poster-genre demo`` does: draw posters, train on them from nothing, show what was learned."""
 
 from __future__ import annotations
 
@@ -175,7 +175,9 @@ def draw_predictions(path: Path, seed: int, indices: Sequence[int], probabilitie
         axes.set_axis_off()
         for line, (genre, share) in enumerate(top_of(row, TOP), start=1):
             right = genre in genres
-            style = {"color": "#1f7a4d", "fontweight": "bold"} if right else {"color": "#7a7f87"}
+            style: dict[str, Any] = (
+                {"color": "#1f7a4d", "fontweight": "bold"} if right else {"color": "#7a7f87"}
+            )
             mark = "\N{CHECK MARK} " if right else "   "
             below = -0.005 - 0.065 * line
             axes.text(0.0, below, f"{mark}{genre}", transform=axes.transAxes, fontsize=11, **style)

@@ -134,8 +134,13 @@ def _spec(network: dict[str, Any]) -> ModelSpec:
     return replace(
         SPECS[network["name"]],
         input_size=(height, width),
-        mean=tuple(float(v) for v in network["mean"]),
-        std=tuple(float(v) for v in network["std"]),
+        mean=_per_channel(network["mean"]),
+        std=_per_channel(network["std"]),
         flip_average=bool(network["flip_average"]),
         arguments=dict(network["arguments"]),
     )
+
+
+def _per_channel(values: Any) -> tuple[float, float, float]:
+    red, green, blue = (float(value) for value in values)
+    return red, green, blue

@@ -24,7 +24,7 @@ section { background: var(--panel); border: 1px solid var(--rule); border-radius
   padding: 22px 24px; margin-top: 20px; }
 .muted { color: var(--soft); }
 p.muted { margin: 10px 0 0; font-size: 13.5px; }
-.about span + span::before { content: " \\00b7 "; }
+.about span + span::before { content: "\\00a0\\00b7\\00a0"; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px;
   margin-bottom: 18px; }
 .tile { border: 1px solid var(--rule); border-radius: 10px; padding: 12px 16px; display: grid; }
