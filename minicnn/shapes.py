@@ -17,10 +17,10 @@ FLOAT_TYPES = (np.dtype(np.float32), np.dtype(np.float64))
 def check_dtype(name: str, dtype: Any) -> np.dtype:
     """float32 or float64 as a dtype object; anything else is a TypeError that names the layer."""
     try:
-        found = np.dtype(dtype)
+        found = None if dtype is None else np.dtype(dtype)  # to NumPy None means float64
     except TypeError:
         found = None
-    if found not in FLOAT_TYPES:
+    if found is None or found not in FLOAT_TYPES:
         raise TypeError(f"{name}: expected dtype float32 or float64, got {dtype!r}")
     return found
 

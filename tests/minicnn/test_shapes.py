@@ -1,0 +1,195 @@
+"""Output sizes and padding against brute force and PyTorch, and the errors about shapes and dtypes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from minicnn.layers.reshape import Flatten, Identity
+from minicnn.shapes import (
+    check_array,
+    check_batch,
+    check_dtype,
+    check_padding,
+    check_shape,
+    effective_kernel,
+    output_size,
+    pair,
+    positive_int,
+    resolve_padding,
+)
+
+SMALL = st.integers(1, 5)
+
+
+def positions(n: int, kernel: int, stride: int, before: int, after: int, dilation: int) -> int:
+    """How many places a kernel has in a padded row, by trying them all."""
+    last_cell = (kernel - 1) * dilation
+    return sum(1 for start in range(0, before + n + after, stride) if start + last_cell < before + n + after)
+
+
+@given(st.integers(1, 20), SMALL, SMALL, st.integers(0, 3), st.integers(0, 3), st.integers(1, 3))
+@settings(max_examples=100, deadline=None)
+def test_the_output_size_is_the_number_of_places_of_the_kernel(
+    n: int, kernel: int, stride: int, before: int, after: int, dilation: int
+) -> None:
+    expected = positions(n, kernel, stride, before, after, dilation)
+    assume(expected > 0)
+    pads = ((before, after), (after, before))
+    mirrored = positions(n, kernel, stride, after, before, dilation)
+    found = output_size("Conv2D", (n, n), (kernel, kernel), (stride, stride), pads, (dilation, dilation))
+    assert found == (expected, mirrored)
+
+
+@pytest.mark.oracle
+@given(st.integers(1, 20), SMALL, SMALL, st.integers(0, 3), st.integers(1, 3))
+@settings(max_examples=30, deadline=None)
+def test_the_output_size_is_that_of_pytorch(
+    n: int, kernel: int, stride: int, padding: int, dilation: int
+) -> None:
+    torch = pytest.importorskip("torch")
+    assume(n + 2 * padding >= effective_kernel(kernel, dilation))
+    conv = torch.nn.Conv2d(1, 1, kernel, stride, padding, dilation)
+    pads = resolve_padding(padding, (n, n), (kernel, kernel), (stride, stride), (dilation, dilation))
+    found = output_size("Conv2D", (n, n), (kernel, kernel), (stride, stride), pads, (dilation, dilation))
+    assert found == tuple(conv(torch.zeros(1, 1, n, n)).shape[2:])
+
+
+@given(st.integers(1, 20), SMALL, SMALL, st.integers(1, 3))
+@settings(max_examples=100, deadline=None)
+def test_same_padding_gives_the_size_over_the_stride_rounded_up(
+    n: int, kernel: int, stride: int, dilation: int
+) -> None:
+    both = (kernel, kernel), (stride, stride)
+    pads = resolve_padding("same", (n, n), *both, (dilation, dilation))
+    out = math.ceil(n / stride)
+    assert output_size("Conv2D", (n, n), *both, pads, (dilation, dilation)) == (out, out)
+    (top, bottom), _ = pads
+    assert 0 <= bottom - top <= 1
+
+
+@pytest.mark.parametrize(
+    ("n", "kernel", "stride", "expected"),
+    [(5, 3, 1, (1, 1)), (4, 3, 2, (0, 1)), (5, 3, 2, (1, 1)), (5, 2, 1, (0, 1)), (6, 1, 2, (0, 0))],
+)
+def test_same_padding_puts_the_odd_pixel_at_the_end_as_keras_does(
+    n: int, kernel: int, stride: int, expected: tuple[int, int]
+) -> None:
+    pads = resolve_padding("same", (n, n), (kernel, kernel), (stride, stride))
+    assert pads == (expected, expected)
+
+
+@pytest.mark.parametrize(
+    ("padding", "expected"),
+    [
+        ("valid", ((0, 0), (0, 0))),
+        (2, ((2, 2), (2, 2))),
+        ((1, 2), ((1, 1), (2, 2))),
+        (((1, 2), (3, 4)), ((1, 2), (3, 4))),
+    ],
+)
+def test_padding_may_be_given_for_all_sides_for_axes_or_for_each_side(padding: Any, expected: Any) -> None:
+    checked = check_padding("Conv2D", padding)
+    assert resolve_padding(checked, (9, 9), (3, 3), (1, 1)) == expected
+
+
+@pytest.mark.parametrize("padding", ["full", -1, (1, -1), ((0, -1), (0, 0))])
+def test_paddings_that_do_not_exist_are_value_errors(padding: Any) -> None:
+    with pytest.raises(ValueError, match="Conv2D: padding must be"):
+        check_padding("Conv2D", padding)
+
+
+@pytest.mark.parametrize("padding", [1.5, None, (1, 2, 3), ((1, 2), 3), ((1, 2, 3), (1, 2)), True])
+def test_paddings_of_the_wrong_kind_are_type_errors(padding: Any) -> None:
+    with pytest.raises(TypeError, match="Conv2D: padding must be"):
+        check_padding("Conv2D", padding)
+
+
+def test_a_kernel_larger_than_the_padded_image_is_a_value_error_with_both_sizes() -> None:
+    with pytest.raises(ValueError, match=r"Conv2D: the kernel spans 5x1 pixels.* only 4x6;"):
+        output_size("Conv2D", (2, 6), (3, 1), (1, 1), ((1, 1), (0, 0)), (2, 1))
+
+
+def test_a_dilated_kernel_spans_its_gaps() -> None:
+    assert [effective_kernel(3, dilation) for dilation in (1, 2, 3)] == [3, 5, 7]
+    assert effective_kernel(1, 7) == 1
+
+
+def test_a_pair_is_one_number_for_both_axes_or_one_for_each() -> None:
+    assert pair("Conv2D", "stride", 2) == (2, 2)
+    assert pair("Conv2D", "stride", np.int64(2)) == (2, 2)
+    assert pair("Conv2D", "stride", [2, 3]) == (2, 3)
+
+
+@pytest.mark.parametrize("value", [0, -1, (1, 0)])
+def test_a_pair_below_its_minimum_is_a_value_error(value: Any) -> None:
+    with pytest.raises(ValueError, match="Conv2D: stride must be at least 1"):
+        pair("Conv2D", "stride", value)
+
+
+@pytest.mark.parametrize("value", [1.0, "1", None, (1, 2, 3), (1, 2.0), True, (True, 1)])
+def test_a_pair_of_the_wrong_kind_is_a_type_error(value: Any) -> None:
+    with pytest.raises(TypeError, match="Conv2D: stride must be an integer or a pair"):
+        pair("Conv2D", "stride", value)
+
+
+def test_positive_integers_are_checked() -> None:
+    assert positive_int("Dense", "in_features", np.int32(3)) == 3
+    with pytest.raises(ValueError, match="at least 1, got 0"):
+        positive_int("Dense", "in_features", 0)
+    with pytest.raises(TypeError, match=r"must be an integer, got 1\.0"):
+        positive_int("Dense", "in_features", 1.0)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, "float64", np.dtype(np.float32), float])
+def test_float32_and_float64_are_allowed_however_they_are_written(dtype: Any) -> None:
+    assert check_dtype("Dense", dtype) == np.dtype(dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, int, "nonsense", np.complex128, object(), None])
+def test_other_dtypes_are_type_errors(dtype: Any) -> None:
+    with pytest.raises(TypeError, match="Dense: expected dtype float32 or float64"):
+        check_dtype("Dense", dtype)
+
+
+def test_the_error_about_a_shape_shows_the_expected_and_the_actual_one() -> None:
+    with pytest.raises(ValueError, match=r"Conv2D: expected shape \(N, H, W, 3\), got \(2, 5, 5, 4\)"):
+        check_array("Conv2D", np.ones((2, 5, 5, 4)), ("N", "H", "W", 3))
+    with pytest.raises(ValueError, match=r"weights: expected shape \(3,\), got \(\)"):
+        check_shape("weights", (), (3,))
+
+
+def test_a_fitting_shape_passes() -> None:
+    check_shape("Conv2D", (2, 5, 5, 3), ("N", "H", "W", 3))
+    check_array("Conv2D", np.ones((2, 5, 5, 3)), ("N", "H", "W", 3), np.float64)
+
+
+def test_the_error_about_a_dtype_says_how_to_convert() -> None:
+    with pytest.raises(TypeError, match=r"expected float32, got float64; convert .*x\.astype\(float32\)"):
+        check_array("Dense", np.ones((1, 2)), ("N", 2), np.float32)
+
+
+def test_a_batch_may_have_any_rank_above_the_minimum() -> None:
+    check_batch("ReLU", np.ones(3))
+    check_batch("ReLU", np.ones((1, 2, 3, 4, 5)))
+    with pytest.raises(ValueError, match="Softmax: expected a batch of 2 or more dimensions"):
+        check_batch("Softmax", np.ones(3), minimum_rank=2)
+
+
+def test_flatten_puts_rows_then_columns_then_channels_in_a_row() -> None:
+    x = np.arange(24, dtype=np.float64).reshape(2, 2, 3, 2)
+    layer = Flatten()
+    y = layer.forward(x, training=True)
+    np.testing.assert_array_equal(y, [range(12), range(12, 24)])
+    np.testing.assert_array_equal(layer.backward(y), x)
+
+
+def test_the_identity_hands_on_values_and_gradients() -> None:
+    layer, x = Identity(), np.arange(6.0).reshape(2, 3)
+    np.testing.assert_array_equal(layer.forward(x, training=True), x)
+    np.testing.assert_array_equal(layer.backward(2 * x), 2 * x)
