@@ -2,7 +2,7 @@
 
     naive   loops over single numbers: the definition (``naive.py``)
     numpy   patches and one matrix product, whole-array expressions (``im2col.py``, ``vectorized.py``)
-    numba   compiled loops around BLAS (``patches.py``, ``pooling.py``, ``normalization.py``)
+    numba   compiled loops around BLAS (``patches.py``, ``pooling.py`` and their neighbours)
 
 Every function here is pure: arrays in, new arrays out, nothing kept and no input written to. ``stride``,
 ``size`` and ``dilation`` are pairs (vertical, horizontal), ``pads`` is ((top, bottom), (left, right)).
@@ -23,9 +23,19 @@ Shape4 = tuple[int, int, int, int]
 
 # Where each backend keeps its kernels. Modules load at first use: Numba alone takes half a second.
 _HOMES = {
-    "naive": {"convolution": "naive", "pooling": "naive", "normalization": "naive"},
-    "numpy": {"convolution": "im2col", "pooling": "vectorized", "normalization": "vectorized"},
-    "numba": {"convolution": "patches", "pooling": "pooling", "normalization": "normalization"},
+    "naive": dict.fromkeys(("convolution", "pooling", "normalization", "activation"), "naive"),
+    "numpy": {
+        "convolution": "im2col",
+        "pooling": "vectorized",
+        "normalization": "vectorized",
+        "activation": "vectorized",
+    },
+    "numba": {
+        "convolution": "patches",
+        "pooling": "pooling",
+        "normalization": "normalization",
+        "activation": "activation",
+    },
 }
 
 _chosen: str | None = None
@@ -108,6 +118,16 @@ def conv2d_backward_weight(
 def channel_sums(x: np.ndarray, backend: str | None = None) -> np.ndarray:
     """(C,) sums of x (..., C) over every other axis: the gradient of a bias."""
     return _home("normalization", backend).channel_sums(x)
+
+
+def relu_forward(x: np.ndarray, backend: str | None = None) -> np.ndarray:
+    """y = max(x, 0), any shape."""
+    return _home("activation", backend).relu_forward(x)
+
+
+def relu_backward(dy: np.ndarray, y: np.ndarray, backend: str | None = None) -> np.ndarray:
+    """dx = dy where y > 0, else 0; y is what ``relu_forward`` returned."""
+    return _home("activation", backend).relu_backward(dy, y)
 
 
 def maxpool2d_forward(

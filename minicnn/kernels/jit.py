@@ -138,16 +138,20 @@ class _Cache:
         return getattr(self._inner, name)
 
     def load_overload(self, signature: Any, context: Any) -> Any:
-        found = None
-        # Unpickling a damaged file can raise nearly anything; whatever it is, compiling mends it.
-        with self._alone(), contextlib.suppress(Exception):
-            found = self._inner.load_overload(signature, context)
+        with self._alone():
+            try:
+                found = self._inner.load_overload(signature, context)
+            except Exception:
+                # Unpickling a damaged file can raise nearly anything; forgetting it and compiling mends it.
+                found = None
+                with contextlib.suppress(OSError):
+                    self._inner.flush()
         if found is None:
             _announce(self._folder)
         return found
 
     def save_overload(self, signature: Any, data: Any) -> None:
-        with self._alone(), contextlib.suppress(OSError, EOFError):
+        with self._alone(), contextlib.suppress(OSError):
             self._inner.save_overload(signature, data)
 
     @contextlib.contextmanager

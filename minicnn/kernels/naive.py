@@ -105,6 +105,23 @@ def channel_sums(x: np.ndarray) -> np.ndarray:
     return np.array([math.fsum(rows[:, c]) for c in range(rows.shape[1])], x.dtype)
 
 
+def relu_forward(x: np.ndarray) -> np.ndarray:
+    """``y = max(x, 0)``; NaN stays NaN."""
+    y = np.empty(x.shape, x.dtype)
+    for index in np.ndindex(x.shape):
+        y[index] = 0 if x[index] <= 0 else x[index]
+    return y
+
+
+def relu_backward(dy: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """``dx = dy`` where y > 0, else 0."""
+    dx = np.zeros(dy.shape, dy.dtype)
+    for index in np.ndindex(dy.shape):
+        if y[index] > 0:
+            dx[index] = dy[index]
+    return dx
+
+
 def maxpool2d_forward(x: np.ndarray, size: Pair, stride: Pair, pads: Pads) -> tuple[np.ndarray, np.ndarray]:
     """The largest number under each window, and the cell ``p * kw + q`` that held it; ties go to the first.
 

@@ -4,7 +4,7 @@ A float32 sum over a million pixels loses digits, and a sum of squares minus the
 So columns are summed in blocks of BLOCK rows that stay in the cache, the squares about the block's own mean,
 and the blocks are put together in float64 in the order of the rows. After Chan, Golub and LeVeque 1983,
     M2 = sum of M2_k + sum of count_k * (mean_k - mean)**2       over the blocks k,
-where M2 is a sum of squares about the mean.
+where M2 is a sum of squares about the mean, less the (sum of x - mean)**2 / count that is left of rounding.
 """
 
 from __future__ import annotations
@@ -18,22 +18,27 @@ BLOCK = 256
 
 
 @jit
-def block_statistics(x, sums, squares, first, last):  # type: ignore[no-untyped-def]
-    """For blocks first..last-1 of x (M, C): each column's sum, and its squares about the block's mean."""
+def block_statistics(x, means, drifts, squares, first, last):  # type: ignore[no-untyped-def]
+    """For blocks first..last-1 of x (M, C): each column's mean as far as x's dtype can tell, and the sums of
+    x - mean (what rounding left of 0) and of (x - mean)**2.
+    """
     for k in range(first, last):
         start, stop = k * BLOCK, min((k + 1) * BLOCK, len(x))
-        total, square = sums[k], squares[k]
-        total[:] = 0
+        mean, drift, square = means[k], drifts[k], squares[k]
+        mean[:] = 0
         for r in range(start, stop):
             row = x[r]
             for c in range(len(row)):
-                total[c] += row[c]
+                mean[c] += row[c]
+        for c in range(len(mean)):
+            mean[c] /= x.dtype.type(stop - start)
+        drift[:] = 0
         square[:] = 0
-        one_over = x.dtype.type(1) / x.dtype.type(stop - start)
         for r in range(start, stop):
             row = x[r]
             for c in range(len(row)):
-                away = row[c] - total[c] * one_over
+                away = row[c] - mean[c]
+                drift[c] += away
                 square[c] += away * away
 
 
@@ -100,14 +105,18 @@ def batchnorm_statistics(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and biased variance of each column of x (M, C), in float64."""
     x = plain(x)
     count, step = _blocks(x)
-    sums = np.empty((count, x.shape[1]), x.dtype)
-    squares = np.empty_like(sums)
-    pool.run_stretches(lambda first, last: block_statistics(x, sums, squares, first, last), count, step)
-    mean = sums.sum(axis=0, dtype=np.float64) / len(x)
+    means = np.empty((count, x.shape[1]), x.dtype)
+    drifts, squares = np.empty_like(means), np.empty_like(means)
+    pool.run_stretches(
+        lambda first, last: block_statistics(x, means, drifts, squares, first, last), count, step
+    )
     rows = np.full((count, 1), float(BLOCK))
     rows[-1] = len(x) - (count - 1) * BLOCK
-    between = (rows * np.square(sums / rows - mean)).sum(axis=0)
-    return mean, (squares.sum(axis=0, dtype=np.float64) + between) / len(x)
+    block_means = means + drifts / rows
+    mean = (rows * block_means).sum(axis=0) / len(x)
+    within = squares - np.square(drifts) / rows
+    between = rows * np.square(block_means - mean)
+    return mean, (within + between).sum(axis=0) / len(x)
 
 
 def batchnorm_normalize(

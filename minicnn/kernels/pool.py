@@ -98,16 +98,6 @@ def _submit(*call: Any) -> Any:
         return _helpers.submit(*call)
 
 
-def _forget_after_fork() -> None:
-    """The child of a fork has the executor object but none of its threads."""
-    global _helpers, _changing
-    _helpers, _changing = None, threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_after_fork)
-
-
 @functools.cache
 def _blas_libraries() -> list[Any]:
     from threadpoolctl import ThreadpoolController
@@ -115,15 +105,20 @@ def _blas_libraries() -> list[Any]:
     return ThreadpoolController().select(user_api="blas").lib_controllers
 
 
+_counting = threading.Lock()
+_serial_users = 0
+_threads_before: list[int] = []
+
+
 def set_blas_threads(threads: int) -> None:
     """The number of threads of one matrix product in NumPy."""
-    for library in _blas_libraries():
-        library.set_num_threads(threads)
-
-
-_serial_users = 0
-_serial_lock = threading.Lock()
-_blas_before: list[int] = []
+    global _threads_before
+    with _counting:
+        if _serial_users:
+            _threads_before = [threads] * len(_threads_before)
+        else:
+            for library in _blas_libraries():
+                library.set_num_threads(threads)
 
 
 @contextlib.contextmanager
@@ -132,17 +127,32 @@ def serial_blas() -> Iterator[None]:
 
     The setting belongs to the whole process: the first to enter lowers it and the last to leave restores it.
     """
-    global _serial_users, _blas_before
-    with _serial_lock:
+    global _serial_users, _threads_before
+    with _counting:
         if _serial_users == 0:
-            _blas_before = [library.get_num_threads() for library in _blas_libraries()]
-            set_blas_threads(1)
+            _threads_before = [library.get_num_threads() for library in _blas_libraries()]
+            for library in _blas_libraries():
+                library.set_num_threads(1)
         _serial_users += 1
     try:
         yield
     finally:
-        with _serial_lock:
+        with _counting:
             _serial_users -= 1
             if _serial_users == 0:
-                for library, threads in zip(_blas_libraries(), _blas_before, strict=True):
+                for library, threads in zip(_blas_libraries(), _threads_before, strict=True):
                     library.set_num_threads(threads)
+
+
+def _start_afresh_after_fork() -> None:
+    """The child of a fork has the executor but none of its threads, and locks that nobody will release."""
+    global _changing, _counting, _helpers, _serial_users
+    _changing, _counting, _helpers = threading.Lock(), threading.Lock(), None
+    if _serial_users:
+        _serial_users = 0
+        for library, threads in zip(_blas_libraries(), _threads_before, strict=True):
+            library.set_num_threads(threads)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_afresh_after_fork)

@@ -1,4 +1,4 @@
-"""Pooling and batch normalisation as whole-array NumPy expressions: the ``numpy`` backend's."""
+"""ReLU, pooling and batch normalisation as whole-array NumPy expressions: the ``numpy`` backend's."""
 
 from __future__ import annotations
 
@@ -12,6 +12,16 @@ from minicnn.shapes import Pads, Pair, output_size
 def channel_sums(x: np.ndarray) -> np.ndarray:
     """``s[c]`` = the sum of x over every axis but the last, added up in float64."""
     return x.reshape(-1, x.shape[-1]).sum(axis=0, dtype=np.float64).astype(x.dtype)
+
+
+def relu_forward(x: np.ndarray) -> np.ndarray:
+    """``y = max(x, 0)``; NaN stays NaN."""
+    return np.maximum(x, 0)
+
+
+def relu_backward(dy: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """``dx = dy`` where y > 0, else 0, also under an infinite dy."""
+    return np.where(y > 0, dy, dy.dtype.type(0))
 
 
 def maxpool2d_forward(x: np.ndarray, size: Pair, stride: Pair, pads: Pads) -> tuple[np.ndarray, np.ndarray]:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from minicnn.checks import real
 from minicnn.kernels import dispatch
 from minicnn.layer import Layer, Parameter
 from minicnn.shapes import check_array, check_dtype, positive_int
@@ -54,12 +55,8 @@ class BatchNorm(Layer):
         backend: str | None = None,
     ) -> None:
         self.features = positive_int("BatchNorm", "features", features)
-        if not 0 <= momentum <= 1:
-            raise ValueError(f"BatchNorm: momentum must lie in [0, 1], got {momentum!r}")
-        if not 0 < eps < np.inf:
-            raise ValueError(f"BatchNorm: eps must be a positive number, got {eps!r}")
-        self.momentum = float(momentum)
-        self.eps = float(eps)
+        self.momentum = real("BatchNorm", "momentum", momentum, at_least=0, at_most=1)
+        self.eps = real("BatchNorm", "eps", eps, above=0)
         self.unbiased_running_variance = bool(unbiased_running_variance)
         self.backend = backend if backend is None else dispatch.backend(backend)
         dtype = check_dtype("BatchNorm", dtype)
