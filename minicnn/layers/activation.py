@@ -13,9 +13,8 @@ from minicnn.shapes import check_array, check_batch
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
-    """``1 / (1 + exp(-x))``, written with exp(-|x|): no x overflows, and small results keep their digits."""
-    decay = np.exp(-np.abs(x))
-    return np.where(x >= 0, x.dtype.type(1), decay) / (1 + decay)
+    """``1 / (1 + exp(-x)) = exp(min(x, 0)) / (1 + exp(-|x|))``; the second form never overflows."""
+    return np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))
 
 
 def softmax(x: np.ndarray) -> np.ndarray:
@@ -49,7 +48,7 @@ class ReLU(Activation):
     def backward(self, dy: np.ndarray) -> np.ndarray:
         (y,) = self.recall()
         self._check_upstream(dy, y)
-        return np.where(y > 0, dy, dy.dtype.type(0))
+        return dy * (y > 0)
 
 
 class LeakyReLU(Activation):

@@ -45,7 +45,7 @@ class Dropout(Layer):
     def _drop(self, values: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
         if mask is None:
             return values
-        survivors = np.where(mask, values, values.dtype.type(0))
+        survivors = values * mask
         survivors *= 1 / (1 - self.rate)
         return survivors
 

@@ -88,11 +88,6 @@ def test_reseeding_gives_two_dropouts_of_a_model_different_masks() -> None:
     assert (first != model[1](X, training=True)).any()
 
 
-def test_infinity_that_is_dropped_does_not_turn_into_nan() -> None:
-    y = Dropout(0.5, rng=0)(np.full(100, np.inf), training=True)
-    assert not np.isnan(y).any()
-
-
 @pytest.mark.parametrize("rate", [-0.1, 1.0, 1.5, np.nan])
 def test_a_rate_outside_zero_to_one_is_a_value_error(rate: float) -> None:
     with pytest.raises(ValueError, match="Dropout: rate"):
