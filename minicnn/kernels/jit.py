@@ -170,4 +170,4 @@ def _announce(folder: Path | None) -> None:
     if not _announced.is_set():
         _announced.set()
         kept = "once" if folder is not None else "and again next time, as no cache folder can be written"
-        print(f"minicnn: compiling kernels for this machine, {kept} (about 10 s) ...", file=sys.stderr)
+        print(f"minicnn: compiling kernels for this machine, {kept} (about 5 s) ...", file=sys.stderr)

@@ -97,6 +97,7 @@ def test_a_temporary_folder_that_others_can_write_to_is_refused(tmp_path, monkey
 
 
 def test_an_edit_to_any_kernel_changes_the_name_of_the_folder(tmp_path, monkeypatch):
+    jit.source_hash.cache_clear()
     before = jit.source_hash()
     for path in Path(jit.__file__).parent.glob("*.py"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
