@@ -6,6 +6,7 @@ Heavy modules are imported by the commands that need them, so that ``--help`` an
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import math
 import os
@@ -27,6 +28,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = parser().parse_args(argv)
     except SystemExit as stop:  # argparse has said what there was to say: 0 after --help, 2 after a mistake
         return stop.code if isinstance(stop.code, int) else USAGE
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a character shows another one
+            stream.reconfigure(errors="backslashreplace")
     debug = bool(os.environ.get(DEBUG))
     try:
         code = int(arguments.run(arguments))
@@ -57,6 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if debug:
             raise
         said = str(error).strip().splitlines()
+        if isinstance(error, (ValueError, TypeError)) and len(said) == 1:
+            return complain(said[0], FAILED)  # minicnn words these for people
         return complain(
             f"{type(error).__name__}: {said[0] if said else 'no further message'} "
             f"(set {DEBUG}=1 to see where this happened)",
@@ -160,10 +166,17 @@ def parser() -> argparse.ArgumentParser:
         run_dataset,
         "print and plot what a data set holds, and every defect in it",
         "",
-        "poster-genre dataset Movies-Poster_Dataset.zip --out dataset-report",
+        "poster-genre dataset Movies-Poster_Dataset.zip --plot posters.png",
     )
     sub.add_argument("path", metavar="PATH", help="the folder, or the zip as it was downloaded")
-    sub.add_argument("--out", metavar="DIR", help="where the plots go (default: no plots are written)")
+    sub.add_argument(
+        "--plot",
+        metavar="FILE",
+        default="poster-genre-dataset.png",
+        help="PNG of the plots (default: %(default)s)",
+    )
+    sub.add_argument("--defects", metavar="FILE", help="also write every defect to this CSV file")
+    add_json(sub)
 
     sub = command(
         "download",
@@ -340,9 +353,16 @@ def run_predict(arguments: argparse.Namespace) -> int:
 
 
 def run_dataset(arguments: argparse.Namespace) -> int:
-    from poster_genre.dataset_report import describe
+    from poster_genre.dataset_plot import plot_inspection
+    from poster_genre.dataset_report import describe, inspect_dataset, to_dict, write_defects
 
-    print(describe(arguments.path, arguments.out))
+    inspection = inspect_dataset(arguments.path)
+    print(json_text(to_dict(inspection)) if arguments.json else describe(inspection))
+    if arguments.defects:
+        write_defects(inspection, arguments.defects)
+        print(f"defects: {arguments.defects}", file=sys.stderr)
+    plot_inspection(inspection, arguments.plot)
+    print(f"plots: {arguments.plot}", file=sys.stderr)
     return 0
 
 
@@ -369,4 +389,4 @@ def run_demo(arguments: argparse.Namespace) -> int:
 
 
 def json_text(document: Any) -> str:
-    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+    return json.dumps(document, indent=2, allow_nan=False)
