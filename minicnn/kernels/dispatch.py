@@ -2,7 +2,7 @@
 
     naive   loops over single numbers: the definition (``naive.py``)
     numpy   patches and one matrix product, whole-array expressions (``im2col.py``, ``vectorized.py``)
-    numba   compiled loops around BLAS (``patches.py``, ``pooling.py`` and their neighbours)
+    numba   compiled kernels; which one a convolution gets is in ``algorithms.py``
 
 Every function here is pure: arrays in, new arrays out, nothing kept and no input written to. ``stride``,
 ``size`` and ``dilation`` are pairs (vertical, horizontal), ``pads`` is ((top, bottom), (left, right)).
@@ -31,7 +31,7 @@ _HOMES = {
         "activation": "vectorized",
     },
     "numba": {
-        "convolution": "patches",
+        "convolution": "algorithms",
         "pooling": "pooling",
         "normalization": "normalization",
         "activation": "activation",

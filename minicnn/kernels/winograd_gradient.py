@@ -1,0 +1,200 @@
+"""The weight gradient of a 3x3 convolution by Winograd's transforms: a quarter of the multiplications again.
+
+``winograd_algebra.py`` has the formula, dg = G^T [ sum over tiles of (B^T x B) * (A dy A^T) ] G:
+
+    x    6x6 pixels a tile --B^T x B-->  points  [36][c / W][tile][W]  --+
+                                                                         +-- 36 products --> sums [36][c][o]
+    dy   4x4 pixels a tile --A dy A^T--> points  [36][o / W][tile][W]  --+   over the tiles      |
+                                                                                         G^T m G |
+                                                                          dw [3][3][c][o] <------+
+
+Where the sums are small, each part of the tiles gets its own, and a block of tiles goes through both steps
+while it is in the cache; the parts are added up in their order. Where the sums are large, all threads share
+one set: they transform a long run of tiles, then each takes some of the 36 products. Either way the parts
+follow from the shape alone, so that the result does not depend on the number of threads.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minicnn.kernels import microkernel, pool
+from minicnn.kernels.jit import jit, plain
+from minicnn.kernels.simd import WIDTH, address_of
+from minicnn.kernels.winograd_algebra import PATCH, PRODUCTS, TILE
+from minicnn.kernels.winograd_tiles import (
+    cut_out,
+    panels,
+    transform_filter_gradient,
+    transform_input,
+    transform_output_gradient,
+)
+from minicnn.shapes import Pads
+
+ROWS = microkernel.ROWS
+add_one, add_two = microkernel.add_one, microkernel.add_two
+
+# Tiles in a block, and the largest set of sums that each part of the work gets one of its own of.
+SUM_BLOCK = 32
+SUM_NUMBERS = 2**19
+# Numbers in the transformed images of one run, where all share one set of sums.
+RUN_NUMBERS = 2**22
+# Parts that work is cut into: enough for the threads of a large desktop computer.
+PARTS = 16
+
+
+@jit
+def gradient_sums(x, dy, geometry, run, steps, points, products, x_points, dy_points, patch, sums):  # type: ignore[no-untyped-def]
+    """Both steps of the weight gradient, for tiles points[0]..points[1]-1, ``steps`` at a time.
+
+    Step 1 puts the transforms of tile t into place (t - points[2]) % run of x_points and dy_points.
+    Step 2 adds to sums[k] (c, o), for products[0] <= k < products[1], the product over the first products[2]
+    places, or over the tiles of this step where that is 0.
+    """
+    height, width, channels, top, left, oh, ow, outputs = geometry
+    tile_columns = (ow + TILE - 1) // TILE
+    tiles_of_image = (oh + TILE - 1) // TILE * tile_columns
+    c_panels, o_panels = (channels + WIDTH - 1) // WIDTH, (outputs + WIDTH - 1) // WIDTH
+    c_depth, o_depth, panel = c_panels * WIDTH, o_panels * WIDTH, run * WIDTH
+    first, last, origin = points
+    start = first
+    while True:
+        stop = min(start + steps, last)
+        for tile in range(start, stop):
+            n, place = tile // tiles_of_image, tile % tiles_of_image
+            i, j = place // tile_columns * TILE, place % tile_columns * TILE
+            h, v = i - top, j - left
+            if channels == c_depth and h >= 0 and v >= 0 and h + PATCH <= height and v + PATCH <= width:
+                pixels = address_of(x, ((n * height + h) * width + v) * channels)
+                row, column = width * channels, channels
+            else:
+                cut_out(x, n, h, h + PATCH, v, v + PATCH, height, width, channels, c_depth, patch)
+                pixels = address_of(patch, 0)
+                row, column = PATCH * c_depth, c_depth
+            to = (tile - origin) % run * WIDTH
+            for p in range(c_panels):
+                transform_input(
+                    pixels + p * WIDTH * x.itemsize, row, column, x_points, p * panel + to, c_panels * panel
+                )
+            if outputs == o_depth and i + TILE <= oh and j + TILE <= ow:
+                pixels = address_of(dy, ((n * oh + i) * ow + j) * outputs)
+                row, column = ow * outputs, outputs
+            else:
+                cut_out(dy, n, i, i + TILE, j, j + TILE, oh, ow, outputs, o_depth, patch)
+                pixels = address_of(patch, 0)
+                row, column = TILE * o_depth, o_depth
+            for p in range(o_panels):
+                transform_output_gradient(
+                    pixels + p * WIDTH * x.itemsize, row, column, dy_points, p * panel + to, o_panels * panel
+                )
+        tiles = products[2] if products[2] > 0 else stop - start
+        for k in range(products[0], products[1]):
+            a, b = k * c_panels * panel, k * o_panels * panel
+            for c in range(0, c_depth, ROWS):
+                row_at = a + c // WIDTH * panel + c % WIDTH
+                for p in range(0, o_panels, 2):
+                    to = (k * c_depth + c) * o_depth + p * WIDTH
+                    if p + 1 < o_panels:
+                        add_two(
+                            x_points, row_at, 1, 0, WIDTH, 1, tiles,
+                            dy_points, b + p * panel, panel, sums, to, o_depth, WIDTH,
+                        )  # fmt: skip
+                    else:
+                        add_one(
+                            x_points, row_at, 1, 0, WIDTH, 1, tiles,
+                            dy_points, b + p * panel, panel, sums, to, o_depth, WIDTH,
+                        )  # fmt: skip
+        start = stop
+        if start >= last:
+            break
+
+
+@jit
+def gradient_filters(sums, channels, outputs, first, last, dw, patch):  # type: ignore[no-untyped-def]
+    """Step 3: dw (3, 3, c, o) for input channels first..last-1."""
+    c_panels, o_panels = (channels + WIDTH - 1) // WIDTH, (outputs + WIDTH - 1) // WIDTH
+    plane = c_panels * WIDTH * o_panels * WIDTH
+    for c in range(first, last):
+        for p in range(o_panels):
+            at = (c * o_panels + p) * WIDTH
+            lanes = min(WIDTH, outputs - p * WIDTH)
+            if lanes == WIDTH:
+                transform_filter_gradient(sums, at, plane, dw, c * outputs + p * WIDTH, channels * outputs)
+            else:
+                transform_filter_gradient(sums, at, plane, patch, 0, WIDTH)
+                for t in range(9):
+                    for lane in range(lanes):
+                        dw[(t * channels + c) * outputs + p * WIDTH + lane] = patch[t * WIDTH + lane]
+
+
+def backward_weight(dy: np.ndarray, x: np.ndarray, pads: Pads) -> np.ndarray:
+    """dw (3, 3, C, O) of dy (N, OH, OW, O) and x (N, H, W, C)."""
+    _, height, width, channels = x.shape
+    n, oh, ow, outputs = dy.shape
+    (top, _), (left, _) = pads
+    geometry = (height, width, channels, top, left, oh, ow, outputs)
+    tiles = n * -(-oh // TILE) * -(-ow // TILE)
+    flat_x, flat_dy = plain(x).reshape(-1), plain(dy).reshape(-1)
+    if PRODUCTS * panels(channels) * panels(outputs) * WIDTH**2 <= SUM_NUMBERS:
+        sums = _sums_of_blocks(flat_x, flat_dy, geometry, tiles)
+    else:
+        sums = _sums_of_runs(flat_x, flat_dy, geometry, tiles)
+    dw = np.empty((3, 3, channels, outputs), x.dtype)
+    flat_dw = dw.reshape(-1)
+
+    def filters(part: int) -> None:
+        patch = np.empty(9 * WIDTH, x.dtype)
+        first, last = part * channels // PARTS, (part + 1) * channels // PARTS
+        gradient_filters(sums, channels, outputs, first, last, flat_dw, patch)
+
+    pool.run(filters, PARTS)
+    return dw
+
+
+def _sums_of_blocks(x: np.ndarray, dy: np.ndarray, geometry: tuple[int, ...], tiles: int) -> np.ndarray:
+    """Few channels: each part of the tiles has 36 sums of its own, in the cache beside a block of tiles."""
+    c_panels, o_panels = panels(geometry[2]), panels(geometry[7])
+    parts = max(1, min(PARTS, tiles // SUM_BLOCK))
+    partial = np.zeros((parts, PRODUCTS * c_panels * o_panels * WIDTH**2), x.dtype)
+
+    def add_up(part: int) -> None:
+        x_points = np.empty(PRODUCTS * c_panels * SUM_BLOCK * WIDTH, x.dtype)
+        dy_points = np.empty(PRODUCTS * o_panels * SUM_BLOCK * WIDTH, x.dtype)
+        patch = np.empty(PRODUCTS * max(c_panels, o_panels) * WIDTH, x.dtype)
+        first, last = part * tiles // parts, (part + 1) * tiles // parts
+        gradient_sums(
+            x, dy, geometry, SUM_BLOCK, SUM_BLOCK, (first, last, first), (0, PRODUCTS, 0),
+            x_points, dy_points, patch, partial[part],
+        )  # fmt: skip
+
+    pool.run(add_up, parts)
+    return partial.sum(axis=0)
+
+
+def _sums_of_runs(x: np.ndarray, dy: np.ndarray, geometry: tuple[int, ...], tiles: int) -> np.ndarray:
+    """Many channels: the threads share one set of sums; first they transform a long run of tiles, then each
+    of them takes some of the 36 products."""
+    c_panels, o_panels = panels(geometry[2]), panels(geometry[7])
+    run = min(tiles, max(SUM_BLOCK, RUN_NUMBERS // (PRODUCTS * (c_panels + o_panels) * WIDTH)))
+    x_points = np.empty(PRODUCTS * c_panels * run * WIDTH, x.dtype)
+    dy_points = np.empty(PRODUCTS * o_panels * run * WIDTH, x.dtype)
+    sums = np.zeros(PRODUCTS * c_panels * o_panels * WIDTH**2, x.dtype)
+    for start in range(0, tiles, run):
+        count = min(run, tiles - start)
+
+        def points(part: int, start: int = start, count: int = count) -> None:
+            patch = np.empty(PRODUCTS * max(c_panels, o_panels) * WIDTH, x.dtype)
+            first, last = start + part * count // PARTS, start + (part + 1) * count // PARTS
+            gradient_sums(
+                x, dy, geometry, run, run, (first, last, start), (0, 0, 0), x_points, dy_points, patch, sums
+            )
+
+        def products(k: int, start: int = start, count: int = count) -> None:
+            gradient_sums(
+                x, dy, geometry, run, run, (start, start, start), (k, k + 1, count),
+                x_points, dy_points, x_points, sums,
+            )  # fmt: skip
+
+        pool.run(points, PARTS)
+        pool.run(products, PRODUCTS)
+    return sums

@@ -1,0 +1,134 @@
+"""The steps of a Winograd convolution on one tile and WIDTH channels, straight from and to the registers.
+
+``winograd_algebra.py`` has the formulas; each transform here reads its 9 to 36 vectors, runs that file's
+one-dimensional transforms over the columns and the rows of the square, and stores what comes out. Position k
+of the 36 goes to matrix k, ``plane`` numbers after matrix k - 1.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import Any
+
+from minicnn.kernels.jit import jit
+from minicnn.kernels.simd import WIDTH, Emitter, emitted
+from minicnn.kernels.winograd_algebra import (
+    PATCH,
+    PRODUCTS,
+    TILE,
+    along_both,
+    filter_gradient_values,
+    filter_points,
+    input_points,
+    output_gradient_points,
+    output_values,
+)
+
+
+def panels(channels: int) -> int:
+    """Panels of WIDTH channels."""
+    return -(-channels // WIDTH)
+
+
+@emitted
+def transform_input(e: Emitter, pixels: Any, row: Any, column: Any, points: Any, to: Any, plane: Any) -> None:
+    """points[to + k * plane] = (B^T d B)[k] for the 6x6 patch d of W channels at the address ``pixels``."""
+    x = e.pointer(pixels)
+    patch = [
+        [e.load(x, e.sum(e.product(row, i), e.product(column, j))) for j in range(PATCH)]
+        for i in range(PATCH)
+    ]
+    for k, value in enumerate(chain(*along_both(input_points, patch))):
+        e.store(value, points, e.sum(to, e.product(plane, k)))
+
+
+@emitted
+def transform_output(
+    e: Emitter,
+    products: Any,
+    at: Any,
+    plane: Any,
+    bias: Any,
+    bias_at: Any,
+    floor: Any,
+    pixels: Any,
+    row: Any,
+    column: Any,
+) -> None:
+    """The 4x4 pixels at the address ``pixels`` = max(A^T m A + bias, floor), with m at products[at]."""
+    y = e.pointer(pixels)
+    values = [
+        [e.load(products, e.sum(at, e.product(plane, PATCH * i + j))) for j in range(PATCH)]
+        for i in range(PATCH)
+    ]
+    shift, low = e.load(bias, bias_at), e.broadcast(floor, 0)
+    for i, line in enumerate(along_both(output_values, values)):
+        for j, value in enumerate(line):
+            e.store(e.larger(low, value + shift), y, e.sum(e.product(row, i), e.product(column, j)))
+
+
+@emitted
+def transform_output_gradient(
+    e: Emitter, pixels: Any, row: Any, column: Any, points: Any, to: Any, plane: Any
+) -> None:
+    """points[to + k * plane] = (A dy A^T)[k] for the 4x4 pixels dy, W channels, at the address ``pixels``."""
+    dy = e.pointer(pixels)
+    tile = [
+        [e.load(dy, e.sum(e.product(row, i), e.product(column, j))) for j in range(TILE)] for i in range(TILE)
+    ]
+    for k, value in enumerate(chain(*along_both(output_gradient_points, tile))):
+        e.store(value, points, e.sum(to, e.product(plane, k)))
+
+
+@emitted
+def transform_filter(
+    e: Emitter, w: Any, at: Any, tap: Any, lane: Any, lanes: Any, filters: Any, to: Any, plane: Any
+) -> None:
+    """filters[k] = (G g G^T)[k] for W filters g with taps at w[at + t * tap + l * lane], l < lanes."""
+    taps = [
+        [e.gather(w, e.sum(at, e.product(tap, 3 * i + j)), lane, lanes) for j in range(3)] for i in range(3)
+    ]
+    for k, value in enumerate(chain(*along_both(filter_points, taps))):
+        e.store(value, filters, e.sum(to, e.product(plane, k)))
+
+
+@emitted
+def transform_filter_gradient(e: Emitter, sums: Any, at: Any, plane: Any, dw: Any, to: Any, tap: Any) -> None:
+    """dw[t] = (G^T m G)[t] for the 36 sums m at sums[at]."""
+    values = [
+        [e.load(sums, e.sum(at, e.product(plane, PATCH * i + j))) for j in range(PATCH)] for i in range(PATCH)
+    ]
+    for t, value in enumerate(chain(*along_both(filter_gradient_values, values))):
+        e.store(value, dw, e.sum(to, e.product(tap, t)))
+
+
+@jit
+def cut_out(x, n, top, bottom, left, right, height, width, channels, depth, patch):  # type: ignore[no-untyped-def]
+    """Copy rows top..bottom-1, columns left..right-1 of image n into ``patch``; zeros where it has none."""
+    to = 0
+    for i in range(top, bottom):
+        for j in range(left, right):
+            found = channels if 0 <= i < height and 0 <= j < width else 0
+            at = ((n * height + i) * width + j) * channels
+            for c in range(found):
+                patch[to + c] = x[at + c]
+            for c in range(found, depth):
+                patch[to + c] = 0
+            to += depth
+
+
+@jit
+def pack_filters(w, tap_first, tap, row, rows, lane, lanes, first, last, filters):  # type: ignore[no-untyped-def]
+    """Transform and pack panels first..last-1 of the filters: row r, lane l of tap t is at
+    w[tap_first + t * tap + r * row + l * lane]. Rows beyond ``rows`` are zeros."""
+    depth = (rows + WIDTH - 1) // WIDTH * WIDTH
+    plane = (lanes + WIDTH - 1) // WIDTH * depth * WIDTH
+    for panel in range(first, last):
+        for r in range(depth):
+            to = (panel * depth + r) * WIDTH
+            if r < rows:
+                at = tap_first + r * row + panel * WIDTH * lane
+                transform_filter(w, at, tap, lane, min(WIDTH, lanes - panel * WIDTH), filters, to, plane)
+            else:
+                for k in range(PRODUCTS):
+                    filters[k * plane + to : k * plane + to + WIDTH] = 0
