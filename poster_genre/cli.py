@@ -166,17 +166,15 @@ def parser() -> argparse.ArgumentParser:
         run_dataset,
         "print and plot what a data set holds, and every defect in it",
         "",
-        "poster-genre dataset Movies-Poster_Dataset.zip --plot posters.png",
+        "poster-genre dataset Movies-Poster_Dataset.zip --out about-the-posters",
     )
     sub.add_argument("path", metavar="PATH", help="the folder, or the zip as it was downloaded")
     sub.add_argument(
-        "--plot",
-        metavar="FILE",
-        default="poster-genre-dataset.png",
-        help="PNG of the plots (default: %(default)s)",
+        "--out",
+        metavar="DIR",
+        default="poster-genre-dataset",
+        help="where the plots, the list of defects and the numbers go (default: ./%(default)s)",
     )
-    sub.add_argument("--defects", metavar="FILE", help="also write every defect to this CSV file")
-    add_json(sub)
 
     sub = command(
         "download",
@@ -353,16 +351,9 @@ def run_predict(arguments: argparse.Namespace) -> int:
 
 
 def run_dataset(arguments: argparse.Namespace) -> int:
-    from poster_genre.dataset_plot import plot_inspection
-    from poster_genre.dataset_report import describe, inspect_dataset, to_dict, write_defects
+    from poster_genre.dataset_report import describe
 
-    inspection = inspect_dataset(arguments.path)
-    print(json_text(to_dict(inspection)) if arguments.json else describe(inspection))
-    if arguments.defects:
-        write_defects(inspection, arguments.defects)
-        print(f"defects: {arguments.defects}", file=sys.stderr)
-    plot_inspection(inspection, arguments.plot)
-    print(f"plots: {arguments.plot}", file=sys.stderr)
+    print(describe(arguments.path, arguments.out))
     return 0
 
 
