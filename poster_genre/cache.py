@@ -22,13 +22,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 import numpy as np
 
+from minicnn.serialize import LEFTOVER, atomic_write
 from poster_genre.dataset import Defect, PosterDataset
 from poster_genre.errors import PosterGenreError
 from poster_genre.progress import progress_bar
@@ -188,30 +189,18 @@ def _build(
 
 
 def _write_entry(directory: Path, key: str, fill: Callable[[IO[bytes]], dict[int, str]]) -> dict[int, str]:
-    with _atomic(directory / f"{key}.npy") as file:
-        failures = fill(file)
-        with _atomic(directory / f"{key}.json") as index:
-            index.write(json.dumps({"unreadable": sorted(failures)}).encode())
-    return failures
-
-
-@contextmanager
-def _atomic(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes its place at ``path`` once it is whole, and leaves nothing behind otherwise."""
-    descriptor, name = tempfile.mkstemp(prefix=path.name + ".", suffix=".tmp", dir=path.parent)
+    array = directory / f"{key}.npy"
+    failures: dict[int, str] = {}
     try:
-        with os.fdopen(descriptor, "w+b") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.replace(name, path)
-        except PermissionError:
-            # Windows does not replace a file that another process has mapped; it holds the same bytes.
-            if not path.exists():
-                raise
-    finally:
-        Path(name).unlink(missing_ok=True)
+        with atomic_write(array) as file:
+            failures = fill(file)
+            with atomic_write(directory / f"{key}.json") as index:
+                index.write(json.dumps({"unreadable": sorted(failures)}).encode())
+    except PermissionError:
+        # Windows does not replace a file that another process has mapped; that one holds the same bytes.
+        if not array.exists():
+            raise
+    return failures
 
 
 def _write_array(
@@ -288,7 +277,7 @@ def _require_space(directory: Path, needed: int) -> None:
 
 def _sweep(directory: Path) -> None:
     """Removes what processes that died while writing left behind a day ago or more."""
-    for leftover in directory.glob("*.tmp"):
+    for leftover in directory.glob(f"*{LEFTOVER}"):
         with suppress(OSError):  # Another process may have removed it first.
             if time.time() - leftover.stat().st_mtime > _STALE_SECONDS:
                 leftover.unlink()

@@ -76,12 +76,18 @@ class PosterDataset:
     """Rows whose poster exists, in the order of the table.
 
     ids: list of n texts. labels: uint8 (n, 25) of 0 and 1, columns as in GENRES, not writable. rows: the row
-    numbers of the table, the first after the header being 1. defects: what was found wrong. name: where it
-    came from.
+    numbers of the table, the first after the header being 1. table_ids: the Ids of the whole table, images or
+    none. defects: what was found wrong. name: where it came from.
     """
 
     def __init__(
-        self, source: Source, ids: list[str], labels: np.ndarray, rows: np.ndarray, defects: Sequence[Defect]
+        self,
+        source: Source,
+        ids: list[str],
+        labels: np.ndarray,
+        rows: np.ndarray,
+        defects: Sequence[Defect],
+        table_ids: Sequence[str],
     ) -> None:
         self.source = source
         self.name = source.name
@@ -90,6 +96,7 @@ class PosterDataset:
         self.labels.flags.writeable = False
         self.rows = rows
         self.defects = list(defects)
+        self.table_ids = tuple(table_ids)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -114,7 +121,8 @@ class PosterDataset:
             chosen = np.flatnonzero(chosen)
         chosen = chosen.astype(np.int64)
         ids = [self.ids[i] for i in chosen]
-        return PosterDataset(self.source, ids, self.labels[chosen], self.rows[chosen], self.defects)
+        labels, rows = self.labels[chosen], self.rows[chosen]
+        return PosterDataset(self.source, ids, labels, rows, self.defects, self.table_ids)
 
     def split_sizes(self) -> dict[str, int]:
         """Rows of each split; 0 where there are none."""
@@ -154,7 +162,7 @@ def load_dataset(path: str | os.PathLike[str]) -> PosterDataset:
             f"{where}: none of the {len(ids):,} rows has its image in Images; check the folder"
         )
     rows = np.flatnonzero(present)
-    return PosterDataset(source, [ids[i] for i in rows], labels[rows], rows + 1, _sorted(defects))
+    return PosterDataset(source, [ids[i] for i in rows], labels[rows], rows + 1, _sorted(defects), ids)
 
 
 def _read_table(where: str, data: bytes) -> Any:
