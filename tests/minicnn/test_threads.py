@@ -14,7 +14,7 @@ import pytest
 from geometry import numbers
 
 from minicnn.containers import Sequential
-from minicnn.kernels import pool
+from minicnn.kernels import patches, pool
 from minicnn.layers.conv import Conv2D
 from minicnn.layers.normalization import BatchNorm
 from minicnn.layers.pooling import GlobalAveragePool2D, MaxPool2D
@@ -50,7 +50,7 @@ def small_network() -> Sequential:
 def gradients(threads: int) -> list[np.ndarray]:
     set_threads(threads)
     model = small_network()
-    x = numbers((9, 20, 30, 3), np.float32)
+    x = numbers((5, 8, 10, 3), np.float32)
     y = model.forward(x, training=True)
     return [y, model.backward(y), *(p.grad for p in model.parameters().values())]
 
@@ -72,7 +72,11 @@ def test_set_threads_refuses_what_is_not_a_positive_integer(n, error):
         set_threads(n)
 
 
-def test_kernels_give_the_same_bits_on_any_number_of_threads():
+def test_compiled_kernels_give_the_same_bits_on_any_number_of_threads(monkeypatch):
+    # Small pieces, so that a small network is work for several threads.
+    monkeypatch.setattr(patches, "PATCH_BYTES", 4096)
+    monkeypatch.setattr(pool, "PIECE_BYTES", 2048)
+    monkeypatch.setenv("MINICNN_BACKEND", "numba")
     expected = gradients(1)
     for threads in (2, 3):
         for actual, one in zip(gradients(threads), expected, strict=True):
