@@ -1,0 +1,139 @@
+"""Run the trials of ``table.py`` one after the other, and write a row of ``log.csv`` for each.
+
+    python -m benchmarks.experiments.run --data PATH [--only NAME ...] [--seeds 0 1] [--list]
+
+Trials that are in the log are skipped, so the command can be stopped and given again at any time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+LOG = Path(__file__).with_name("log.csv")
+COLUMNS = (
+    "idea",
+    "change",
+    "base",
+    "seed",
+    "epochs",
+    "height",
+    "width",
+    "params",
+    "seconds",
+    "auc",
+    "map",
+    "micro_ap",
+    "top1",
+    "hit3",
+    "bce",
+    "train_loss",
+    "train_auc",
+    "raw_auc",
+    "plain_auc",
+    "engine",
+    "command",
+)
+
+
+def read_log(path: Path = LOG) -> list[dict[str, str]]:
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def append(path: Path, row: dict[str, Any]) -> None:
+    """One more row; a number keeps four significant decimals, which is less than the noise between seeds."""
+    fresh = not path.exists()
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        if fresh:
+            writer.writeheader()
+        writer.writerow({k: f"{v:.4f}" if isinstance(v, float) else v for k, v in row.items()})
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description="Run the trials that the log lacks.",
+        epilog="example: python -m benchmarks.experiments.run --data posters --only base squeeze --seeds 0 1",
+    )
+    parser.add_argument("--data", help="folder or zip with train.csv and Images")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="these trials, in this order")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--log", type=Path, default=LOG)
+    parser.add_argument("--save", type=Path, help="folder for val's probabilities, one .npy a run")
+    parser.add_argument("--list", action="store_true", help="print the table and leave")
+    arguments = parser.parse_args()
+
+    from benchmarks.experiments.table import TRIALS
+
+    names = arguments.only or list(TRIALS)
+    unknown = [name for name in names if name not in TRIALS]
+    if unknown:
+        parser.error(f"there is no trial {unknown[0]!r}; --list prints all of them")
+    if arguments.list:
+        for name in names:
+            print(f"{name:<16} {TRIALS[name].base:<8} {TRIALS[name].change}")
+        return
+    if arguments.data is None:
+        parser.error("--data PATH is needed to run a trial")
+    for name in names:
+        for seed in arguments.seeds:
+            run(name, seed, arguments)
+
+
+def run(name: str, seed: int, arguments: argparse.Namespace) -> None:
+    done = {(row["idea"], int(row["seed"])) for row in read_log(arguments.log)}
+    if (name, seed) in done:
+        return
+    import numpy as np
+    import torch
+    from torch import nn
+
+    from benchmarks.experiments.table import TRIALS
+    from benchmarks.experiments.twin import predict, read_posters, score, train
+
+    trial = TRIALS[name]
+    torch.set_num_threads(arguments.threads)
+    settings = trial.settings
+    posters = read_posters(arguments.data, (settings.height, settings.width))
+
+    def report(epoch: int, loss: float, average: nn.Module) -> None:
+        text = f"{name} seed {seed} epoch {epoch}/{settings.epochs} loss {loss:.4f}"
+        if epoch % 4 == 0 and epoch < settings.epochs:
+            reached = score(posters.val_y, predict(average, posters.val_x))
+            text += f" auc {reached['auc']:.4f} map {reached['map']:.4f}"
+        print(text, flush=True)
+
+    print(f"{name} seed {seed}: {asdict(settings)}", flush=True)
+    numbers, probabilities = train(settings, posters, seed, report)
+    command = f"python -m benchmarks.experiments.run --data PATH --only {name} --seeds {seed}"
+    row = {
+        "idea": name,
+        "change": trial.change,
+        "base": trial.base,
+        "seed": seed,
+        "epochs": settings.epochs,
+        "height": settings.height,
+        "width": settings.width,
+        **numbers,
+        "engine": "twin",
+        "command": command,
+    }
+    append(arguments.log, row)
+    if arguments.save is not None:
+        arguments.save.mkdir(parents=True, exist_ok=True)
+        np.save(arguments.save / f"{name}-{seed}.npy", probabilities)
+    print({k: round(v, 4) if isinstance(v, float) else v for k, v in numbers.items()}, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,329 @@
+"""The ``compact`` network and its recipe in PyTorch: the same shapes, batches and schedule, for quick trials.
+
+The posters, the split, the augmentation, the order of the batches, the learning rates and the metrics are
+poster_genre's and minicnn's own; only the network, its loss and AdamW are PyTorch's. What wins here is
+trained by minicnn before anything is shipped. One difference remains: at stride 2 PyTorch pads above and on
+the left, minicnn ("same", as Keras) below and on the right, which shifts the picture by a pixel.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from minicnn import metrics
+from minicnn.data import ArrayDataset, DataLoader
+from minicnn.schedules import OneCycle
+from poster_genre.augment import Augmentation, Mixup
+from poster_genre.cache import cached_posters
+from poster_genre.dataset import load_dataset
+from poster_genre.evaluate import cross_entropy
+from poster_genre.genres import N_GENRES
+from poster_genre.models import FIRST_GUESS, SPECS
+from poster_genre.transforms import Normalisation
+
+Scores = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One trial: the arguments of ``compact`` and of its recipe, and what else an idea may change.
+
+    ``last``       filters of one more convolution at a quarter of the last stage's area; 0: none.
+    ``squeeze``    squeeze-and-excitation in every block, the bottleneck having 1 / squeeze of the channels;
+                   0: none.
+    ``head``       what is kept of every channel: "average", "maximum" or "both".
+    ``loss``       "bce", "focal" (gamma 1 for both) or "asymmetric" (gamma 2 for negatives only).
+    ``precision``  "bfloat16" for convolutions and their gradients (half the time where the processor has it),
+                   or "float32", as minicnn computes; weights and sums are float32 in both.
+    ``sampling``   "natural", or "balanced": a genre is drawn evenly, then one of its posters.
+    """
+
+    height: int = 72
+    width: int = 48
+    widths: tuple[int, ...] = (32, 64, 128)
+    blocks: tuple[int, ...] = (1, 1, 1)
+    stem_stride: int = 2
+    stem_size: int = 3
+    last: int = 0
+    squeeze: int = 0
+    head: str = "both"
+    dropout: float = 0.3
+    epochs: int = 8
+    batch_size: int = 32
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.05
+    clip_norm: float = 5.0
+    ema_decay: float = 0.998
+    label_smoothing: float = 0.0
+    mixup_alpha: float = 0.2
+    loss: str = "bce"
+    sampling: str = "natural"
+    flip: float = 0.5
+    min_area: float = 0.6
+    aspect: float = 1.15
+    brightness: float = 0.2
+    contrast: float = 0.2
+    saturation: float = 0.2
+    erase: float = 0.0
+    precision: str = "bfloat16"
+
+    def augmentation(self) -> Augmentation:
+        return Augmentation(
+            self.flip,
+            self.min_area,
+            self.aspect,
+            self.brightness,
+            self.contrast,
+            self.saturation,
+            self.erase,
+        )
+
+
+class SqueezeExcite(nn.Module):
+    """Every channel times a gate from 0 to 1 that is computed from all channels' averages. Hu et al. 2018."""
+
+    def __init__(self, channels: int, ratio: int) -> None:
+        super().__init__()
+        self.squeeze = nn.Linear(channels, max(channels // ratio, 4))
+        self.excite = nn.Linear(self.squeeze.out_features, channels)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        gate = torch.sigmoid(self.excite(F.relu(self.squeeze(x.mean((2, 3))))))
+        return x * gate[:, :, None, None]
+
+
+class Block(nn.Module):
+    """``poster_genre.models._residual_block`` and the ReLU behind it."""
+
+    def __init__(self, channels: int, filters: int, squeeze: int) -> None:
+        super().__init__()
+        conv, norm = convolution(filters, filters)
+        nn.init.zeros_(norm.weight)
+        body = [*convolution(channels, filters), nn.ReLU(), conv, norm]
+        if squeeze:
+            body.append(SqueezeExcite(filters, squeeze))
+        self.body = nn.Sequential(*body)
+        same = channels == filters
+        self.way_around = nn.Identity() if same else nn.Sequential(*convolution(channels, filters, 1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.relu(self.body(x) + self.way_around(x))
+
+
+class Compact(nn.Module):
+    """NCHW images in the channels-last memory format -> logits (N, 25)."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        channels = settings.widths[0]
+        layers: list[nn.Module] = [
+            *convolution(3, channels, settings.stem_size, settings.stem_stride),
+            nn.ReLU(),
+        ]
+        side = math.ceil(min(settings.height, settings.width) / settings.stem_stride)
+        for stage, (filters, count) in enumerate(zip(settings.widths, settings.blocks, strict=True)):
+            if stage and side >= 4:
+                layers.append(nn.MaxPool2d(2))
+                side //= 2
+            for _ in range(count):
+                layers.append(Block(channels, filters, settings.squeeze))
+                channels = filters
+        if settings.last:
+            layers += [nn.MaxPool2d(2), *convolution(channels, settings.last), nn.ReLU()]
+            channels = settings.last
+        self.features = nn.Sequential(*layers)
+        self.head = settings.head
+        self.dropout = nn.Dropout(settings.dropout)
+        self.genres = nn.Linear(channels * (2 if settings.head == "both" else 1), N_GENRES)
+        nn.init.normal_(self.genres.weight, std=0.01)
+        nn.init.constant_(self.genres.bias, FIRST_GUESS)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.features(x)
+        pooled = []
+        if self.head in ("average", "both"):
+            pooled.append(x.mean((2, 3)))
+        if self.head in ("maximum", "both"):
+            pooled.append(x.amax((2, 3)))
+        return self.genres(self.dropout(torch.cat(pooled, 1)))
+
+
+def convolution(
+    channels: int, filters: int, size: int = 3, stride: int = 1
+) -> tuple[nn.Conv2d, nn.BatchNorm2d]:
+    """A padded, He-initialised convolution without a bias, and the norm behind it."""
+    conv = nn.Conv2d(channels, filters, size, stride, padding=size // 2, bias=False)
+    nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
+    conv.weight.data = conv.weight.data.contiguous(memory_format=torch.channels_last)
+    return conv, nn.BatchNorm2d(filters)
+
+
+@dataclass(frozen=True)
+class Posters:
+    """Both parts of the split at one size: uint8 images (n, h, w, 3) and labels (n, 25)."""
+
+    train_x: np.ndarray
+    train_y: np.ndarray
+    val_x: np.ndarray
+    val_y: np.ndarray
+
+
+def read_posters(path: str, size: tuple[int, int]) -> Posters:
+    dataset = load_dataset(path)
+    parts = []
+    for name in ("train", "val"):
+        cached = cached_posters(dataset.split(name), size)
+        parts += [np.asarray(cached.images), cached.dataset.labels]
+    return Posters(*parts)
+
+
+class BalancedLoader(DataLoader):
+    """As many samples an epoch as before, each drawn by its genre: first a genre evenly, then a poster of it.
+
+    The original project's remedy, "equal distribution of genres"; a poster may come twice in an epoch.
+    """
+
+    def order(self, epoch: int) -> np.ndarray:
+        labels = np.stack([self.dataset[i][1] for i in range(len(self.dataset))])
+        rng = self._generator(epoch, 4, 0)
+        members = [np.flatnonzero(column) for column in labels.T if column.any()]
+        genres = rng.integers(len(members), size=self.samples)
+        return np.array([rng.choice(members[g]) for g in genres])
+
+
+def train_loader(settings: Settings, posters: Posters, seed: int) -> DataLoader:
+    normalise = to_input()
+    mix = Mixup(settings.mixup_alpha) if settings.mixup_alpha else None
+    kind = BalancedLoader if settings.sampling == "balanced" else DataLoader
+    return kind(
+        ArrayDataset(posters.train_x, posters.train_y),
+        settings.batch_size,
+        shuffle=True,
+        drop_last=True,
+        seed=seed,
+        augment=settings.augmentation(),
+        batch_augment=mix and (lambda x, y, rng: mix(normalise(x), y, rng)),
+        to_input=None if mix else normalise,
+    )
+
+
+def to_input() -> Callable[[np.ndarray], np.ndarray]:
+    return Normalisation(SPECS["compact"].mean, SPECS["compact"].std).apply
+
+
+def as_tensor(x: np.ndarray) -> torch.Tensor:
+    """NHWC in memory is what PyTorch calls NCHW in the channels-last format: nothing is copied."""
+    return torch.from_numpy(np.ascontiguousarray(x, np.float32)).permute(0, 3, 1, 2)
+
+
+def loss_of(settings: Settings, logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    y = y * (1 - settings.label_smoothing) + settings.label_smoothing / 2
+    if settings.loss == "bce":
+        return F.binary_cross_entropy_with_logits(logits, y)
+    gamma_positive, gamma_negative = {"focal": (1.0, 1.0), "asymmetric": (0.0, 2.0)}[settings.loss]
+    p = torch.sigmoid(logits)
+    positive = y * (1 - p) ** gamma_positive * F.logsigmoid(logits)
+    negative = (1 - y) * p**gamma_negative * F.logsigmoid(-logits)
+    return -(positive + negative).mean()
+
+
+def predict(network: nn.Module, images: np.ndarray, mirror: bool = True) -> np.ndarray:
+    """Probabilities (n, 25), the mean over the poster and, with ``mirror``, its mirror image."""
+    network.eval()
+    normalise, found = to_input(), []
+    with torch.no_grad():
+        for start in range(0, len(images), 64):
+            x = as_tensor(normalise(images[start : start + 64]))
+            p = torch.sigmoid(network(x))
+            found.append((p + torch.sigmoid(network(x.flip(3)))) / 2 if mirror else p)
+    return torch.cat(found).numpy()
+
+
+def score(labels: np.ndarray, p: np.ndarray) -> Scores:
+    return {
+        "auc": metrics.macro_roc_auc(labels, p),
+        "map": metrics.macro_average_precision(labels, p),
+        "micro_ap": metrics.micro_average_precision(labels, p),
+        "top1": metrics.top1(labels, p),
+        "hit3": metrics.hit_at_k(labels, p, 3),
+        "bce": cross_entropy(labels, p),
+    }
+
+
+def train(
+    settings: Settings,
+    posters: Posters,
+    seed: int,
+    report: Callable[[int, float, nn.Module], None] | None = None,
+) -> tuple[dict[str, Any], np.ndarray]:
+    """Train once; the numbers of a row of the log, and val's probabilities (n, 25).
+
+    The score is that of the averaged weights after the last epoch: nothing is picked by looking at val.
+    ``raw_auc`` is the score of the weights as they are, ``plain_auc`` that without the mirror image,
+    ``train_auc`` that on 1,000 posters of the train split: the gap to ``auc`` is what was learned by heart.
+    ``report(epoch, loss, average)`` is called after every epoch.
+    """
+    torch.manual_seed(seed)
+    network = Compact(settings)
+    average = copy.deepcopy(network)
+    matrices = [parameter for parameter in network.parameters() if parameter.ndim > 1]
+    others = [parameter for parameter in network.parameters() if parameter.ndim == 1]
+    groups = [
+        {"params": matrices, "weight_decay": settings.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate)
+    loader = train_loader(settings, posters, seed)
+    schedule = OneCycle(settings.learning_rate, settings.epochs * len(loader))
+    start, step = time.perf_counter(), 0
+    for epoch in range(settings.epochs):
+        network.train()
+        total = 0.0
+        for x, y in loader.epoch(epoch):
+            for group in optimizer.param_groups:
+                group["lr"] = schedule(step)
+            optimizer.zero_grad(set_to_none=True)
+            with torch.autocast("cpu", torch.bfloat16, enabled=settings.precision == "bfloat16"):
+                logits = network(as_tensor(x))
+            loss = loss_of(settings, logits.float(), torch.from_numpy(y.astype(np.float32)))
+            loss.backward()
+            nn.utils.clip_grad_norm_(network.parameters(), settings.clip_norm)
+            optimizer.step()
+            follow(average, network, min(settings.ema_decay, (1 + step) / (10 + step)))
+            step += 1
+            total += loss.item()
+        if report is not None:
+            report(epoch + 1, total / len(loader), average)
+    seconds = time.perf_counter() - start
+    probabilities = predict(average, posters.val_x)
+    some = slice(0, len(posters.train_x), max(len(posters.train_x) // 1000, 1))
+    row: dict[str, Any] = {
+        "params": sum(parameter.numel() for parameter in network.parameters()),
+        "seconds": round(seconds),
+        "train_loss": total / len(loader),
+        **score(posters.val_y, probabilities),
+        "raw_auc": score(posters.val_y, predict(network, posters.val_x))["auc"],
+        "plain_auc": score(posters.val_y, predict(average, posters.val_x, mirror=False))["auc"],
+        "train_auc": score(posters.train_y[some], predict(average, posters.train_x[some]))["auc"],
+    }
+    return row, probabilities
+
+
+def follow(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """Move the moving average one step, in weights and running statistics alike."""
+    with torch.no_grad():
+        torch._foreach_lerp_(floats(average), floats(network), 1 - decay)
+
+
+def floats(network: nn.Module) -> list[torch.Tensor]:
+    return [tensor for tensor in network.state_dict().values() if tensor.dtype.is_floating_point]
