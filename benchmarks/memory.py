@@ -1,0 +1,74 @@
+"""Peak memory of a training step or an inference: a process for each library, its peak resident set less what
+it held after the imports.
+
+``python -m benchmarks.memory train blocks4 32 ours 2`` measures one and prints the megabytes (10**6 bytes).
+"""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.harness import Settings, note
+
+REPEATS = 3
+STATUS = Path("/proc/self/status")
+RESET = Path("/proc/self/clear_refs")
+
+
+def peaks(work: str, network: str, batch: int, threads: int) -> dict[str, float] | None:
+    """Megabytes for ours and each PyTorch layout, or None where the system does not tell."""
+    from benchmarks.peers import missing
+
+    if not STATUS.exists():
+        note("  peak memory is read from /proc, which this system does not have")
+        return None
+    sides = ["ours", *(p for p in ("torch_nchw", "torch_channels_last") if missing(p) is None)]
+    found = {}
+    for side in sides:
+        command = [sys.executable, "-m", "benchmarks.memory", work, network, str(batch), side, str(threads)]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[1])
+        if done.returncode:
+            raise ChildProcessError(f"{' '.join(command[1:])} failed:\n{done.stderr}")
+        found[side] = float(done.stdout.split()[-1])
+    return found
+
+
+def measure(work: str, network_name: str, batch: int, side: str, threads: int) -> float:
+    """Peak resident megabytes of this process during ``REPEATS`` steps, less those after the imports."""
+    from benchmarks.networks import NETWORKS
+    from benchmarks.peers import Ours, Torch, use_threads
+
+    # Both count as imports: minicnn loads Numba with its first kernel, PyTorch is loaded by name.
+    importlib.import_module("numba" if side == "ours" else "torch")
+    if side != "ours":
+        importlib.import_module("benchmarks.convert")
+    use_threads(Settings(threads)) if side != "ours" else importlib.import_module(
+        "minicnn.threads"
+    ).set_threads(threads)
+    before = _status("VmRSS")
+    RESET.write_text("5")  # the peak of so far is forgotten (man 5 proc)
+    network = NETWORKS[network_name]
+    x, y = network.batch(batch)
+    model = network.model()
+    participant = Ours(network, model, x, y) if side == "ours" else Torch(network, model, x, y, side)
+    if work == "infer" and isinstance(participant, Torch):
+        participant.module.eval()
+    for _ in range(REPEATS):
+        participant.step() if work == "train" else participant.infer()
+    return _status("VmHWM") - before
+
+
+def _status(key: str) -> float:
+    """A line of /proc/self/status in megabytes; the kernel writes kibibytes."""
+    for line in STATUS.read_text().splitlines():
+        if line.startswith(f"{key}:"):
+            return int(line.split()[1]) * 1024e-6
+    raise ValueError(f"{STATUS} has no line {key}")
+
+
+if __name__ == "__main__":
+    work, network, batch, side, threads = sys.argv[1:]
+    print(round(measure(work, network, int(batch), side, int(threads)), 1))
