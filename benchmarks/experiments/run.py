@@ -67,6 +67,7 @@ def main() -> None:
     parser.add_argument("--data", help="folder or zip with train.csv and Images")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these trials, in this order")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
+    parser.add_argument("--engine", choices=("twin", "minicnn"), default="twin")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--log", type=Path, default=LOG)
     parser.add_argument("--save", type=Path, help="folder for val's probabilities, one .npy a run")
@@ -91,31 +92,36 @@ def main() -> None:
 
 
 def run(name: str, seed: int, arguments: argparse.Namespace) -> None:
-    done = {(row["idea"], int(row["seed"])) for row in read_log(arguments.log)}
-    if (name, seed) in done:
+    done = {(row["idea"], int(row["seed"]), row["engine"]) for row in read_log(arguments.log)}
+    if (name, seed, arguments.engine) in done:
         return
     import numpy as np
     import torch
     from torch import nn
 
+    from benchmarks.experiments import library, twin
     from benchmarks.experiments.table import TRIALS
-    from benchmarks.experiments.twin import predict, read_posters, score, train
 
     trial = TRIALS[name]
     torch.set_num_threads(arguments.threads)
     settings = trial.settings
-    posters = read_posters(arguments.data, (settings.height, settings.width))
+    posters = twin.read_posters(arguments.data, (settings.height, settings.width))
 
     def report(epoch: int, loss: float, average: nn.Module) -> None:
         text = f"{name} seed {seed} epoch {epoch}/{settings.epochs} loss {loss:.4f}"
         if epoch % 4 == 0 and epoch < settings.epochs:
-            reached = score(posters.val_y, predict(average, posters.val_x))
+            reached = twin.score(posters.val_y, twin.predict(average, posters.val_x))
             text += f" auc {reached['auc']:.4f} map {reached['map']:.4f}"
         print(text, flush=True)
 
     print(f"{name} seed {seed}: {asdict(settings)}", flush=True)
-    numbers, probabilities = train(settings, posters, seed, report)
+    if arguments.engine == "twin":
+        numbers, probabilities = twin.train(settings, posters, seed, report)
+    else:
+        numbers, probabilities = library.train(settings, posters, seed, arguments.threads)
     command = f"python -m benchmarks.experiments.run --data PATH --only {name} --seeds {seed}"
+    if arguments.engine != "twin":
+        command += f" --engine {arguments.engine}"
     row = {
         "idea": name,
         "change": trial.change,
@@ -125,7 +131,7 @@ def run(name: str, seed: int, arguments: argparse.Namespace) -> None:
         "height": settings.height,
         "width": settings.width,
         **numbers,
-        "engine": "twin",
+        "engine": arguments.engine,
         "command": command,
     }
     append(arguments.log, row)
