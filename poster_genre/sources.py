@@ -60,13 +60,7 @@ class FolderSource(Source):
     """A folder on disk."""
 
     def __init__(self, path: Path) -> None:
-        patterns = ["*/" * depth + CSV_NAME for depth in range(_WRAPPING_FOLDERS + 1)]
-        found: list[Path] = []
-        for pattern in patterns:
-            found = sorted(p for p in path.glob(pattern) if p.is_file())
-            if found:
-                break
-        csv = path / _only(str(path), [p.relative_to(path).as_posix() for p in found])
+        csv = path / _only(str(path), [p.relative_to(path).as_posix() for p in _tables(path)])
         folders = [p for p in csv.parent.iterdir() if p.name.lower() == IMAGE_FOLDER and p.is_dir()]
         if not folders:
             raise PosterGenreError(f"{csv.parent} has {CSV_NAME} but no folder Images; {_LAYOUT}")
@@ -154,10 +148,16 @@ class ZipSource(Source):
 
 
 def open_source(path: str | os.PathLike[str]) -> Source:
-    """The folder or zip at ``path``. PosterGenreError where there is none or its layout is another."""
+    """The folder or zip at ``path``, or the only zip in a folder without a table (as ``download`` leaves it).
+
+    PosterGenreError where there is none or its layout is another.
+    """
     place = Path(path)
     try:
         if place.is_dir():
+            archives = list(place.glob("*.zip"))
+            if len(archives) == 1 and not _tables(place):
+                return ZipSource(archives[0])
             return FolderSource(place)
         if not place.exists():
             raise PosterGenreError(f"there is no {place}; give the folder or the zip that holds {CSV_NAME}")
@@ -166,6 +166,15 @@ def open_source(path: str | os.PathLike[str]) -> Source:
     if place.is_file() and place.name == CSV_NAME:
         raise PosterGenreError(f"{place} is the table alone; give the folder that holds it and Images")
     return ZipSource(place)
+
+
+def _tables(folder: Path) -> list[Path]:
+    """Every train.csv of the least depth that has one."""
+    for depth in range(_WRAPPING_FOLDERS + 1):
+        found = sorted(p for p in folder.glob("*/" * depth + CSV_NAME) if p.is_file())
+        if found:
+            return found
+    return []
 
 
 def _only(where: str, tables: list[str]) -> str:
