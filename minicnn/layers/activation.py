@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from minicnn.checks import real
+from minicnn.kernels import dispatch
 from minicnn.layer import Layer
 from minicnn.shapes import check_array, check_batch
 
@@ -41,14 +42,14 @@ class ReLU(Activation):
 
     def forward(self, x: np.ndarray, training: bool = False, record: bool | None = None) -> np.ndarray:
         check_batch("ReLU", x)
-        y = np.maximum(x, 0)
+        y = dispatch.relu_forward(x)
         self.remember(y, when=training if record is None else record)
         return y
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         (y,) = self.recall()
         self._check_upstream(dy, y)
-        return dy * (y > 0)
+        return dispatch.relu_backward(dy, y)
 
 
 class LeakyReLU(Activation):
