@@ -334,7 +334,9 @@ def test_a_wrong_layer_makes_the_command_fail(
 def test_the_module_runs_as_a_command_and_survives_a_closed_pipe() -> None:
     command = [sys.executable, "-m", "minicnn.gradcheck", "--layer", "ReLU"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    announced = [line for line in done.stderr.splitlines() if line]
+    assert done.returncode == 0
+    assert all(line.startswith("minicnn: ") for line in announced)  # that kernels compile, at most
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         process.stdout.close()
         assert process.stderr.read() == ""
