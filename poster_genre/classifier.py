@@ -12,13 +12,16 @@ import numpy as np
 
 from minicnn.containers import Sequential
 from minicnn.init import check_generator
+from minicnn.layer import Layer
+from poster_genre.anatomy import dissect
+from poster_genre.calibration import Calibration, fit_calibration
 from poster_genre.errors import PosterGenreError
 from poster_genre.evaluate import fit_thresholds
 from poster_genre.genres import GENRES, N_GENRES
 from poster_genre.models import ModelSpec, build_model, model_spec
 
 CHUNK = 64  # posters that go through the network together
-_ONE_AT_A_TIME = threading.Lock()  # parallel kernels may be entered by one thread only
+ONE_AT_A_TIME = threading.Lock()  # parallel kernels may be entered by one thread only
 
 
 class PosterGenreClassifier:
@@ -35,8 +38,8 @@ class PosterGenreClassifier:
     Posters ``X`` are a uint8 array (N, height, width, 3) at the model's input size, RGB, or a list of paths,
     bytes or PIL images. Labels ``y`` are (N, 25), 0 or 1, in the order of ``poster_genre.genres.GENRES``.
 
-    Learned: ``spec_, model_, genres_, priors_ (25,), thresholds_ (25,), thresholds_from_, history_,
-    provenance_``.
+    Learned: ``spec_, model_, genres_, priors_ (25,), thresholds_ (25,), thresholds_from_, calibration_,
+    history_, provenance_``. ``calibration_`` is None where there were no validation posters to fit it on.
     """
 
     def __init__(
@@ -113,7 +116,9 @@ class PosterGenreClassifier:
         callbacks: Sequence[Any] = (),
         configuration: dict[str, Any] | None = None,
     ) -> PosterGenreClassifier:
-        """Train on posters and labels; thresholds are chosen on ``validation``, and are 0.5 without it.
+        """Train on posters and labels; ``validation`` calibrates the probabilities and sets the thresholds.
+
+        Without it the probabilities stay as the network has them, and every threshold is 0.5.
 
         ``checkpoint_dir`` keeps last.npz and best.npz after every epoch; ``resume`` goes on from last.npz.
         """
@@ -146,25 +151,31 @@ class PosterGenreClassifier:
         self.spec_, self.model_, self.genres_ = spec, network, GENRES
         self.priors_ = labels.mean(axis=0, dtype=np.float64)
         self.provenance_: dict[str, Any] = {"train_posters": len(x)}
+        self.calibration_: Calibration | None = None
         if held_out is None:
             self.thresholds_ = np.full(N_GENRES, 0.5)
             self.thresholds_from_ = "0.5 for every genre: there were no validation posters"
         else:
-            self.thresholds_ = fit_thresholds(held_out[1], self.predict_proba(held_out[0]))
+            raw = self.predict_proba(held_out[0], calibrated=False)
+            self.calibration_ = fit_calibration(held_out[1], raw, self.priors_)
+            self.thresholds_ = fit_thresholds(held_out[1], self.calibration_.apply(raw))
             self.thresholds_from_ = f"highest F1 on {len(held_out[0])} validation posters"
         return self
 
     # Predicting.
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: Any, *, calibrated: bool = True) -> np.ndarray:
         """Probabilities (N, 25), float32. Genres are not exclusive: a row does not sum to 1.
 
-        Where the model's specification says ``flip_average``, the mean over the poster and its mirror image.
+        Where the model's specification says ``flip_average``, the mean over the poster and its mirror image;
+        then calibrated, if ``calibrated`` and there were validation posters to calibrate on.
         """
-        spec = self._fitted()
-        x = as_pixels(X, spec)
-        chunks = [self._forward(x[start : start + CHUNK]) for start in range(0, len(x), CHUNK)]
-        return np.concatenate(chunks)
+        spec = self.fitted_spec()
+        outputs = self._run([self.model_], as_pixels(X, spec))
+        raw = probabilities(spec, outputs).mean(axis=1)
+        if self.calibration_ is None or not calibrated:
+            return raw
+        return self.calibration_.apply(raw)
 
     def predict(self, X: Any) -> np.ndarray:
         """Decisions (N, 25), uint8: 1 where the probability reaches the genre's threshold."""
@@ -176,13 +187,53 @@ class PosterGenreClassifier:
             raise PosterGenreError(f"k must be between 1 and {N_GENRES}, got {k}")
         return [top_of(row, k) for row in self.predict_proba(X)]
 
-    def _forward(self, pixels: np.ndarray) -> np.ndarray:
-        views = [pixels, pixels[:, :, ::-1]] if self.spec_.flip_average else [pixels]
-        with _ONE_AT_A_TIME:
-            outputs = [self.model_.forward(to_input(self.spec_, view)) for view in views]
-        return np.stack([probabilities(self.spec_, output) for output in outputs]).mean(axis=0)
+    def sure(self, probabilities: np.ndarray) -> np.ndarray | None:
+        """(N,) bool: whether answers of ``predict_proba`` rest on more than the genres' frequencies.
 
-    def _fitted(self) -> ModelSpec:
+        The rule is told in ``poster_genre.calibration``. None where there were no validation posters.
+        """
+        self.fitted_spec()
+        return None if self.calibration_ is None else self.calibration_.sure(probabilities, self.priors_)
+
+    def embed(self, X: Any) -> np.ndarray:
+        """The network's own description of each poster, (N, d) float32: what its last dense layer reads.
+
+        Where the specification says ``flip_average``, the mean over the poster and its mirror image, so both
+        have one description. Compare descriptions (by their cosine, say) only where ``model_version`` is the
+        same: of the same pixels they are then the same up to rounding.
+        """
+        spec = self.fitted_spec()
+        parts = dissect(self.model_, spec.input_size)
+        return self._run([*parts.features, *parts.neck], as_pixels(X, spec)).mean(axis=1)
+
+    @property
+    def model_version(self) -> str:
+        """The network's name and the first 12 digits of a SHA-256 of all that its outputs depend on.
+
+        The weights as they are in memory, the architecture and what is done to a poster before; not the
+        calibration or the thresholds, which change no embedding.
+        """
+        from poster_genre.model_file import fingerprint
+
+        return f"{self.fitted_spec().name}-{fingerprint(self)[:12]}"
+
+    def _run(self, layers: Sequence[Layer], x: np.ndarray) -> np.ndarray:
+        """What the layers, one after the other, make of every view of the posters: (N, views, outputs)."""
+        views = (x, x[:, :, ::-1]) if self.spec_.flip_average else (x,)
+        done = []
+        for start in range(0, len(x), CHUNK):
+            outputs = []
+            for view in views:
+                with ONE_AT_A_TIME:
+                    y = to_input(self.spec_, view[start : start + CHUNK])
+                    for layer in layers:
+                        y = layer.forward(y)
+                outputs.append(y)
+            done.append(np.stack(outputs, axis=1))
+        return np.concatenate(done)
+
+    def fitted_spec(self) -> ModelSpec:
+        """The specification of the network that was trained or loaded; PosterGenreError before that."""
         if not hasattr(self, "model_"):
             raise PosterGenreError(
                 "this PosterGenreClassifier has learned nothing yet: call fit, or load a file"
@@ -195,7 +246,7 @@ class PosterGenreClassifier:
         """Write one file with everything that prediction and evaluation need."""
         from poster_genre.model_file import save_classifier
 
-        self._fitted()
+        self.fitted_spec()
         save_classifier(self, Path(path))
 
     @classmethod

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import math
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -11,9 +14,11 @@ import numpy as np
 
 from minicnn import __version__ as minicnn_version
 from minicnn.serialize import SerializeError, load, load_model_arrays, model_arrays, save
+from poster_genre.calibration import Calibration
 from poster_genre.errors import PosterGenreError
 from poster_genre.genres import GENRES, N_GENRES
 from poster_genre.models import SPECS, ModelSpec, build_model
+from poster_genre.transforms import VERSION as TRANSFORMS_VERSION
 
 if TYPE_CHECKING:
     from poster_genre.classifier import PosterGenreClassifier
@@ -24,32 +29,52 @@ PACKAGED = "compact.npz"
 
 
 def save_classifier(classifier: PosterGenreClassifier, path: Path) -> None:
-    """Weights, statistics, priors and thresholds as arrays; the rest as metadata."""
-    spec = classifier.spec_
+    """Weights, statistics, priors, thresholds and calibration as arrays; the rest as metadata."""
+    calibration = classifier.calibration_
     arrays = {
         **model_arrays(classifier.model_),
         "priors": classifier.priors_,
         "thresholds": classifier.thresholds_,
     }
+    if calibration is not None:
+        arrays |= {"calibration/slope": calibration.slope, "calibration/offset": calibration.offset}
     metadata = {
         "kind": KIND,
         "model_version": VERSION,
-        "network": {
-            "name": spec.name,
-            "arguments": spec.arguments,
-            "input_size": list(spec.input_size),
-            "mean": list(spec.mean),
-            "std": list(spec.std),
-            "flip_average": spec.flip_average,
-        },
+        "network": network_of(classifier.spec_),
         "genres": list(classifier.genres_),
         "thresholds_from": classifier.thresholds_from_,
+        "calibration": None
+        if calibration is None
+        else {"posters": calibration.posters, "sure_above_bits": calibration.sure_above},
         "provenance": {**classifier.provenance_, "written_by": f"poster-genre {minicnn_version}"},
     }
     try:
         save(path, arrays, metadata)
     except OSError as error:
         raise PosterGenreError(f"cannot write the model file {path}: {error.strerror or error}") from error
+
+
+def network_of(spec: ModelSpec) -> dict[str, Any]:
+    """What it takes to build the network again and to feed it."""
+    return {
+        "name": spec.name,
+        "arguments": spec.arguments,
+        "input_size": list(spec.input_size),
+        "mean": list(spec.mean),
+        "std": list(spec.std),
+        "flip_average": spec.flip_average,
+    }
+
+
+def fingerprint(classifier: PosterGenreClassifier) -> str:
+    """SHA-256 of the weights in memory, the architecture and the path from picture to input, in hex."""
+    about = [network_of(classifier.spec_), list(classifier.genres_), TRANSFORMS_VERSION]
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    for name, array in sorted(model_arrays(classifier.model_).items()):
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def load_classifier(
@@ -109,6 +134,7 @@ def _assemble(
     spec = _spec(metadata["network"])
     model = build_model(spec.name, rng=0, input_size=spec.input_size, **spec.arguments)
     priors, thresholds = arrays.pop("priors"), arrays.pop("thresholds")
+    calibration = _calibration(metadata.get("calibration"), arrays)
     for name, values in (("priors", priors), ("thresholds", thresholds)):
         if values.shape != (N_GENRES,) or not np.isfinite(values).all():
             raise ValueError(f"its {name} are not {N_GENRES} finite numbers")
@@ -120,9 +146,24 @@ def _assemble(
     classifier.spec_, classifier.model_, classifier.genres_ = spec, model, GENRES
     classifier.priors_, classifier.thresholds_ = priors, thresholds
     classifier.thresholds_from_ = str(metadata["thresholds_from"])
+    classifier.calibration_ = calibration
     classifier.provenance_ = dict(metadata["provenance"])
     classifier.history_ = list(classifier.provenance_.get("history", []))
     return classifier
+
+
+def _calibration(about: dict[str, Any] | None, arrays: dict[str, np.ndarray]) -> Calibration | None:
+    """The calibration, its arrays taken out of ``arrays``; None for a model that has none."""
+    if about is None:
+        return None
+    slope, offset = arrays.pop("calibration/slope"), arrays.pop("calibration/offset")
+    sure_above = float(about["sure_above_bits"])
+    for values in (slope, offset):
+        if values.shape != (N_GENRES,) or not np.isfinite(values).all():
+            raise ValueError(f"its calibration is not twice {N_GENRES} finite numbers")
+    if slope.min() <= 0 or not math.isfinite(sure_above):
+        raise ValueError("its calibration would turn the order of the posters around")
+    return Calibration(slope, offset, sure_above, int(about["posters"]))
 
 
 def _spec(network: dict[str, Any]) -> ModelSpec:
