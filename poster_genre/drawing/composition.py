@@ -30,10 +30,14 @@ class Cast:
         order = [genres[i] for i in rng.permutation(len(genres))]
         for genre in order:
             self._give_part(MOTIFS[genre], rng, most_heroes=3)
-        for genre in order:
-            for _ in range(2 if len(order) == 1 else 1):
-                if rng.random() < 0.85:
-                    self._give_part(MOTIFS[genre], rng, most_heroes=2)
+        for i in range(2 if len(order) > 1 else 3):
+            if self.size < 4 and rng.random() < 0.85:
+                self._give_part(MOTIFS[order[i % len(order)]], rng, most_heroes=2)
+
+    @property
+    def size(self) -> int:
+        others = (self.setting, self.sky, self.overlay)
+        return len(self.heroes) + sum(part is not None for part in others)
 
     def _give_part(self, motifs: Motifs, rng: np.random.Generator, most_heroes: int) -> None:
         free = []

@@ -157,7 +157,7 @@ def stairwell(page: Pen, horizon: float) -> None:
     x, y = page.rng.uniform(0.4, 0.6), horizon + page.rng.uniform(0.3, 0.45)
     for i in range(7):
         share = (1 - i / 7) ** 1.5
-        shade = mix(p.low, p.ink, 0.62 if i % 2 == 0 else 0.36)
+        shade = p.far(0.38 if i % 2 == 0 else 0.64)
         page.polygon(
             [(x + (cx - x) * share, y + (cy - y) * share) for cx, cy in ((0, 0), (1, 0), (1, 1.5), (0, 1.5))],
             shade,
@@ -171,7 +171,7 @@ def steps(page: Pen, horizon: float) -> None:
     flip = bool(page.rng.random() < 0.5)
     pen = page.at(1 if flip else 0, 0, flip=flip)
     for i in range(9):
-        pen.box(i * 0.115, 0, 1.05, horizon - 0.22 + i * 0.115, mix(p.low, p.ink, 0.2 + 0.05 * i))
+        pen.box(i * 0.115, 0, 1.05, horizon - 0.22 + i * 0.115, p.far(0.8 - 0.05 * i))
 
 
 def long_shadow(pen: Pen) -> None:
@@ -225,7 +225,7 @@ def blinds(page: Pen) -> None:
 
 def keyhole(page: Pen, horizon: float) -> None:
     p = page.palette
-    page.box(0, 0, 1, page.page_height, mix(p.low, p.ink, 0.55))
+    page.box(0, 0, 1, page.page_height, p.far(0.45))
     x, y = page.rng.uniform(0.42, 0.58), horizon + 0.52
     page.glow(x, y - 0.1, 0.55, p.light, 0.4)
     page.disc(x, y, 0.27, p.light)
@@ -280,8 +280,9 @@ def fog(page: Pen) -> None:
 
 def crescent(pen: Pen) -> None:
     p = pen.palette
-    pen.disc(0, 0, 0.75, p.light)
-    pen.disc(0.3, 0.16, 0.63, mix(p.top, p.low, 0.25))
+    outer = [(0.75 * math.cos(t / 20), 0.75 * math.sin(t / 20)) for t in range(16, 93)]
+    inner = [(0.31 + 0.52 * math.cos(t / 20), 0.12 + 0.52 * math.sin(t / 20)) for t in range(84, 24, -1)]
+    pen.polygon(outer + inner, p.light)
     for y, left in ((-0.35, -1.0), (-0.62, -0.7)):
         pen.limb(((left, y), (left + 1.5, y)), (0.17, 0.17), mix(p.low, p.light, 0.55))
 

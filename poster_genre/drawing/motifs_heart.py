@@ -24,14 +24,14 @@ def rain(page: Pen) -> None:
 def tall_window(page: Pen, horizon: float) -> None:
     """A dark room with one window, its light lying on the floor."""
     p = page.palette
-    page.box(0, 0, 1, page.page_height, mix(p.low, p.ink, 0.45))
+    page.box(0, 0, 1, page.page_height, p.far(0.55))
     left = page.rng.uniform(0.2, 0.4)
     right, top = left + 0.42, horizon + 0.82
     bottom = horizon + 0.2
-    page.box(0, 0, 1, horizon, mix(p.low, p.ink, 0.62))
+    page.box(0, 0, 1, horizon, p.far(0.38))
     page.polygon(((left, horizon), (right, horizon), (right + 0.22, 0), (left + 0.02, 0)), p.light, 0.35)
     page.box(left, bottom, right, top, p.light)
-    frame = mix(p.low, p.ink, 0.7)
+    frame = p.far(0.3)
     middle = (left + right) / 2
     for x in (left, middle, right):
         page.line(((x, bottom), (x, top)), 0.022, frame)
@@ -87,7 +87,7 @@ def sunset(page: Pen, horizon: float) -> None:
     x = page.rng.uniform(0.35, 0.65)
     page.glow(x, horizon, 0.62, p.light, 0.5)
     page.disc(x, horizon + 0.02, 0.34, p.light)
-    scenery.sea(page, horizon, mix(p.low, p.ink, 0.5), p.light)
+    scenery.sea(page, horizon, p.far(0.5), p.light)
     for i in range(9):
         y = horizon * (1 - (i + 0.6) / 10)
         half = 0.3 * (1 - i / 12) * page.rng.uniform(0.5, 1)

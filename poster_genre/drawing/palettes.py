@@ -26,8 +26,9 @@ class Palette:
     light: Colour
 
     def far(self, depth: float) -> Colour:
-        """Ink seen through air: 0 is the ink itself, 1 is the background."""
-        return mix(self.ink, self.low, depth)
+        """Ink seen through air: 0 is the ink itself, 1 is the background. Bright ink fades sooner, as it does at night."""
+        thickness = 1.0 if luminance(self.ink) < 0.5 else 0.55
+        return mix(self.ink, self.low, 1 - thickness * (1 - depth))
 
 
 def mix(first: Colour, second: Colour, share: float) -> Colour:
@@ -48,7 +49,8 @@ def _palette(text: str) -> Palette:
     return Palette(top, low, ink, accent, light)
 
 
-# Each line: top, low, ink, accent, light. The first group has dark silhouettes, the second bright ones.
+# Each line: top, low, ink, accent, light. The first group has dark silhouettes, the second bright ones; there `light`
+# is of middling brightness, so that a cream silhouette still shows before a moon.
 DARK_INK = tuple(
     map(
         _palette,
@@ -67,7 +69,7 @@ DARK_INK = tuple(
             "d5a06b ecd0a4 3b2114 8c2f1d fff6e0",  # sand
             "cf5c36 efc88b 2c2a2f 2b5d68 fff3dc",  # terracotta
             "9aa5c9 e5d4d9 232640 d0632f ffffff",  # dusk
-            "f0c419 f8e07d 221f1c d23a2a ffffff",  # lemon
+            "eec64a f4e2a0 221f1c d23a2a fffdf2",  # lemon
             "e36a80 f7c9b6 2d1626 1f5b66 fff7ea",  # coral
         ),
     )
@@ -76,16 +78,16 @@ BRIGHT_INK = tuple(
     map(
         _palette,
         (
-            "0f1c33 2a4a6d f4ead2 ef6f4c f5c64f",  # midnight
-            "170f23 4b2148 f3e3d4 e8518d f6b53f",  # aubergine
-            "0c2424 1d5650 efe9cf f07f47 e9cf5a",  # pine
-            "2b0d12 7a1f2b f6e6cf f08a3c f2c14e",  # oxblood
-            "15171c 3b414c eceae4 e2483d e9b949",  # graphite
-            "10133f 35389a f4f0ff ff6f91 ffc857",  # cobalt
-            "20130c 5e3a1f f5e2bf e2683a f0bd4b",  # tobacco
-            "0b2a3f 0f6080 f6f1dc ff7f50 f9d056",  # deep sea
-            "231942 6a4c93 fbeff5 ff7b89 ffd166",  # violet
-            "1d2a16 4d6631 f2ecd0 e97f3a f2cf5b",  # moss
+            "0f1c33 2a4a6d fbf4e2 ef6f4c c99a3c",  # midnight
+            "170f23 4b2148 fbeee2 e8518d c98a3a",  # aubergine
+            "0c2424 1d5650 faf0d8 f07f47 5fa58c",  # pine
+            "2b0d12 7a1f2b fbefe0 f08a3c c4635a",  # oxblood
+            "15171c 3b414c f4f2ec e2483d 8f9bab",  # graphite
+            "10133f 35389a f7f4ff ff6f91 7f8ee6",  # cobalt
+            "20130c 5e3a1f fbf0d6 e2683a c2924a",  # tobacco
+            "0b2a3f 0f6080 faf6e6 ff7f50 4fa6bd",  # deep sea
+            "231942 6a4c93 fdf2f7 ff7b89 b190dc",  # violet
+            "1d2a16 4d6631 f8f3dc e97f3a 9db35c",  # moss
         ),
     )
 )
@@ -99,7 +101,7 @@ def random_palette(genres: Sequence[str], rng: np.random.Generator) -> Palette:
     gloom = sum(genre in _GLOOMY for genre in genres) / max(len(genres), 1)
     group = BRIGHT_INK if rng.random() < 0.33 + 0.1 * gloom else DARK_INK
     palette = group[rng.integers(len(group))]
-    turn, strength = rng.normal(0.0, 0.025), rng.uniform(0.88, 1.1)
+    turn, strength = rng.normal(0.0, 0.018), rng.uniform(0.85, 1.04)
 
     def shifted(colour: Colour) -> Colour:
         hue, saturation, value = colorsys.rgb_to_hsv(*(channel / 255 for channel in colour))
