@@ -24,9 +24,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from minicnn import __version__
 from minicnn.checks import strict_arrays
 from minicnn.layer import Layer
+from minicnn.version import __version__
 
 FORMAT = "minicnn"
 VERSION = 1

@@ -22,7 +22,6 @@ from typing import Any
 
 import numpy as np
 
-from minicnn import __version__
 from minicnn.callbacks import Callback, better
 from minicnn.checkpoint import ResumeError, RunFolder, settings_of
 from minicnn.data import DataLoader
@@ -34,6 +33,7 @@ from minicnn.optim import Optimizer, clip_gradients
 from minicnn.schedules import Schedule
 from minicnn.serialize import PathLike, load_model_arrays, model_arrays, to_json
 from minicnn.shapes import positive_int
+from minicnn.version import __version__
 
 Row = dict[str, Any]
 Metrics = Callable[[np.ndarray, np.ndarray], Mapping[str, float]]
