@@ -26,8 +26,8 @@ _LAYOUT = "expected train.csv and, beside it, a folder Images with <Id>.jpg"
 class Source:
     """A place that holds one data set.
 
-    name: the path as it was given. images: poster Id -> file, in the order of their names. strays: files in
-    the image folder that are no poster of ours, or a second poster for the same Id.
+    name: the path as it was given. images: poster Id -> file, a plain .jpg before other spellings.
+    strays: files in the image folder that are no poster of ours, or a second one for the same Id.
     """
 
     def __init__(self, name: str, csv_path: str, image_files: Iterable[str]) -> None:
@@ -35,7 +35,7 @@ class Source:
         self.csv_path = csv_path
         self.images: dict[str, str] = {}
         self.strays: list[str] = []
-        for file in sorted(image_files):
+        for file in sorted(image_files, key=lambda file: (not file.endswith(".jpg"), file)):
             path = PurePosixPath(file)
             if _is_clutter(path):
                 continue
@@ -43,6 +43,7 @@ class Source:
                 self.images[path.stem] = file
             else:
                 self.strays.append(file)
+        self.strays.sort()
 
     def read(self, file: str) -> bytes:
         """The bytes of one file; any number of threads may read at once."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 import io
 import os
 import re
-import struct
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,7 +63,9 @@ def read_poster(source: Source, name: str | None = None) -> Image.Image:
     if isinstance(source, np.ndarray):
         return _from_array(source, name or "the array")
     if isinstance(source, Image.Image):
-        return _decode(source, name or "the picture")
+        name = name or "the picture"
+        with _one_sentence(name):
+            return _decode(source, name)
     if isinstance(source, (bytes, bytearray, memoryview)):
         data, name = bytes(source), name or "the picture"
     elif isinstance(source, (str, os.PathLike)):
@@ -75,14 +77,8 @@ def read_poster(source: Source, name: str | None = None) -> Image.Image:
     if not data:
         raise PosterGenreError(f"{name} is empty (0 bytes)")
     _silence_pillow()
-    try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
-            return _decode(picture, name)
-    except Image.DecompressionBombError as error:
-        raise PosterGenreError(_too_large(name)) from error
-    except Image.UnidentifiedImageError as error:
-        what = _recognise(data)
-        raise PosterGenreError(f"{name} is {what}; give a picture in {_ACCEPTED} format") from error
+    with _one_sentence(name, data), Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+        return _decode(picture, name)
 
 
 def resize_poster(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
@@ -191,31 +187,32 @@ def _from_array(array: np.ndarray, name: str) -> Image.Image:
 
 
 def _decode(picture: Image.Image, name: str) -> Image.Image:
-    from PIL import Image
 
     width, height = picture.size
     if width < 1 or height < 1:
         raise PosterGenreError(f"{name} has no pixels ({width}x{height})")
     if width * height > MAX_PIXELS:
         raise PosterGenreError(_too_large(name, f"{width}x{height}, "))
+    picture.load()
+    return _to_rgb(_rotate(picture))
+
+
+@contextmanager
+def _one_sentence(name: str, data: bytes = b"") -> Iterator[None]:
+    """Turns what Pillow raises into a PosterGenreError about the picture called ``name``."""
+    from PIL import Image
+
     try:
-        picture.load()
-        upright = _rotate(picture)
-        return _to_rgb(upright)
+        yield
     except PosterGenreError:
         raise
     except Image.DecompressionBombError as error:
         raise PosterGenreError(_too_large(name)) from error
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        IndexError,
-        KeyError,
-        TypeError,
-        EOFError,
-        struct.error,
-    ) as error:
+    except Image.UnidentifiedImageError as error:
+        raise PosterGenreError(
+            f"{name} is {_recognise(data)}; give a picture in {_ACCEPTED} format"
+        ) from error
+    except Exception as error:  # On damaged bytes its decoders raise nearly every type there is.
         raise PosterGenreError(f"{name} is truncated or damaged ({error}); get the file again") from error
 
 
@@ -239,8 +236,7 @@ def _rotate(picture: Image.Image) -> Image.Image:
     }
     try:
         method = turns.get(picture.getexif().get(0x0112, 1))
-    except (SyntaxError, ValueError, KeyError, TypeError, OSError, struct.error):
-        # Broken EXIF is no reason to refuse whole pixels: the picture is then taken as it lies.
+    except Exception:  # Broken EXIF is no reason to refuse whole pixels: the picture is taken as it lies.
         method = None
     return picture.copy() if method is None else picture.transpose(method)
 

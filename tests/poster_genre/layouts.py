@@ -1,0 +1,58 @@
+"""Little data sets in the public layout, with any defect that a test asks for."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from poster_genre.genres import GENRES
+
+HEADER = ",".join(("Id", "Genre", *GENRES))
+
+
+def jpeg(seed: int = 0, size: tuple[int, int] = (20, 30)) -> bytes:
+    """A JPEG of ``size = (width, height)`` whose bytes depend on the seed."""
+    noise = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(noise).save(out, "JPEG")
+    return out.getvalue()
+
+
+def row(poster_id: str, genres: Sequence[str], listed: Sequence[str] | str | None = None) -> str:
+    """One line of train.csv; ``listed`` is what the Genre cell says where it differs from the columns."""
+    cell = list(genres) if listed is None else listed
+    text = cell if isinstance(cell, str) else str(list(cell))
+    return ",".join([poster_id, f'"{text}"', *("01"[genre in genres] for genre in GENRES)])
+
+
+def table(*lines: str) -> str:
+    return "\n".join((HEADER, *lines)) + "\n"
+
+
+def write_folder(folder: Path, csv: str | bytes, images: dict[str, bytes]) -> Path:
+    """train.csv, and Images/<name> for every name."""
+    (folder / "Images").mkdir(parents=True)
+    (folder / "train.csv").write_bytes(csv.encode() if isinstance(csv, str) else csv)
+    for name, data in images.items():
+        (folder / "Images" / name).write_bytes(data)
+    return folder
+
+
+def write_zip(path: Path, csv: str | bytes, images: dict[str, bytes], root: str = "") -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(f"{root}train.csv", csv)
+        for name, data in images.items():
+            archive.writestr(f"{root}Images/{name}", data)
+    return path
+
+
+def sound(n: int = 12) -> tuple[str, dict[str, bytes]]:
+    """A table without defects and its images."""
+    ids = [f"tt{i:07d}" for i in range(n)]
+    lines = [row(poster_id, [GENRES[i % 25], GENRES[(i + 7) % 25]]) for i, poster_id in enumerate(ids)]
+    return table(*lines), {f"{poster_id}.jpg": jpeg(i) for i, poster_id in enumerate(ids)}
