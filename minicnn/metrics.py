@@ -210,3 +210,16 @@ def expected_calibration_error(y: np.ndarray, p: np.ndarray, bins: int = 15) -> 
     inside = np.searchsorted(borders, probability, side="right")
     excess = np.bincount(inside, weights=truth - probability, minlength=bins)
     return float(np.abs(excess).sum() / n)
+
+
+def macro_expected_calibration_error(
+    y: np.ndarray, p: np.ndarray, bins: int = 15, min_positives: int = 10
+) -> float:
+    """Mean of ``expected_calibration_error`` over the columns with ``min_positives`` or more; NaN if none.
+
+    It does not reach 0: in n rows even perfect probabilities p miss each bin's share by about
+    ``sqrt(p (1 - p) bins / n)``.
+    """
+    truth, probability = _truth_and_score("macro_expected_calibration_error", y, p, (2,))
+    errors = [expected_calibration_error(truth[:, k], probability[:, k], bins) for k in range(truth.shape[1])]
+    return _mean_of_defined(np.array(errors), enough_positives(truth, min_positives))

@@ -24,6 +24,7 @@ sure.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -49,20 +50,34 @@ class Calibration:
     ``slope, offset``  (genres,) float64: the calibrated log-odds are ``slope * z + offset``, slope > 0.
     ``sure_above``     bits of information that an answer must exceed to be called sure.
     ``posters``        how many posters it was fitted on.
+    ``labels_digest``  SHA-256 of their labels: on these posters themselves the map must be cross-fitted.
     """
 
     slope: np.ndarray
     offset: np.ndarray
     sure_above: float
     posters: int
+    labels_digest: str
 
     def apply(self, p: np.ndarray) -> np.ndarray:
         """Calibrated probabilities for the network's, (N, genres), in their dtype."""
-        return sigmoid(self.slope * log_odds(p) + self.offset).astype(p.dtype)
+        return calibrate(p, self.slope, self.offset).astype(p.dtype)
 
     def sure(self, p: np.ndarray, priors: np.ndarray) -> np.ndarray:
         """(N,) bool: whether calibrated answers p (N, genres) say more than ``sure_above`` beyond priors."""
         return information(p, priors) > self.sure_above
+
+    def was_fitted_on(self, labels: np.ndarray) -> bool:
+        return self.labels_digest == digest_of(labels)
+
+
+def digest_of(labels: np.ndarray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(labels, np.uint8).data).hexdigest()
+
+
+def calibrate(p: np.ndarray, slope: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """The network's probabilities p (N, genres), each genre's mapped by its slope and offset; float64."""
+    return sigmoid(slope * log_odds(p) + offset)
 
 
 def log_odds(p: np.ndarray) -> np.ndarray:
@@ -85,7 +100,7 @@ def fit_calibration(labels: np.ndarray, p: np.ndarray, priors: np.ndarray) -> Ca
     """
     slope, offset = fit_maps(labels, p)
     sure_above = fit_sure(labels, cross_fitted_probabilities(labels, p), priors)
-    return Calibration(slope, offset, sure_above, len(labels))
+    return Calibration(slope, offset, sure_above, len(labels), digest_of(labels))
 
 
 def fit_maps(labels: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -186,5 +201,5 @@ def cross_fitted_probabilities(labels: np.ndarray, p: np.ndarray) -> np.ndarray:
     out = np.array(p, np.float64)
     for fit, judge in folds(len(labels)):
         slope, offset = fit_maps(labels[fit], p[fit])
-        out[judge] = sigmoid(slope * log_odds(p[judge]) + offset)
+        out[judge] = calibrate(p[judge], slope, offset)
     return out

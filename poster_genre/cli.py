@@ -305,7 +305,7 @@ def run_train(arguments: argparse.Namespace) -> int:
 def run_evaluate(arguments: argparse.Namespace) -> int:
     from poster_genre.classifier import PosterGenreClassifier
     from poster_genre.dataset import load_dataset
-    from poster_genre.evaluate import evaluation, table
+    from poster_genre.evaluate import evaluate_classifier, table
     from poster_genre.training import split_arrays
 
     classifier = PosterGenreClassifier.load(arguments.model_file)
@@ -313,14 +313,7 @@ def run_evaluate(arguments: argparse.Namespace) -> int:
     pixels, labels, ids = split_arrays(dataset, arguments.split, classifier.spec_.input_size)
     if len(pixels) == 0:
         raise PosterGenreError(f"{arguments.data} has no usable poster in its {arguments.split} split")
-    probabilities = classifier.predict_proba(pixels)
-    result = evaluation(
-        labels,
-        probabilities,
-        split=arguments.split,
-        thresholds=classifier.thresholds_,
-        priors=classifier.priors_,
-    )
+    result, probabilities = evaluate_classifier(classifier, pixels, labels, split=arguments.split)
     if arguments.report:
         from poster_genre.report import write_report
 

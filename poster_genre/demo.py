@@ -14,7 +14,7 @@ import numpy as np
 from minicnn.serialize import atomic_write
 from poster_genre.classifier import PosterGenreClassifier, top_of
 from poster_genre.errors import PosterGenreError, UsageError
-from poster_genre.evaluate import Scores, comparison, defined, evaluation, number
+from poster_genre.evaluate import Scores, comparison, defined, evaluate_classifier, number
 from poster_genre.genres import INDEX, N_GENRES
 from poster_genre.models import SPECS, ModelSpec
 
@@ -78,10 +78,7 @@ def demo(
         "data": "drawn posters",
         "history": classifier.history_,
     }
-    probabilities = classifier.predict_proba(x_val)
-    result = evaluation(
-        y_val, probabilities, split="val", thresholds=classifier.thresholds_, priors=classifier.priors_
-    )
+    result, probabilities = evaluate_classifier(classifier, x_val, y_val, split="val")
     classifier.save(out / MODEL)
     indices = range(train_posters, train_posters + val_posters)
     write_report(

@@ -10,6 +10,11 @@ Conventions, all of them said in the output too:
   reaches its threshold. Thresholds stand in the model file; they were chosen on val, never on the split that
   is scored.
 * ``binary_accuracy`` is the share of right cells with every threshold at 0.5, the figure usually reported.
+* ``calibration_error`` is the mean over those genres of the expected calibration error, in 15 bins of equal
+  mass.
+* On the very posters that calibration and thresholds were fitted on, both are fitted anew for each of 5
+  folds, on the other four (``cross_fitted_folds`` is then 5, else 0). AP and AUC need none of that: a genre's
+  own ranking of the posters is the network's, whatever the calibration.
 * ``bce`` is the mean binary cross-entropy, probabilities clipped to [1e-7, 1 - 1e-7].
 * A number that is not defined (no genre has 10 positives, a genre without positives) is None, null in JSON.
 """
@@ -17,13 +22,17 @@ Conventions, all of them said in the output too:
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from minicnn import metrics
+from poster_genre.calibration import FOLDS, calibrate, fit_maps, folds
 from poster_genre.errors import PosterGenreError
 from poster_genre.genres import GENRES
+
+if TYPE_CHECKING:
+    from poster_genre.classifier import PosterGenreClassifier
 
 MIN_POSITIVES = 10
 CLIP = 1e-7
@@ -42,14 +51,21 @@ TITLES = {
     "hamming_loss": "Hamming loss",
     "binary_accuracy": "binary accuracy",
     "bce": "cross-entropy",
+    "calibration_error": "calibr. error",
 }
 
 
-def scores(labels: np.ndarray, probabilities: np.ndarray, decisions: np.ndarray) -> Scores:
-    """The twelve measures and ``n_genres_macro``. The arrays are (N, genres); labels and decisions 0/1."""
+def scores(
+    labels: np.ndarray, probabilities: np.ndarray, decisions: np.ndarray, ranking: np.ndarray | None = None
+) -> Scores:
+    """The measures of ``TITLES`` and ``n_genres_macro``. Arrays are (N, genres); labels and decisions 0/1.
+
+    ``ranking`` takes the place of the probabilities where a genre's order of the posters is all that counts.
+    """
+    ranking = probabilities if ranking is None else ranking
     measured = {
-        "macro_map": metrics.macro_average_precision(labels, probabilities, min_positives=MIN_POSITIVES),
-        "macro_auc": metrics.macro_roc_auc(labels, probabilities, min_positives=MIN_POSITIVES),
+        "macro_map": metrics.macro_average_precision(labels, ranking, min_positives=MIN_POSITIVES),
+        "macro_auc": metrics.macro_roc_auc(labels, ranking, min_positives=MIN_POSITIVES),
         "micro_ap": metrics.micro_average_precision(labels, probabilities),
         "top1": metrics.top1(labels, probabilities),
         "hit_at_3": metrics.hit_at_k(labels, probabilities, 3),
@@ -60,6 +76,9 @@ def scores(labels: np.ndarray, probabilities: np.ndarray, decisions: np.ndarray)
         "hamming_loss": metrics.hamming_loss(labels, decisions),
         "binary_accuracy": metrics.binary_accuracy(labels, probabilities >= 0.5),
         "bce": cross_entropy(labels, probabilities),
+        "calibration_error": metrics.macro_expected_calibration_error(
+            labels, probabilities, min_positives=MIN_POSITIVES
+        ),
     }
     counted = int(metrics.enough_positives(labels, MIN_POSITIVES).sum())
     return {key: defined(value) for key, value in measured.items()} | {"n_genres_macro": counted}
@@ -85,6 +104,52 @@ def cross_entropy(labels: np.ndarray, probabilities: np.ndarray) -> float:
     return float(-np.mean(np.where(labels == 1, np.log(p), np.log1p(-p))))
 
 
+def evaluate_classifier(
+    classifier: PosterGenreClassifier, pixels: np.ndarray, labels: np.ndarray, *, split: str
+) -> tuple[Scores, np.ndarray]:
+    """The evaluation of a classifier on posters, and the probabilities (N, 25) that it is about.
+
+    Where these posters calibrated the classifier, those are cross-fitted: no poster helped to calibrate
+    itself.
+    """
+    raw = classifier.predict_proba(pixels, calibrated=False)
+    calibration, thresholds, priors = classifier.calibration_, classifier.thresholds_, classifier.priors_
+    if calibration is not None and calibration.was_fitted_on(labels):
+        probabilities, decisions = cross_fitted(labels, raw)
+        result = evaluation(
+            labels,
+            probabilities,
+            split=split,
+            thresholds=thresholds,
+            priors=priors,
+            cross=CrossFit(raw, decisions, FOLDS),
+        )
+        return result, probabilities
+    probabilities = raw if calibration is None else calibration.apply(raw)
+    return evaluation(labels, probabilities, split=split, thresholds=thresholds, priors=priors), probabilities
+
+
+def cross_fitted(labels: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Calibrated probabilities and 0/1 decisions (N, genres), for each fold fitted on the others.
+
+    p (N, genres) are the network's own probabilities.
+    """
+    probabilities, decisions = np.array(p, np.float64), np.zeros(labels.shape, np.uint8)
+    for fit, judge in folds(len(labels)):
+        slope, offset = fit_maps(labels[fit], p[fit])
+        known, probabilities[judge] = calibrate(p[fit], slope, offset), calibrate(p[judge], slope, offset)
+        decisions[judge] = probabilities[judge] >= fit_thresholds(labels[fit], known)
+    return probabilities, decisions
+
+
+class CrossFit(NamedTuple):
+    """``ranking`` (N, genres): the network's own probabilities; ``decisions`` (N, genres) 0/1; the folds."""
+
+    ranking: np.ndarray
+    decisions: np.ndarray
+    folds: int
+
+
 def evaluation(
     labels: np.ndarray,
     probabilities: np.ndarray,
@@ -92,23 +157,27 @@ def evaluation(
     split: str,
     thresholds: np.ndarray,
     priors: np.ndarray,
+    cross: CrossFit | None = None,
 ) -> Scores:
     """Everything that ``poster-genre evaluate --json`` prints.
 
     labels (N, 25) 0/1, probabilities (N, 25); thresholds (25,) from val; priors (25,) from train.
+    ``cross`` where probabilities and decisions are cross-fitted.
     """
     if len(labels) == 0:
         raise PosterGenreError(f"there is no usable poster in the split {split!r}: nothing to evaluate")
-    decisions = (probabilities >= thresholds).astype(np.uint8)
+    if cross is None:
+        cross = CrossFit(probabilities, (probabilities >= thresholds).astype(np.uint8), 0)
     return {
         "split": split,
         "n_posters": len(labels),
-        **scores(labels, probabilities, decisions),
+        "cross_fitted_folds": cross.folds,
+        **scores(labels, probabilities, cross.decisions, cross.ranking),
         "baselines": {
             "all_zeros": all_zeros_scores(labels),
             "genre_priors": prior_scores(labels, priors),
         },
-        "per_genre": per_genre(labels, probabilities, decisions, thresholds, priors),
+        "per_genre": per_genre(labels, cross.ranking, cross.decisions, thresholds, priors),
     }
 
 
@@ -128,7 +197,7 @@ def prior_decisions(priors: np.ndarray) -> np.ndarray:
 
 def per_genre(
     labels: np.ndarray,
-    probabilities: np.ndarray,
+    ranking: np.ndarray,
     decisions: np.ndarray,
     thresholds: np.ndarray,
     priors: np.ndarray,
@@ -136,7 +205,7 @@ def per_genre(
     """For each genre: how often it occurs, how well it is ranked, and what its threshold makes of that."""
     found = {}
     for i, genre in enumerate(GENRES):
-        y, p, decided = labels[:, i], probabilities[:, i], decisions[:, i]
+        y, p, decided = labels[:, i], ranking[:, i], decisions[:, i]
         positives, named = int(y.sum()), int(decided.sum())
         hits = int((y & decided).sum())
         found[genre] = {
@@ -211,7 +280,11 @@ def table(result: Scores) -> str:
         f"Macro means are over the {result['n_genres_macro']} genres with at least {MIN_POSITIVES} positives "
         "in this split.",
         "F1 and Hamming loss use the thresholds in the model file, which were chosen on val"
-        + ("; on val itself they flatter." if result["split"] == "val" else "."),
+        + (
+            f"; here they and the calibration are {result['cross_fitted_folds']}-fold cross-fitted."
+            if result["cross_fitted_folds"]
+            else "."
+        ),
         "Binary accuracy uses 0.5; naming no genre at all scores what stands under 'all zeros'.",
         "",
         f"{'genre':<13}{'posters':>8}{'AP':>8}{'prior':>8}{'AUC':>8}{'threshold':>11}{'precision':>11}"

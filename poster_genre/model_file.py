@@ -46,7 +46,11 @@ def save_classifier(classifier: PosterGenreClassifier, path: Path) -> None:
         "thresholds_from": classifier.thresholds_from_,
         "calibration": None
         if calibration is None
-        else {"posters": calibration.posters, "sure_above_bits": calibration.sure_above},
+        else {
+            "posters": calibration.posters,
+            "labels_digest": calibration.labels_digest,
+            "sure_above_bits": calibration.sure_above,
+        },
         "provenance": {**classifier.provenance_, "written_by": f"poster-genre {minicnn_version}"},
     }
     try:
@@ -163,7 +167,7 @@ def _calibration(about: dict[str, Any] | None, arrays: dict[str, np.ndarray]) ->
             raise ValueError(f"its calibration is not twice {N_GENRES} finite numbers")
     if slope.min() <= 0 or not math.isfinite(sure_above):
         raise ValueError("its calibration would turn the order of the posters around")
-    return Calibration(slope, offset, sure_above, int(about["posters"]))
+    return Calibration(slope, offset, sure_above, int(about["posters"]), str(about["labels_digest"]))
 
 
 def _spec(network: dict[str, Any]) -> ModelSpec:

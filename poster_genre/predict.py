@@ -11,20 +11,29 @@ import numpy as np
 
 from poster_genre.classifier import CHUNK, PosterGenreClassifier, top_of
 from poster_genre.errors import PosterGenreError
-from poster_genre.genres import GENRES
+from poster_genre.genres import GENRES, N_GENRES
 from poster_genre.transforms import load_poster
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
 BAR = 24
+NOT_SURE = "not sure: from this poster the first genre is hardly a better guess than the most frequent one"
+UNCALIBRATED = (
+    "this model was trained without validation posters, so its probabilities are not calibrated and it "
+    "cannot say when it is not sure"
+)
 Answer = dict[str, Any]
 
 
 def answers(names: Sequence[str], model_file: str | None, top: int) -> Iterator[Answer]:
-    """``{file, top: [{genre, probability}], probabilities: {genre: p}, error}`` for each picture, in order.
+    """``{file, top: [{genre, probability}], probabilities: {genre: p}, sure, error}`` for each picture.
 
-    A picture that cannot be read has an ``error``, an empty ``top`` and no ``probabilities``.
+    ``sure``: whether the answer rests on more than the genres' frequencies; None where the model has no
+    calibration to tell by. A picture that cannot be read has an ``error``, an empty ``top`` and no
+    ``probabilities``.
     """
     classifier = PosterGenreClassifier.load(model_file)
+    if classifier.calibration_ is None:
+        print(f"note: {UNCALIBRATED}", file=sys.stderr)
     waiting: list[tuple[str, np.ndarray | str]] = []
     for name, problem in pictures(names):
         waiting.append((name, problem if problem is not None else pixels_or_error(name, classifier)))
@@ -65,24 +74,29 @@ def answered(
     waiting: list[tuple[str, np.ndarray | str]], classifier: PosterGenreClassifier, top: int
 ) -> Iterator[Answer]:
     readable = [pixels for _, pixels in waiting if not isinstance(pixels, str)]
-    rows = iter(classifier.predict_proba(np.stack(readable)) if readable else ())
+    probabilities = classifier.predict_proba(np.stack(readable)) if readable else np.zeros((0, N_GENRES))
+    sure = classifier.sure(probabilities)
+    rows = iter(zip(probabilities, [None] * len(readable) if sure is None else sure.tolist(), strict=True))
     for name, pixels in waiting:
         if isinstance(pixels, str):
-            yield {"file": name, "top": [], "probabilities": {}, "error": pixels}
+            yield {"file": name, "top": [], "probabilities": {}, "sure": None, "error": pixels}
             continue
-        row = next(rows)
+        row, certain = next(rows)
         yield {
             "file": name,
             "top": [{"genre": genre, "probability": p} for genre, p in top_of(row, top)],
             "probabilities": {genre: float(p) for genre, p in zip(GENRES, row, strict=True)},
+            "sure": certain,
             "error": None,
         }
 
 
 def as_text(answer: Answer) -> str:
-    """A picture's name and under it its genres with bars."""
+    """A picture's name and under it its genres with bars, and a word of doubt where the model has it."""
     lines = [answer["file"]]
     for entry in answer["top"]:
         bar = "█" * round(entry["probability"] * BAR)
         lines.append(f"  {entry['genre']:<12}{entry['probability']:>6.1%}  {bar or '▏'}")
+    if answer["sure"] is False:
+        lines.append(f"  {NOT_SURE}")
     return "\n".join(lines)

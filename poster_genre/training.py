@@ -22,7 +22,7 @@ import numpy as np
 from minicnn.serialize import SerializeError, leftovers, load
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.errors import PosterGenreError, UsageError
-from poster_genre.evaluate import evaluation
+from poster_genre.evaluate import evaluate_classifier
 from poster_genre.genres import N_GENRES
 from poster_genre.models import model_spec
 
@@ -90,7 +90,10 @@ def train(
     if started is not None:
         check_same_run(folder, started, configuration)
     if len(x_val) == 0:
-        say("the data has no val posters: thresholds will be 0.5, and there is nothing to measure on")
+        say(
+            "the data has no val posters: thresholds will be 0.5, probabilities will not be calibrated, and there "
+            "is nothing to measure on"
+        )
     classifier.fit(
         x,
         labels,
@@ -103,14 +106,7 @@ def train(
     result = None
     probabilities = None
     if len(x_val):
-        probabilities = classifier.predict_proba(x_val)
-        result = evaluation(
-            labels_val,
-            probabilities,
-            split="val",
-            thresholds=classifier.thresholds_,
-            priors=classifier.priors_,
-        )
+        result, probabilities = evaluate_classifier(classifier, x_val, labels_val, split="val")
     classifier.provenance_ = {
         "data": Path(data).name,
         "data_fingerprint": fingerprint,

@@ -23,7 +23,7 @@ from poster_genre.genres import GENRES
 COMMANDS = ("train", "evaluate", "predict", "dataset", "download", "synth", "demo")
 MEASURES = (
     "macro_map", "macro_auc", "micro_ap", "top1", "hit_at_3", "precision_at_3", "recall_at_3", "micro_f1",
-    "macro_f1", "hamming_loss", "binary_accuracy", "bce", "n_genres_macro",
+    "macro_f1", "hamming_loss", "binary_accuracy", "bce", "n_genres_macro", "calibration_error",
 )  # fmt: skip
 
 
@@ -254,7 +254,7 @@ def test_evaluate_prints_one_json_document_with_the_promised_keys(drawn_data, mo
     )
     assert code == 0
     result = json.loads(out)
-    assert set(result) == {*MEASURES, "split", "n_posters", "baselines", "per_genre"}
+    assert set(result) == {*MEASURES, "split", "n_posters", "cross_fitted_folds", "baselines", "per_genre"}
     assert result["n_posters"] == len(load_dataset(drawn_data).split("val"))
     assert set(result["baselines"]) == {"all_zeros", "genre_priors"}
     assert all(set(row) == set(MEASURES) for row in result["baselines"].values())
@@ -317,7 +317,7 @@ def test_predict_answers_in_json_for_every_kind_of_input(posters, model_file, tm
     assert [answer["file"] for answer in answers] == [
         str(posters[0]), str(text), str(folder / "a.JPG"), str(tmp_path / "missing.png"), "-",
     ]  # fmt: skip
-    assert all(set(answer) == {"file", "top", "probabilities", "error"} for answer in answers)
+    assert all(set(answer) == {"file", "top", "probabilities", "sure", "error"} for answer in answers)
     assert [answer["error"] is None for answer in answers] == [True, False, True, False, True]
     for answer in answers:
         if answer["error"] is None:

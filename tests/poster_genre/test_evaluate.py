@@ -16,7 +16,7 @@ from poster_genre.genres import GENRES
 
 KEYS = {
     "macro_map", "macro_auc", "micro_ap", "top1", "hit_at_3", "precision_at_3", "recall_at_3", "micro_f1",
-    "macro_f1", "hamming_loss", "binary_accuracy", "bce", "n_genres_macro",
+    "macro_f1", "hamming_loss", "binary_accuracy", "bce", "n_genres_macro", "calibration_error",
 }  # fmt: skip
 
 
@@ -35,7 +35,7 @@ def evaluated(labels, probabilities, priors, thresholds=None):
 
 def test_an_evaluation_has_exactly_the_promised_keys():
     result = evaluated(*example())
-    assert set(result) == KEYS | {"split", "n_posters", "baselines", "per_genre"}
+    assert set(result) == KEYS | {"split", "n_posters", "cross_fitted_folds", "baselines", "per_genre"}
     assert {name: set(row) for name, row in result["baselines"].items()} == {
         "all_zeros": KEYS,
         "genre_priors": KEYS,
