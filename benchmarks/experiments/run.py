@@ -10,11 +10,13 @@ from __future__ import annotations
 import argparse
 import csv
 import os
-from dataclasses import asdict
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 LOG = Path(__file__).with_name("log.csv")
+WRITING = threading.Lock()
 COLUMNS = (
     "idea",
     "change",
@@ -49,10 +51,9 @@ def read_log(path: Path = LOG) -> list[dict[str, str]]:
 
 def append(path: Path, row: dict[str, Any]) -> None:
     """One more row; a number keeps four significant decimals, which is less than the noise between seeds."""
-    fresh = not path.exists()
-    with path.open("a", newline="", encoding="utf-8") as file:
+    with WRITING, path.open("a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        if fresh:
+        if file.tell() == 0:
             writer.writeheader()
         writer.writerow({k: f"{v:.4f}" if isinstance(v, float) else v for k, v in row.items()})
         file.flush()
@@ -86,15 +87,21 @@ def main() -> None:
         return
     if arguments.data is None:
         parser.error("--data PATH is needed to run a trial")
-    for name in names:
-        for seed in arguments.seeds:
-            run(name, seed, arguments)
-
-
-def run(name: str, seed: int, arguments: argparse.Namespace) -> None:
     done = {(row["idea"], int(row["seed"]), row["engine"]) for row in read_log(arguments.log)}
-    if (name, seed, arguments.engine) in done:
+    jobs = [(name, seed) for name in names for seed in arguments.seeds]
+    jobs = [job for job in jobs if (*job, arguments.engine) not in done]
+    if not jobs:
         return
+    # On one thread each, two runs together are quicker than one after the other on two threads.
+    at_once = min(len(jobs), arguments.threads) if arguments.engine == "twin" else 1
+    threads = max(arguments.threads // at_once, 1)
+    with ThreadPoolExecutor(at_once) as pool:
+        for ended in [pool.submit(run, name, seed, threads, arguments) for name, seed in jobs]:
+            ended.result()
+
+
+def run(name: str, seed: int, threads: int, arguments: argparse.Namespace) -> None:
+    """One trial with one seed on ``threads`` threads, and its row in the log."""
     import numpy as np
     import torch
     from torch import nn
@@ -103,8 +110,8 @@ def run(name: str, seed: int, arguments: argparse.Namespace) -> None:
     from benchmarks.experiments.table import TRIALS
 
     trial = TRIALS[name]
-    torch.set_num_threads(arguments.threads)
     settings = trial.settings
+    torch.set_num_threads(threads)
     posters = twin.read_posters(arguments.data, (settings.height, settings.width))
 
     def report(epoch: int, loss: float, average: nn.Module) -> None:
@@ -114,11 +121,10 @@ def run(name: str, seed: int, arguments: argparse.Namespace) -> None:
             text += f" auc {reached['auc']:.4f} map {reached['map']:.4f}"
         print(text, flush=True)
 
-    print(f"{name} seed {seed}: {asdict(settings)}", flush=True)
     if arguments.engine == "twin":
         numbers, probabilities = twin.train(settings, posters, seed, report)
     else:
-        numbers, probabilities = library.train(settings, posters, seed, arguments.threads)
+        numbers, probabilities = library.train(settings, posters, seed, threads)
     command = f"python -m benchmarks.experiments.run --data PATH --only {name} --seeds {seed}"
     if arguments.engine != "twin":
         command += f" --engine {arguments.engine}"
@@ -138,7 +144,8 @@ def run(name: str, seed: int, arguments: argparse.Namespace) -> None:
     if arguments.save is not None:
         arguments.save.mkdir(parents=True, exist_ok=True)
         np.save(arguments.save / f"{name}-{seed}.npy", probabilities)
-    print({k: round(v, 4) if isinstance(v, float) else v for k, v in numbers.items()}, flush=True)
+    shown = {k: round(v, 4) if isinstance(v, float) else v for k, v in numbers.items()}
+    print(f"{name} seed {seed}: {shown}", flush=True)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import math
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from poster_genre.models import FIRST_GUESS, SPECS
 from poster_genre.transforms import Normalisation
 
 Scores = dict[str, float]
+INITIALISING = threading.Lock()  # PyTorch's initialisers draw from one generator that all threads share
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,24 @@ class Settings:
         )
 
 
+class Dropout(nn.Module):
+    """Inverted dropout with a generator of its own, so that runs in parallel threads stay reproducible."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+        self.seed = torch.initial_seed()
+        self.generator: torch.Generator | None = None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not self.training or self.rate == 0:
+            return x
+        if self.generator is None:
+            self.generator = torch.Generator().manual_seed(self.seed)
+        kept = torch.rand(x.shape, generator=self.generator) >= self.rate
+        return x * kept / (1 - self.rate)
+
+
 class SqueezeExcite(nn.Module):
     """Every channel times a gate from 0 to 1 that is computed from all channels' averages. Hu et al. 2018."""
 
@@ -143,7 +163,7 @@ class Compact(nn.Module):
             channels = settings.last
         self.features = nn.Sequential(*layers)
         self.head = settings.head
-        self.dropout = nn.Dropout(settings.dropout)
+        self.dropout = Dropout(settings.dropout)
         self.genres = nn.Linear(channels * (2 if settings.head == "both" else 1), N_GENRES)
         nn.init.normal_(self.genres.weight, std=0.01)
         nn.init.constant_(self.genres.bias, FIRST_GUESS)
@@ -273,8 +293,9 @@ def train(
     ``train_auc`` that on 1,000 posters of the train split: the gap to ``auc`` is what was learned by heart.
     ``report(epoch, loss, average)`` is called after every epoch.
     """
-    torch.manual_seed(seed)
-    network = Compact(settings)
+    with INITIALISING:
+        torch.manual_seed(seed)
+        network = Compact(settings)
     average = copy.deepcopy(network)
     matrices = [parameter for parameter in network.parameters() if parameter.ndim > 1]
     others = [parameter for parameter in network.parameters() if parameter.ndim == 1]
@@ -293,7 +314,8 @@ def train(
             for group in optimizer.param_groups:
                 group["lr"] = schedule(step)
             optimizer.zero_grad(set_to_none=True)
-            with torch.autocast("cpu", torch.bfloat16, enabled=settings.precision == "bfloat16"):
+            low = settings.precision == "bfloat16"
+            with torch.autocast("cpu", torch.bfloat16, enabled=low, cache_enabled=False):
                 logits = network(as_tensor(x))
             loss = loss_of(settings, logits.float(), torch.from_numpy(y.astype(np.float32)))
             loss.backward()
