@@ -2,10 +2,11 @@
 
     depthwise   one filter a channel (``depthwise.py``)
     winograd    3x3, stride 1, float32: a quarter of the multiplications (``winograd.py``)
+    implicit    larger than 1x1: a product with rows of the image that overlap (``implicit_gemm.py``)
     patches     everything else: patches in the cache and BLAS (``patches.py``)
 
-``choose`` says it for a layer's settings and image size; ``MINICNN_CONVOLUTION=patches`` (or ``winograd``) in
-the environment forces one wherever it applies.
+``choose`` says it for a layer's settings and image size. ``MINICNN_CONVOLUTION`` in the environment names one
+to use wherever it applies.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from minicnn.kernels import depthwise, patches, winograd, winograd_gradient
-from minicnn.shapes import Pads, Pair
+from minicnn.kernels import depthwise, implicit_gemm, patches, winograd, winograd_gradient
+from minicnn.shapes import Pads, Pair, output_size
 
 FORCED = "MINICNN_CONVOLUTION"
 # A tile of 16 outputs costs 36 multiplications; for an image that fills little of its tiles that is no gain.
@@ -40,26 +41,31 @@ def choose(
 
     Raises ValueError where ``MINICNN_CONVOLUTION`` holds an unknown name.
     """
+    forced = os.environ.get(FORCED, "")
+    if forced not in ("", "patches", "implicit", "winograd"):
+        raise ValueError(
+            f'the environment variable {FORCED} must be "patches", "implicit" or "winograd", got {forced!r}'
+        )
     if depthwise.applies(w_shape, groups):
         return Choice("depthwise", "one filter a channel")
-    forced = os.environ.get(FORCED, "")
-    if forced not in ("", "patches", "winograd"):
-        raise ValueError(f'the environment variable {FORCED} must be "patches" or "winograd", got {forced!r}')
-    if forced == "patches":
-        return Choice("patches", f"{FORCED} says so")
-    if w_shape[:2] != (3, 3) or stride != (1, 1) or dilation != (1, 1) or groups != 1:
-        return Choice("patches", "Winograd is for 3x3, stride 1, no dilation, one group")
+    if groups != 1 or dilation != (1, 1):
+        return Choice("patches", "groups and dilation are for patches")
     if getattr(numba.config, "DISABLE_JIT", False):
-        return Choice("patches", "NUMBA_DISABLE_JIT is set, and Winograd is made of machine instructions")
-    if forced == "winograd":
-        return Choice("winograd", f"{FORCED} says so")
+        return Choice("patches", "NUMBA_DISABLE_JIT is set, and the others are made of machine instructions")
+    square = w_shape[:2] == (3, 3) and stride == (1, 1)
+    if forced and (square or forced != "winograd"):
+        return Choice(forced, f"{FORCED} says so")
     if dtype != np.float32:
         return Choice("patches", f"{dtype} asks for precision")
+    if w_shape[:2] == (1, 1):
+        return Choice("patches", "1x1: the image is the matrix of patches")
+    if not square:
+        return Choice("implicit", "Winograd is for 3x3 and stride 1")
     if min(w_shape[2:]) < LEAST_CHANNELS:
-        return Choice("patches", f"fewer than {LEAST_CHANNELS} channels")
+        return Choice("implicit", f"fewer than {LEAST_CHANNELS} channels")
     filling = out[0] * out[1] / (-(-out[0] // 4) * -(-out[1] // 4) * 16)
     if filling < LEAST_FILLING:
-        return Choice("patches", f"{out[0]}x{out[1]} pixels fill little of the 4x4 tiles")
+        return Choice("implicit", f"{out[0]}x{out[1]} pixels fill little of the 4x4 tiles")
     return Choice("winograd", "3x3, stride 1: a quarter of the multiplications")
 
 
@@ -73,9 +79,12 @@ def conv2d_forward(
     groups: int,
 ) -> np.ndarray:
     """y (N, OH, OW, O) of x (N, H, W, C), w (kh, kw, C / groups, O) and b (O,) or None."""
-    out = (x.shape[1] + sum(pads[0]) - 2, x.shape[2] + sum(pads[1]) - 2)
-    if min(out) > 0 and choose(w.shape, out, stride, dilation, groups, x.dtype).name == "winograd":
+    out = output_size("conv2d", (x.shape[1], x.shape[2]), (w.shape[0], w.shape[1]), stride, pads, dilation)
+    name = choose(w.shape, out, stride, dilation, groups, x.dtype).name
+    if name == "winograd":
         return winograd.forward(x, w, b, pads)
+    if name == "implicit":
+        return implicit_gemm.forward(x, w, b, stride, pads)
     return patches.conv2d_forward(x, w, b, stride, pads, dilation, groups)
 
 
@@ -90,8 +99,11 @@ def conv2d_backward_input(
 ) -> np.ndarray:
     """dx (N, H, W, C) of dy (N, OH, OW, O)."""
     out = (dy.shape[1], dy.shape[2])
-    if choose(w.shape, out, stride, dilation, groups, dy.dtype).name == "winograd":
+    name = choose(w.shape, out, stride, dilation, groups, dy.dtype).name
+    if name == "winograd":
         return winograd.backward_input(dy, w, x_shape, pads)
+    if name == "implicit" and implicit_gemm.has_input_gradient(w.shape, stride, pads):
+        return implicit_gemm.backward_input(dy, w, x_shape, pads)
     return patches.conv2d_backward_input(dy, w, x_shape, stride, pads, dilation, groups)
 
 
@@ -106,6 +118,9 @@ def conv2d_backward_weight(
 ) -> np.ndarray:
     """dw (kh, kw, C / groups, O) of dy (N, OH, OW, O) and x (N, H, W, C)."""
     out = (dy.shape[1], dy.shape[2])
-    if choose(w_shape, out, stride, dilation, groups, dy.dtype).name == "winograd":
+    name = choose(w_shape, out, stride, dilation, groups, dy.dtype).name
+    if name == "winograd":
         return winograd_gradient.backward_weight(dy, x, pads)
+    if name == "implicit":
+        return implicit_gemm.backward_weight(dy, x, w_shape, stride, pads)
     return patches.conv2d_backward_weight(dy, x, w_shape, stride, pads, dilation, groups)

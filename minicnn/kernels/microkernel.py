@@ -26,8 +26,9 @@ comes in ``segments`` of ``depth`` numbers: element d of segment s of row r is a
 
     a_at + r * a_row + s * a_segment + d * a_step
 
-``B`` is packed in panels of WIDTH columns: row d of segment s at ``b_at + (s * depth + d) * WIDTH``, and
-``b_panel`` further for the second panel. ``C`` goes to ``c_at + r * c_row + v * c_panel``.
+``b`` is the address of B's first number; row d of segment s is ``(s * depth + d) * b_step`` further, and the
+second vector another ``b_panel``. In a matrix packed in panels of WIDTH columns ``b_step`` is WIDTH. ``C`` is
+at ``c_at + r * c_row + v * c_panel``.
 
 Goto and van de Geijn 2008, "Anatomy of High-Performance Matrix Multiplication", is the classic account.
 """
@@ -43,7 +44,7 @@ from minicnn.kernels.simd import WIDTH, Emitter, emitted
 ROWS = 8 if WIDTH == 16 else 4
 
 
-def _tile(panels: int, accumulate: bool) -> Any:
+def _tile(panels: int, accumulate: bool, rows: int = ROWS) -> Any:
     def tile(
         e: Emitter,
         a: Any,
@@ -54,29 +55,30 @@ def _tile(panels: int, accumulate: bool) -> Any:
         segments: Any,
         depth: Any,
         b: Any,
-        b_at: Any,
+        b_step: Any,
         b_panel: Any,
         c: Any,
         c_at: Any,
         c_row: Any,
         c_panel: Any,
     ) -> None:
-        row_at = [e.sum(a_at, e.product(a_row, r)) for r in range(ROWS)]
+        b = e.pointer(b)
+        row_at = [e.sum(a_at, e.product(a_row, r)) for r in range(rows)]
         c_positions = [
             [e.sum(c_at, e.product(c_row, r), e.product(c_panel, v)) for v in range(panels)]
-            for r in range(ROWS)
+            for r in range(rows)
         ]
         sums = [
             [e.variable(e.load(c, at) if accumulate else e.constant(0)) for at in row] for row in c_positions
         ]
         with e.loop(segments) as segment:
             a_start = e.product(a_segment, segment.index)
-            b_start = e.sum(b_at, e.product(e.product(depth, segment.index), WIDTH))
+            b_start = e.product(e.product(depth, segment.index), b_step)
             with e.loop(depth) as step:
                 a_offset = e.sum(a_start, e.product(a_step, step.index))
-                b_offset = e.sum(b_start, e.product(step.index, WIDTH))
+                b_offset = e.sum(b_start, e.product(step.index, b_step))
                 row_of_b = [e.load(b, e.sum(b_offset, e.product(b_panel, v))) for v in range(panels)]
-                for r in range(ROWS):
+                for r in range(rows):
                     number = e.broadcast(a, e.sum(row_at[r], a_offset))
                     for v in range(panels):
                         e.set(sums[r][v], number * row_of_b[v] + e.get(sums[r][v]))
@@ -84,7 +86,7 @@ def _tile(panels: int, accumulate: bool) -> Any:
             for total, at in zip(row_of_sums, row_of_positions, strict=True):
                 e.store(e.get(total), c, at)
 
-    tile.__name__ = f"tile_{panels}_{'add' if accumulate else 'set'}"
+    tile.__name__ = f"{'add' if accumulate else 'set'}_{rows}x{panels}"
     return emitted(tile)
 
 
@@ -92,6 +94,10 @@ set_one = _tile(1, accumulate=False)
 set_two = _tile(2, accumulate=False)
 add_one = _tile(1, accumulate=True)
 add_two = _tile(2, accumulate=True)
+# The weights of a 3x3 filter over RGB come in rows of nine.
+NINE = 9
+add_one_of_nine = _tile(1, accumulate=True, rows=NINE)
+add_two_of_nine = _tile(2, accumulate=True, rows=NINE)
 
 
 def tile_reference(
@@ -103,7 +109,7 @@ def tile_reference(
     segments: int,
     depth: int,
     b: np.ndarray,
-    b_at: int,
+    b_step: int,
     b_panel: int,
     panels: int,
 ) -> np.ndarray:
@@ -113,7 +119,7 @@ def tile_reference(
         for s in range(segments):
             for d in range(depth):
                 for v in range(panels):
-                    row_of_b = b_at + v * b_panel + (s * depth + d) * WIDTH
+                    row_of_b = v * b_panel + (s * depth + d) * b_step
                     tile[r, v] += (
                         a[a_at + r * a_row + s * a_segment + d * a_step] * b[row_of_b : row_of_b + WIDTH]
                     )

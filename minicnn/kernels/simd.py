@@ -192,3 +192,12 @@ def address_of(typing_context: Any, array: Any, at: Any) -> Any:
         return builder.ptrtoint(builder.gep(data, [index]), _INDEX)
 
     return types.intp(array, at), codegen
+
+
+@emitted
+def copy_vector(e: Emitter, source: Any, at: Any, target: Any, to: Any) -> None:
+    """target[to : to + WIDTH] = source[at : at + WIDTH].
+
+    Numba's own copying loops allow for negative positions, which keeps them from becoming vector code.
+    """
+    e.store(e.load(source, at), target, to)

@@ -30,7 +30,7 @@ import numpy as np
 
 from minicnn.kernels import microkernel, pool
 from minicnn.kernels.jit import jit, plain
-from minicnn.kernels.simd import WIDTH, address_of
+from minicnn.kernels.simd import WIDTH, address_of, copy_vector
 from minicnn.kernels.winograd_algebra import PATCH, PRODUCTS, TILE
 from minicnn.kernels.winograd_tiles import cut_out, pack_filters, panels, transform_input, transform_output
 from minicnn.shapes import Pads
@@ -72,18 +72,18 @@ def forward_tiles(x, filters, bias, floor, y, geometry, block, first, last, work
         for k in range(PRODUCTS):
             a, c = k * c_panels * panel, products + k * o_panels * panel
             for p in range(0, o_panels, 2):
-                b = (k * o_panels + p) * depth * WIDTH
+                b = address_of(filters, (k * o_panels + p) * depth * WIDTH)
                 for t in range(0, tiles, ROWS):
                     to = c + p * panel + t * WIDTH
                     if p + 1 < o_panels:
                         set_two(
                             work, a + t * WIDTH, WIDTH, panel, 1, c_panels, WIDTH,
-                            filters, b, depth * WIDTH, work, to, WIDTH, panel,
+                            b, WIDTH, depth * WIDTH, work, to, WIDTH, panel,
                         )  # fmt: skip
                     else:
                         set_one(
                             work, a + t * WIDTH, WIDTH, panel, 1, c_panels, WIDTH,
-                            filters, b, depth * WIDTH, work, to, WIDTH, panel,
+                            b, WIDTH, depth * WIDTH, work, to, WIDTH, panel,
                         )  # fmt: skip
         for t in range(tiles):
             n, place = (start + t) // tiles_of_image, (start + t) % tiles_of_image
@@ -104,10 +104,11 @@ def forward_tiles(x, filters, bias, floor, y, geometry, block, first, last, work
                 if not whole:
                     for r in range(rows):
                         for q in range(columns):
-                            for lane in range(lanes):
-                                y[to + (r * ow + q) * outputs + p * WIDTH + lane] = patch[
-                                    (r * TILE + q) * WIDTH + lane
-                                ]
+                            pixel = to + (r * ow + q) * outputs + p * WIDTH
+                            if lanes == WIDTH:
+                                copy_vector(patch, (r * TILE + q) * WIDTH, y, pixel)
+                            for lane in range(lanes % WIDTH):
+                                y[pixel + lane] = patch[(r * TILE + q) * WIDTH + lane]
 
 
 def transformed_filters(w: np.ndarray, rotated: bool = False) -> np.ndarray:

@@ -97,12 +97,12 @@ def gradient_sums(x, dy, geometry, run, steps, points, products, x_points, dy_po
                     if p + 1 < o_panels:
                         add_two(
                             x_points, row_at, 1, 0, WIDTH, 1, tiles,
-                            dy_points, b + p * panel, panel, sums, to, o_depth, WIDTH,
+                            address_of(dy_points, b + p * panel), WIDTH, panel, sums, to, o_depth, WIDTH,
                         )  # fmt: skip
                     else:
                         add_one(
                             x_points, row_at, 1, 0, WIDTH, 1, tiles,
-                            dy_points, b + p * panel, panel, sums, to, o_depth, WIDTH,
+                            address_of(dy_points, b + p * panel), WIDTH, panel, sums, to, o_depth, WIDTH,
                         )  # fmt: skip
         start = stop
         if start >= last:

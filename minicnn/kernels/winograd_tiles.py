@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Any
 
 from minicnn.kernels.jit import jit
-from minicnn.kernels.simd import WIDTH, Emitter, emitted
+from minicnn.kernels.simd import WIDTH, Emitter, copy_vector, emitted
 from minicnn.kernels.winograd_algebra import (
     PATCH,
     PRODUCTS,
@@ -110,7 +110,10 @@ def cut_out(x, n, top, bottom, left, right, height, width, channels, depth, patc
         for j in range(left, right):
             found = channels if 0 <= i < height and 0 <= j < width else 0
             at = ((n * height + i) * width + j) * channels
-            for c in range(found):
+            vectors = found // WIDTH * WIDTH
+            for c in range(0, vectors, WIDTH):
+                copy_vector(x, at + c, patch, to + c)
+            for c in range(vectors, found):
                 patch[to + c] = x[at + c]
             for c in range(found, depth):
                 patch[to + c] = 0

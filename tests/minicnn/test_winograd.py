@@ -9,7 +9,7 @@ from geometry import DTYPES, numbers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minicnn.kernels import algorithms, dispatch, im2col, naive, pool, winograd, winograd_algebra
+from minicnn.kernels import dispatch, im2col, naive, pool, winograd, winograd_algebra
 from minicnn.kernels import winograd_gradient as gradient
 from minicnn.layers.conv import Conv2D
 
@@ -81,11 +81,11 @@ def test_kernels_in_float32_lose_little(case):
     set_ = settings_with(pads)
     y, exact = winograd.forward(x, w, None, pads), im2col.conv2d_forward(x64, w64, None, *set_)
     assert y.dtype == np.float32
-    assert relative_error(y, exact) < 3e-6
+    assert relative_error(y, exact) < 1e-5
     dx = winograd.backward_input(dy, w, x.shape, pads)
-    assert relative_error(dx, im2col.conv2d_backward_input(dy64, w64, x.shape, *set_)) < 3e-6
+    assert relative_error(dx, im2col.conv2d_backward_input(dy64, w64, x.shape, *set_)) < 1e-5
     dw = gradient.backward_weight(dy, x, pads)
-    assert relative_error(dw, im2col.conv2d_backward_weight(dy64, x64, w.shape, *set_)) < 3e-6
+    assert relative_error(dw, im2col.conv2d_backward_weight(dy64, x64, w.shape, *set_)) < 1e-5
 
 
 @pytest.mark.parametrize(("o", "limit"), [(32, "SUM_NUMBERS"), (40, "RUN_NUMBERS")])
@@ -172,36 +172,6 @@ def test_a_nan_stays_within_its_tile():
     assert np.isnan(y[0, :2, :2]).all()
     assert not np.isnan(y[0, 4:]).any()
     assert not np.isnan(y[0, :, 4:]).any()
-
-
-@pytest.mark.parametrize(
-    ("w_shape", "settings", "dtype", "name"),
-    [
-        ((3, 3, 32, 64), ((36, 24), (1, 1), (1, 1), 1), np.float32, "winograd"),
-        ((3, 3, 32, 64), ((36, 24), (1, 1), (1, 1), 1), np.float64, "patches"),
-        ((3, 3, 32, 64), ((36, 24), (2, 2), (1, 1), 1), np.float32, "patches"),
-        ((3, 3, 32, 64), ((36, 24), (1, 1), (2, 1), 1), np.float32, "patches"),
-        ((3, 3, 32, 64), ((36, 24), (1, 1), (1, 1), 2), np.float32, "patches"),
-        ((3, 3, 32, 64), ((1, 3), (1, 1), (1, 1), 1), np.float32, "patches"),
-        ((5, 5, 32, 64), ((36, 24), (1, 1), (1, 1), 1), np.float32, "patches"),
-        ((3, 3, 1, 64), ((36, 24), (1, 1), (1, 1), 64), np.float32, "depthwise"),
-    ],
-)
-def test_the_choice_of_an_algorithm_is_visible(w_shape, settings, dtype, name):
-    choice = algorithms.choose(w_shape, *settings, np.dtype(dtype))
-    assert choice.name == name
-    assert choice.reason
-
-
-def test_an_algorithm_can_be_forced(monkeypatch):
-    ask = ((3, 3, 1, 2), (36, 24), (1, 1), (1, 1), 1, np.dtype(np.float64))
-    monkeypatch.setenv(algorithms.FORCED, "winograd")
-    assert algorithms.choose(*ask).name == "winograd"
-    monkeypatch.setenv(algorithms.FORCED, "patches")
-    assert algorithms.choose(*ask).name == "patches"
-    monkeypatch.setenv(algorithms.FORCED, "fft")
-    with pytest.raises(ValueError, match=r"MINICNN_CONVOLUTION.*fft"):
-        algorithms.choose(*ask)
 
 
 def test_a_layer_computes_the_same_with_winograd_and_without():
