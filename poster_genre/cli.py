@@ -162,6 +162,19 @@ def parser() -> argparse.ArgumentParser:
     add_json(sub)
 
     sub = command(
+        "explain",
+        run_explain,
+        "show where on a poster the evidence for a genre stands",
+        "Grad-CAM looks inside the network; occlusion covers one place after the other, and takes longer.",
+        "poster-genre explain poster.jpg --genre Horror --out map.png",
+    )
+    sub.add_argument("image", metavar="IMAGE", help="a picture file, or - for standard input")
+    sub.add_argument("--genre", metavar="NAME", help="default: the most probable one")
+    sub.add_argument("--out", required=True, metavar="FILE", help="PNG of the poster and its heat map")
+    sub.add_argument("--method", choices=("grad-cam", "occlusion"), default="grad-cam")
+    add_model_file(sub)
+
+    sub = command(
         "dataset",
         run_dataset,
         "print and plot what a data set holds, and every defect in it",
@@ -341,6 +354,16 @@ def run_predict(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json_text(documents))
     return FAILED if failed else 0
+
+
+def run_explain(arguments: argparse.Namespace) -> int:
+    from poster_genre.heatmap import explain_file
+
+    result = explain_file(
+        arguments.image, arguments.genre, Path(arguments.out), arguments.method, arguments.model_file
+    )
+    print(f"{result.genre} {result.probability:.1%}, {result.method}: {arguments.out}")
+    return 0
 
 
 def run_dataset(arguments: argparse.Namespace) -> int:

@@ -45,7 +45,8 @@ class ExplainResult:
     ``probability``  what ``predict_proba`` says of that genre.
     ``heat``         (h, w) float32 at the network's input size, 0 (nothing) to 1 (the place that speaks for
                      the genre most); all zeros where no place speaks for it.
-    ``strength``     what 1 stands for: Grad-CAM: logits a cell contributes; occlusion: log-odds lost.
+    ``strength``     what 1 stands for. Occlusion: log-odds lost. Grad-CAM: logits that the cell
+                     contributes, if the network does nothing but average its last image.
     """
 
     genre: str

@@ -18,8 +18,8 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
 BAR = 24
 NOT_SURE = "not sure: from this poster the first genre is hardly a better guess than the most frequent one"
 UNCALIBRATED = (
-    "this model was trained without validation posters, so its probabilities are not calibrated and it "
-    "cannot say when it is not sure"
+    "this model holds no calibration (it was trained without validation posters): its probabilities are "
+    "the network's own, and it cannot say when it is not sure"
 )
 Answer = dict[str, Any]
 

@@ -91,7 +91,7 @@ def train(
         check_same_run(folder, started, configuration)
     if len(x_val) == 0:
         say(
-            "the data has no val posters: thresholds will be 0.5, probabilities will not be calibrated, and there "
+            "the data has no val posters: thresholds will be 0.5, nothing is calibrated, and there "
             "is nothing to measure on"
         )
     classifier.fit(
