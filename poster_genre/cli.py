@@ -198,7 +198,7 @@ def parser() -> argparse.ArgumentParser:
         "where it stopped, as far as the server allows.",
         "poster-genre download posters",
     )
-    sub.add_argument("out", metavar="OUT", help="folder for the data set")
+    sub.add_argument("out", metavar="OUT", help="a folder for the zip, or the zip's own name")
 
     sub = command(
         "synth",
@@ -376,7 +376,7 @@ def run_dataset(arguments: argparse.Namespace) -> int:
 def run_download(arguments: argparse.Namespace) -> int:
     from poster_genre.download import download
 
-    download(Path(arguments.out))
+    print(download(arguments.out))
     return 0
 
 

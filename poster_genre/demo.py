@@ -30,12 +30,23 @@ TRAIN_POSTERS, VAL_POSTERS, SHOWN = 1600, 400, 12
 DRAWN_SIZE, SHOWN_SIZE = (96, 64), (360, 240)
 TOP = 3
 
+MIRROR_ONLY = {"min_area": 1.0, "aspect": 1.0, "brightness": 0.0, "contrast": 0.0, "saturation": 0.0}
+
 # The compact network made smaller still: drawn posters are simpler than real ones, and nobody likes to wait.
 SPEC: ModelSpec = replace(
     SPECS["compact"],
     input_size=(48, 32),
     arguments={"widths": [16, 32, 64], "blocks": [1, 1, 1], "stem_stride": 1, "dropout": 0.2},
-    recipe=replace(SPECS["compact"].recipe, epochs=12, learning_rate=4e-3, ema_decay=0.99, mixup_alpha=0.0),
+    recipe=replace(
+        SPECS["compact"].recipe,
+        epochs=12,
+        batch_size=32,
+        learning_rate=1e-2,
+        weight_decay=0.05,
+        ema_decay=0.99,
+        mixup_alpha=0.0,
+        augmentation=MIRROR_ONLY,
+    ),
 )
 
 

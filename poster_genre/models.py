@@ -220,7 +220,7 @@ def _compact(
     if dropout > 0:
         layers["dropout"] = Dropout(dropout, rng=rng)
     genres = Dense(2 * channels, n_genres, rng=rng, init=normal(0.01), dtype=dtype)
-    genres.bias.data[...] = FIRST_GUESS
+    genres.parameters()["bias"].data[...] = FIRST_GUESS
     layers["genres"] = genres
     return Sequential(layers)
 
