@@ -1,7 +1,7 @@
 """Drawn posters of films that do not exist, in the layout of the public data set: data for whoever has none.
 
-A poster's shapes tell its genres; its colours hardly do, and its lettering is no language. Every poster is a function
-of (seed, index) alone.
+A poster's shapes tell its genres; its colours hardly do, and its lettering is no language. Every poster is a
+function of (seed, index) alone.
 """
 
 from __future__ import annotations
@@ -37,12 +37,13 @@ def draw_poster(
 ) -> Image.Image:
     """Draw one poster.
 
-    ``genres`` are one to three names out of ``GENRES``, in any order; ``rng`` decides everything else. ``size`` is
-    (height, width) in pixels, best near 3 to 2. The shapes are drawn ``oversampling`` times larger and averaged down,
-    which smooths their edges. Returns an RGB image of ``size``. Raises ValueError for a genre that does not exist.
+    ``genres`` are one to three names out of ``GENRES``, each of which gets a place on the page; ``rng``
+    decides everything else. ``size`` is (height, width) in pixels, best near 3 to 2. The shapes are drawn
+    ``oversampling`` times larger and averaged down, which smooths their edges. Returns an RGB image of that
+    size. Raises ValueError for no genre, for more than three, for an unknown one and for a tiny size.
     """
-    if isinstance(genres, str) or not genres:
-        raise ValueError(f"draw_poster: expected a sequence of one or more genres, got {genres!r}")
+    if isinstance(genres, str) or not 1 <= len(set(genres)) <= 3:
+        raise ValueError(f"draw_poster: expected a sequence of one to three genres, got {genres!r}")
     for genre in genres:
         if genre not in INDEX:
             raise ValueError(f"draw_poster: {genre!r} is not a genre; choose among {', '.join(GENRES)}")
@@ -64,12 +65,12 @@ def write_dataset(
     size: tuple[int, int] = POSTER_SIZE,
     progress: bool = True,
 ) -> Path:
-    """Draw ``count`` posters into the folder ``out``: ``train.csv`` and ``Images/<Id>.jpg``; returns the folder.
+    """Draw ``count`` posters into ``out``, as ``train.csv`` and ``Images/<Id>.jpg``; returns that folder.
 
-    ``size`` is (height, width) in pixels. The same seed gives the same files, on the same versions of NumPy and
-    Pillow, and a larger count only adds to them. The folder appears when it is complete, and not at all if drawing
-    fails or is interrupted. Raises UsageError where ``out`` holds something already or a number makes no sense, and
-    PosterGenreError where the disk refuses.
+    ``size`` is (height, width) in pixels. The same seed gives the same files, on the same versions of NumPy
+    and Pillow, and a larger count only adds to them. The folder appears when it is complete, and not at all
+    if drawing fails or is interrupted. Raises UsageError where ``out`` holds something already or a number
+    makes no sense, and PosterGenreError where the disk refuses.
     """
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise UsageError(f"synth: the count of posters must be a whole number of at least 1, got {count!r}")

@@ -1,4 +1,4 @@
-"""One page from several genres: who is the setting, who the hero, who hangs in the sky, who lies over it all."""
+"""One page from several genres: who is the setting, who the hero, who hangs in the sky, who covers it all."""
 
 from __future__ import annotations
 
@@ -9,18 +9,22 @@ from PIL import Image
 
 from poster_genre.drawing import scenery, titles
 from poster_genre.drawing.motifs import Motif, Motifs, Setting
-from poster_genre.drawing.motifs_dark import DARK
-from poster_genre.drawing.motifs_far import FAR
-from poster_genre.drawing.motifs_heart import HEART
+from poster_genre.drawing.motifs_danger import DANGER
+from poster_genre.drawing.motifs_far_places import FAR_PLACES
+from poster_genre.drawing.motifs_far_times import FAR_TIMES
+from poster_genre.drawing.motifs_fear import FEAR
+from poster_genre.drawing.motifs_feeling import FEELING
+from poster_genre.drawing.motifs_fun import FUN
+from poster_genre.drawing.motifs_screen import SCREEN
 from poster_genre.drawing.motifs_stage import STAGE
 from poster_genre.drawing.palettes import Colour, Palette, luminance, random_palette
 from poster_genre.drawing.pen import Pen
 
-MOTIFS: dict[str, Motifs] = {**HEART, **DARK, **FAR, **STAGE}
+MOTIFS: dict[str, Motifs] = {**FEELING, **FUN, **FEAR, **DANGER, **FAR_PLACES, **FAR_TIMES, **STAGE, **SCREEN}
 
 
 class Cast:
-    """The parts of one poster and who plays them. Every genre gets one part; then free parts go round again."""
+    """The parts of one poster and who plays them: one for every genre, then more, up to four."""
 
     def __init__(self, genres: Sequence[str], rng: np.random.Generator) -> None:
         self.setting: Setting | None = None
@@ -76,11 +80,7 @@ def compose(genres: Sequence[str], size: tuple[int, int], rng: np.random.Generat
         _plain_setting(page, horizon, cast.sky is None)
     if cast.sky is not None:
         high = rng.uniform(0.92, 1.0) if title_on_top else rng.uniform(1.08, 1.2)
-        across = (
-            rng.uniform(0.3, 0.7)
-            if len(cast.heroes) != 1
-            else rng.choice((rng.uniform(0.24, 0.34), rng.uniform(0.66, 0.76)))
-        )
+        across = rng.choice((rng.uniform(0.24, 0.36), rng.uniform(0.64, 0.76)))
         cast.sky(page.at(across, high, rng.uniform(0.2, 0.26)))
     _place_heroes(page, cast, horizon)
     if cast.overlay is not None:
@@ -146,15 +146,9 @@ def _letter(page: Pen, image: Image.Image, genres: Sequence[str], horizon: float
 def _legible(page: Pen, image: Image.Image, bottom: float, height: float) -> Colour:
     """The colour of the palette that stands out most from what is already drawn on this band of the page."""
     unit = image.width
-    band = image.crop(
-        (
-            unit // 8,
-            int(image.height - (bottom + height) * unit),
-            unit - unit // 8,
-            int(image.height - bottom * unit),
-        )
-    )
-    behind = luminance(tuple(np.asarray(band.resize((1, 1), Image.Resampling.BOX))[0, 0].tolist()))
-    return max(
-        (page.palette.light, page.palette.ink, page.palette.low), key=lambda c: abs(luminance(c) - behind)
-    )
+    upper, lower = (int(image.height - y * unit) for y in (bottom + height, bottom))
+    band = image.crop((unit // 8, upper, unit - unit // 8, lower))
+    red, green, blue = np.asarray(band, dtype=float).mean(axis=(0, 1)).tolist()
+    behind = luminance((red, green, blue))
+    choices = (page.palette.light, page.palette.ink, page.palette.low)
+    return max(choices, key=lambda colour: abs(luminance(colour) - behind))

@@ -1,4 +1,4 @@
-"""From flat shapes to something printed: corners that darken, the grain of film, ink that is never quite full."""
+"""From flat shapes to something printed: corners that darken, and the grain of film."""
 
 from __future__ import annotations
 

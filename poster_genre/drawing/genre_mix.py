@@ -6,30 +6,34 @@ import numpy as np
 
 from poster_genre.genres import GENRES, INDEX, N_GENRES
 
-# Shares among first genres, per mille. The order of the common ones follows real films; the rarest are lifted, so
-# that a few hundred posters hold every genre.
+# Weights among first genres. The order of the common ones follows real films; the rarest are lifted, so that
+# a few hundred posters hold every genre.
 _COMMON = {
-    "Drama": 150, "Comedy": 110, "Action": 75, "Romance": 65, "Crime": 60, "Thriller": 60, "Adventure": 55,
-    "Horror": 55, "Mystery": 42, "Fantasy": 42, "Family": 42, "Sci-Fi": 42, "Documentary": 38, "Animation": 38,
+    "Drama": 150, "Comedy": 110, "Action": 75, "Romance": 65, "Crime": 60, "Thriller": 60,
+    "Adventure": 55, "Horror": 55, "Mystery": 42, "Fantasy": 42, "Family": 42, "Sci-Fi": 42,
+    "Documentary": 38, "Animation": 38,
     "Biography": 35, "Music": 35, "History": 32, "War": 32, "Sport": 32, "Western": 32, "Musical": 30,
     "Short": 28, "News": 26, "Reality-TV": 24, "N/A": 20,
 }  # fmt: skip
 
-# How much likelier the second becomes once the first is there (1 where nothing is said), and the other way round.
+# How many times likelier one becomes once the other is there; 1 where nothing is said.
 _FRIENDS = {
-    ("Drama", "Romance"): 2.5, ("Comedy", "Romance"): 2.5, ("Drama", "Comedy"): 1.5, ("Crime", "Drama"): 2.0,
-    ("Crime", "Thriller"): 3.0, ("Action", "Thriller"): 2.0, ("Action", "Adventure"): 3.0, ("Action", "Crime"): 2.0,
-    ("Horror", "Thriller"): 3.0, ("Horror", "Mystery"): 2.5, ("Mystery", "Thriller"): 3.0, ("Sci-Fi", "Action"): 2.0,
+    ("Drama", "Romance"): 2.5, ("Comedy", "Romance"): 2.5, ("Drama", "Comedy"): 1.5,
+    ("Crime", "Drama"): 2.0, ("Crime", "Thriller"): 3.0, ("Action", "Thriller"): 2.0,
+    ("Action", "Adventure"): 3.0, ("Action", "Crime"): 2.0, ("Horror", "Thriller"): 3.0,
+    ("Horror", "Mystery"): 2.5, ("Mystery", "Thriller"): 3.0, ("Sci-Fi", "Action"): 2.0,
     ("Sci-Fi", "Adventure"): 2.0, ("Fantasy", "Adventure"): 2.5, ("Family", "Animation"): 5.0,
-    ("Family", "Adventure"): 2.0, ("Family", "Fantasy"): 2.0, ("Family", "Comedy"): 2.5, ("Animation", "Comedy"): 2.0,
-    ("Music", "Drama"): 2.0, ("Musical", "Romance"): 2.5, ("Musical", "Comedy"): 2.0, ("Music", "Documentary"): 2.5,
-    ("Biography", "Drama"): 3.0, ("Biography", "History"): 4.0, ("History", "Drama"): 2.0, ("History", "War"): 4.0,
+    ("Family", "Adventure"): 2.0, ("Family", "Fantasy"): 2.0, ("Family", "Comedy"): 2.5,
+    ("Animation", "Comedy"): 2.0, ("Music", "Drama"): 2.0, ("Musical", "Romance"): 2.5,
+    ("Musical", "Comedy"): 2.0, ("Music", "Documentary"): 2.5, ("Biography", "Drama"): 3.0,
+    ("Biography", "History"): 4.0, ("History", "Drama"): 2.0, ("History", "War"): 4.0,
     ("War", "Drama"): 2.5, ("War", "Action"): 1.5, ("Sport", "Drama"): 2.0, ("Sport", "Biography"): 2.0,
-    ("Sport", "Documentary"): 2.0, ("Western", "Action"): 1.5, ("Western", "Adventure"): 1.5, ("Western", "Drama"): 1.5,
-    ("News", "Documentary"): 6.0, ("Short", "Animation"): 2.0, ("Short", "Documentary"): 1.5,
-    ("Reality-TV", "Music"): 2.0, ("Reality-TV", "Comedy"): 2.0, ("Horror", "Romance"): 0.3, ("Horror", "Family"): 0.1,
-    ("Musical", "War"): 0.3, ("Documentary", "Fantasy"): 0.2, ("Documentary", "Horror"): 0.3,
-    ("Documentary", "Sci-Fi"): 0.3, ("News", "Fantasy"): 0.2, ("Animation", "Crime"): 0.4,
+    ("Sport", "Documentary"): 2.0, ("Western", "Action"): 1.5, ("Western", "Adventure"): 1.5,
+    ("Western", "Drama"): 1.5, ("News", "Documentary"): 6.0, ("Short", "Animation"): 2.0,
+    ("Short", "Documentary"): 1.5, ("Reality-TV", "Music"): 2.0, ("Reality-TV", "Comedy"): 2.0,
+    ("Horror", "Romance"): 0.3, ("Horror", "Family"): 0.1, ("Musical", "War"): 0.3,
+    ("Documentary", "Fantasy"): 0.2, ("Documentary", "Horror"): 0.3, ("Documentary", "Sci-Fi"): 0.3,
+    ("News", "Fantasy"): 0.2, ("Animation", "Crime"): 0.4,
 }  # fmt: skip
 
 # One, two or three genres: 2.4 a film before "N/A", which stands alone.

@@ -15,10 +15,10 @@ Motif = Callable[[Pen], None]
 class Motifs:
     """The pictures that stand for one genre.
 
-    A setting fills the page behind everything and takes the page's pen and the height of the horizon. A hero stands
-    in the middle: its pen has the origin at the feet, 1 is its height and it stays within half a unit left and right.
-    A sky motif hangs above: its pen has the origin in its centre and 1 is its radius. An overlay lies over everything
-    and takes the page's pen.
+    A setting fills the page behind everything and takes the page's pen and the height of the horizon. A hero
+    stands in the middle: its pen has the origin at the feet, 1 is its height, and it stays within half a unit
+    left and right. A sky motif hangs above: its pen has the origin in its centre, and 1 is its radius. An
+    overlay lies over everything and takes the page's pen.
     """
 
     heroes: tuple[Motif, ...]

@@ -1,4 +1,4 @@
-"""Colours. Every palette may serve every genre: a poster's colours say very little about its genres, by design."""
+"""Colours. Every palette may serve every genre: by design, a poster's colours say little about its genres."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Colour = tuple[int, int, int]
 class Palette:
     """Five colours by the part they play; each is (red, green, blue), 0 to 255.
 
-    ``top`` and ``low`` are the two ends of the background; ``ink`` draws silhouettes and stands out against both;
-    ``accent`` and ``light`` are for what should catch the eye: a balloon, a moon, a title.
+    ``top`` and ``low`` are the two ends of the background; ``ink`` draws silhouettes and stands out against
+    both; ``accent`` and ``light`` are for what should catch the eye: a balloon, a moon, a title.
     """
 
     top: Colour
@@ -26,7 +26,7 @@ class Palette:
     light: Colour
 
     def far(self, depth: float) -> Colour:
-        """Ink seen through air: 0 is the ink itself, 1 is the background. Bright ink fades sooner, as it does at night."""
+        """Ink seen through air: at 1 it is the background. Bright ink fades sooner."""
         thickness = 1.0 if luminance(self.ink) < 0.5 else 0.55
         return mix(self.ink, self.low, 1 - thickness * (1 - depth))
 
@@ -49,8 +49,8 @@ def _palette(text: str) -> Palette:
     return Palette(top, low, ink, accent, light)
 
 
-# Each line: top, low, ink, accent, light. The first group has dark silhouettes, the second bright ones; there `light`
-# is of middling brightness, so that a cream silhouette still shows before a moon.
+# Each line: top, low, ink, accent, light. The first group has dark silhouettes, the second bright ones; there
+# `light` is of middling brightness, so that a cream silhouette still shows before a moon.
 DARK_INK = tuple(
     map(
         _palette,
@@ -97,11 +97,11 @@ _GLOOMY = frozenset({"Crime", "Horror", "Mystery", "Sci-Fi", "Thriller", "War"})
 
 
 def random_palette(genres: Sequence[str], rng: np.random.Generator) -> Palette:
-    """A palette for a poster of these genres, its hue and brightness shifted so that no two are quite alike."""
+    """A palette for a poster of these genres, its hue and strength shifted so that hardly two are alike."""
     gloom = sum(genre in _GLOOMY for genre in genres) / max(len(genres), 1)
-    group = BRIGHT_INK if rng.random() < 0.33 + 0.1 * gloom else DARK_INK
+    group = BRIGHT_INK if rng.random() < 0.22 + 0.1 * gloom else DARK_INK
     palette = group[rng.integers(len(group))]
-    turn, strength = rng.normal(0.0, 0.018), rng.uniform(0.85, 1.04)
+    turn, strength = rng.uniform(-0.02, 0.02), rng.uniform(0.85, 1.04)
 
     def shifted(colour: Colour) -> Colour:
         hue, saturation, value = colorsys.rgb_to_hsv(*(channel / 255 for channel in colour))

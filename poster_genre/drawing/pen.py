@@ -1,4 +1,4 @@
-"""A pen that draws in its own coordinates, so that a motif is written once and placed anywhere at any size."""
+"""A pen that draws in its own coordinates, so that a motif can be placed anywhere, at any size."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Points = Sequence[Point]
 class Pen:
     """Draws on an image in a frame of its own: x to the right, y *up*, as in mathematics.
 
-    The page's pen has the origin in the lower left corner; the page is 1 wide and ``page_height`` high. ``at`` gives a
-    pen with another origin, scale, turn and mirroring. Points are complex numbers inside: z -> origin + factor * z is
-    a shift, a scaling and a rotation at once, and -conj(z) is the mirror image.
+    The page's pen has the origin in the lower left corner; the page is 1 wide, ``page_height`` high. ``at``
+    gives a pen with another origin, scale, turn and mirroring. Points are complex numbers inside, for
+    z -> origin + factor * z is a shift, a scaling and a rotation at once, and -conj(z) the mirror image.
     """
 
     def __init__(self, image: Image.Image, palette: Palette, rng: np.random.Generator) -> None:
@@ -34,7 +34,7 @@ class Pen:
         self._origin, self._factor, self._mirrored = 0j, 1 + 0j, False
 
     def at(self, x: float, y: float, size: float = 1.0, *, turn: float = 0.0, flip: bool = False) -> Pen:
-        """A pen whose origin is (x, y) of this one and whose unit is ``size``; ``turn`` in degrees, anticlockwise."""
+        """A pen with its origin at (x, y) and ``size`` as its unit; ``turn`` in degrees, anticlockwise."""
         pen = self._copy()
         pen._origin = complex(self._place(np.array([complex(x, y)]))[0])
         factor = cmath.rect(size, math.radians(turn))
@@ -114,7 +114,7 @@ class Pen:
         self._stroke(_arc(x, y, radius, start, stop), width, colour, alpha)
 
     def limb(self, joints: Points, widths: Sequence[float], colour: Colour) -> None:
-        """Round-ended pieces from joint to joint that narrow from one width to the next: an arm, a branch, a horn."""
+        """Round-ended pieces that narrow from joint to joint: an arm, a branch, a horn."""
         pairs = zip(joints, joints[1:], widths, widths[1:], strict=False)
         for (x0, y0), (x1, y1), wide, narrow in pairs:
             length = math.hypot(x1 - x0, y1 - y0) or 1.0

@@ -1,4 +1,4 @@
-"""People and animals as silhouettes. Each stands with its feet at (0, 0) and is 1 high unless it says otherwise."""
+"""People and animals as silhouettes. Their feet are at (0, 0); they are 1 high unless they say otherwise."""
 
 from __future__ import annotations
 
@@ -191,8 +191,28 @@ def horse(pen: Pen, colour: Colour) -> None:
 def face_profile(pen: Pen, colour: Colour) -> None:
     """A head and shoulders looking right: 1 high, from the chest at y = 0."""
     pen.blob(
-        ((-0.5, 0), (-0.42, 0.16), (-0.2, 0.27), (-0.17, 0.4), (-0.3, 0.58), (-0.3, 0.8), (-0.12, 0.97), (0.1, 0.97),
-         (0.22, 0.84), (0.22, 0.74), (0.24, 0.68), (0.33, 0.575), (0.26, 0.54), (0.275, 0.49), (0.26, 0.455),
-         (0.27, 0.42), (0.22, 0.36), (0.1, 0.37), (0.09, 0.26), (0.3, 0.15), (0.4, 0)),
+        (
+            (-0.5, 0),
+            (-0.42, 0.16),
+            (-0.2, 0.27),
+            (-0.17, 0.4),
+            (-0.3, 0.58),
+            (-0.3, 0.8),
+            (-0.12, 0.97),
+            (0.1, 0.97),
+            (0.22, 0.84),
+            (0.22, 0.74),
+            (0.24, 0.68),
+            (0.33, 0.575),
+            (0.26, 0.54),
+            (0.275, 0.49),
+            (0.26, 0.455),
+            (0.27, 0.42),
+            (0.22, 0.36),
+            (0.1, 0.37),
+            (0.09, 0.26),
+            (0.3, 0.15),
+            (0.4, 0),
+        ),
         colour,
-    )  # fmt: skip
+    )

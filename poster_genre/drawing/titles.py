@@ -1,4 +1,4 @@
-"""Title blocks in letters that nobody can read: strokes on a small grid, so that no word can give a genre away."""
+"""Title blocks in letters that nobody can read, strokes on a small grid: no word gives a genre away."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _GLYPHS: tuple[tuple[tuple[Point, ...], ...], ...] = (
 
 @dataclass(frozen=True)
 class TitleStyle:
-    """How a title is set: stroke weight and letter distance in letter heights, slant as dx/dy, tilt in degrees."""
+    """How a title is set: weight and spacing in letter heights, slant as dx/dy, tilt in degrees."""
 
     weight: float
     spacing: float
@@ -56,14 +56,15 @@ _STYLES = {
 _STYLE_OF = {
     "Action": "speeding", "Sport": "speeding", "Comedy": "askew", "Animation": "askew", "Family": "askew",
     "Western": "slab", "History": "slab", "War": "slab", "News": "masthead", "Documentary": "masthead",
-    "Drama": "airy", "Sci-Fi": "airy", "Romance": "airy", "Mystery": "airy", "Horror": "bold", "Thriller": "bold",
+    "Drama": "airy", "Sci-Fi": "airy", "Romance": "airy", "Mystery": "airy",
+    "Horror": "bold", "Thriller": "bold",
     "Crime": "bold", "Short": "plain", "Biography": "plain",
 }  # fmt: skip
 
 
 def random_style(genres: Sequence[str], rng: np.random.Generator) -> TitleStyle:
     """A style that suits one of the genres half of the time, any style otherwise."""
-    genre = genres[rng.integers(len(genres))]
+    genre = genres[int(rng.integers(len(genres)))]
     names = tuple(_STYLES)
     suited = rng.random() < 0.5 and genre in _STYLE_OF
     return _STYLES[_STYLE_OF[genre] if suited else names[rng.integers(len(names))]]
@@ -79,7 +80,7 @@ def draw_title(page: Pen, style: TitleStyle, bottom: float, height: float, colou
     block = page.at(0.5, bottom + height / 2, turn=style.tilt * rng.choice((-1, 1)))
     tall = min(
         height / (1.3 * len(lines) - 0.3),
-        *(rng.uniform(0.66, 0.84) / (len(line) * (0.6 + style.spacing) - style.spacing) for line in lines),
+        *(rng.uniform(0.62, 0.78) / (len(line) * (0.6 + style.spacing) - style.spacing) for line in lines),
     )
     y = (1.3 * len(lines) - 0.3) * tall / 2
     if style.ruled:
