@@ -82,12 +82,12 @@ class ModelSpec:
 SPECS: dict[str, ModelSpec] = {
     "compact": ModelSpec(
         name="compact",
-        input_size=(96, 64),
+        input_size=(120, 80),
         logits=True,
         mean=(0.49, 0.44, 0.41),
         std=(0.34, 0.33, 0.33),
         flip_average=True,
-        arguments={"widths": [32, 64, 128, 256], "blocks": [1, 1, 1, 1], "stem_stride": 2, "dropout": 0.3},
+        arguments={"widths": [48, 96, 192, 256], "blocks": [1, 1, 1, 1], "stem_stride": 2, "dropout": 0.2},
         recipe=Recipe(
             epochs=24,
             batch_size=32,
@@ -98,7 +98,7 @@ SPECS: dict[str, ModelSpec] = {
             ema_decay=0.998,
             label_smoothing=0.0,
             mixup_alpha=0.2,
-            augmentation={"min_area": 0.6, "brightness": 0.2, "contrast": 0.2, "saturation": 0.2},
+            augmentation={"min_area": 0.5, "brightness": 0.3, "contrast": 0.3, "saturation": 0.3},
         ),
     ),
     "original": ModelSpec(
