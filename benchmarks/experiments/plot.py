@@ -1,127 +1,131 @@
-"""What each idea is worth: paired differences to its base, as a table and as a chart.
+"""What each idea is worth, from ``log.csv``: as a table and as a chart.
 
     python -m benchmarks.experiments.plot [--out ablation.png]
 
-Paired: seed 0 of the idea minus seed 0 of its base, and so on. Both runs saw the posters in the same order
-with the same crops and colours, which cancels a part of the noise.
+All runs of one length are explained together by a sum, fitted by least squares:
+
+    score = base + (seed) + sum of the effects of the ideas that are on
+
+For an idea that was tried alone this is the mean paired difference to the base, seed by seed; for those of
+the factorial design it is the mean of the runs with the idea minus the mean of those without. What the sum
+leaves unexplained is the noise between runs, which gives every effect its standard error.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchmarks.experiments.run import LOG, read_log
 
-MEASURES = {"auc": "macro AUC", "map": "macro mAP"}
-SHOWN = ("auc", "map", "micro_ap", "top1", "hit3")
+SHOWN = {"auc": "macro AUC", "map": "macro mAP", "micro_ap": "micro AP", "top1": "top-1", "hit3": "hit@3"}
+DRAWN = ("auc", "map")
+Row = dict[str, str]
 
 
 @dataclass(frozen=True)
 class Effect:
-    """``differences[measure]``: one number a seed."""
+    """``value`` and ``error``, the standard error, by measure; ``runs`` with the idea."""
 
     idea: str
     change: str
-    base: str
-    differences: dict[str, list[float]]
-
-    def mean(self, measure: str) -> float:
-        values = self.differences[measure]
-        return sum(values) / len(values)
-
-    def spread(self, measure: str) -> float:
-        """Half of what lies between the highest and the lowest seed."""
-        values = self.differences[measure]
-        return (max(values) - min(values)) / 2
+    runs: int
+    value: dict[str, float]
+    error: dict[str, float]
 
 
-def effects(rows: list[dict[str, str]]) -> list[Effect]:
-    """Every idea with at least one seed that its base has too, best macro AUC first."""
-    runs = {(row["idea"], row["seed"], row["engine"]): row for row in rows}
-    found: dict[str, Effect] = {}
-    for row in rows:
-        base = runs.get((row["base"], row["seed"], row["engine"]))
-        if base is None or row["idea"] == row["base"]:
-            continue
-        key = f"{row['idea']} {row['engine']}"
-        effect = found.setdefault(
-            key, Effect(row["idea"], row["change"], row["base"], {m: [] for m in SHOWN})
-        )
-        for measure in SHOWN:
-            effect.differences[measure].append(float(row[measure]) - float(base[measure]))
-    return sorted(found.values(), key=lambda effect: -effect.mean("auc"))
+def ideas_of(row: Row) -> list[str]:
+    return [] if row["idea"] == "base" else row["idea"].split("+")
 
 
-def table(rows: list[dict[str, str]]) -> str:
-    """As Markdown: the bases, then what each change adds to its own, mean ± half the range over the seeds."""
-    lines = ["| base | seeds | " + " | ".join(SHOWN) + " |", "|---|---|" + "---|" * len(SHOWN)]
-    for name in dict.fromkeys(row["base"] for row in rows):
-        runs = [row for row in rows if row["idea"] == name]
-        cells = []
-        for measure in SHOWN:
-            values = [float(row[measure]) for row in runs]
-            if values:
-                half = (max(values) - min(values)) / 2
-                cells.append(f"{sum(values) / len(values):.4f} ± {half:.4f}")
-        if cells:
-            lines.append(f"| {name} | {len(runs)} | " + " | ".join(cells) + " |")
-    lines += [
-        "",
-        "| idea | change | seeds | " + " | ".join(SHOWN) + " |",
-        "|---|---|---|" + "---|" * len(SHOWN),
+def comparable(rows: list[Row]) -> list[Row]:
+    """The runs of the twin that are as long as the base's."""
+    lengths = {row["epochs"] for row in rows if row["idea"] == "base"}
+    return [row for row in rows if row["engine"] == "twin" and row["epochs"] in lengths]
+
+
+def effects(rows: list[Row]) -> list[Effect]:
+    """Every idea whose effect the runs tell apart from the others', best macro AUC first."""
+    rows = comparable(rows)
+    changes = {
+        idea: change
+        for row in rows
+        for idea, change in zip(ideas_of(row), row["change"].split("; "), strict=False)
+    }
+    seeds = sorted({row["seed"] for row in rows})[1:]
+    terms: list[Callable[[Row], bool]] = [lambda row: True]
+    terms += [lambda row, seed=seed: row["seed"] == seed for seed in seeds]  # type: ignore[misc]
+    terms += [lambda row, idea=idea: idea in ideas_of(row) for idea in changes]  # type: ignore[misc]
+    design = np.array([[term(row) for term in terms] for row in rows], float)
+    inverse = np.linalg.pinv(design)
+    known = np.isclose((inverse @ design).diagonal(), 1)
+    freedom = len(rows) - np.linalg.matrix_rank(design)
+    found = {idea: Effect(idea, change, 0, {}, {}) for idea, change in changes.items()}
+    for measure in SHOWN:
+        scores = np.array([float(row[measure]) for row in rows])
+        fitted = inverse @ scores
+        rest = scores - design @ fitted
+        noise = math.sqrt(rest @ rest / freedom) if freedom else math.nan
+        errors = noise * np.sqrt((inverse**2).sum(axis=1))
+        for i, idea in enumerate(changes, start=1 + len(seeds)):
+            found[idea].value[measure] = float(fitted[i]) if known[i] else math.nan
+            found[idea].error[measure] = float(errors[i])
+    counted = [
+        Effect(e.idea, e.change, sum(e.idea in ideas_of(row) for row in rows), e.value, e.error)
+        for e in found.values()
+        if math.isfinite(e.value["auc"])
     ]
-    for effect in effects(rows):
-        cells = [f"{effect.mean(m):+.4f} ± {effect.spread(m):.4f}" for m in SHOWN]
-        seeds = len(effect.differences["auc"])
-        against = "" if effect.base == "base" else f" (to {effect.base})"
-        lines.append(f"| {effect.idea} | {effect.change}{against} | {seeds} | " + " | ".join(cells) + " |")
+    return sorted(counted, key=lambda effect: -effect.value["auc"])
+
+
+def table(rows: list[Row]) -> str:
+    """As Markdown: the base's scores, then what each idea adds to them, with its standard error."""
+    base = [row for row in comparable(rows) if row["idea"] == "base"]
+    means = {m: sum(float(row[m]) for row in base) / max(len(base), 1) for m in SHOWN}
+    lines = [
+        "| idea | change | runs | " + " | ".join(SHOWN.values()) + " |",
+        "|---|---|---|" + "---|" * len(SHOWN),
+        f"| base | | {len(base)} | " + " | ".join(f"{means[m]:.4f}" for m in SHOWN) + " |",
+    ]
+    for e in effects(rows):
+        cells = " | ".join(f"{e.value[m]:+.4f} ± {e.error[m]:.4f}" for m in SHOWN)
+        lines.append(f"| {e.idea} | {e.change} | {e.runs} | {cells} |")
     return "\n".join(lines)
 
 
-def noise(rows: list[dict[str, str]], measure: str) -> float:
-    """The standard deviation of one paired difference, pooled over all ideas with two seeds or more."""
-    squares, freedom = 0.0, 0
-    for effect in effects(rows):
-        values = effect.differences[measure]
-        mean = effect.mean(measure)
-        squares += sum((value - mean) ** 2 for value in values)
-        freedom += len(values) - 1
-    return math.sqrt(squares / freedom) if freedom else math.nan
-
-
-def draw(rows: list[dict[str, str]], path: Path) -> None:
-    """One line an idea: a dot a seed, a bar to their mean; inside the grey band lies what chance explains."""
+def draw(rows: list[Row], path: Path) -> None:
+    """One line an idea: a bar for its effect, a whisker for two standard errors to each side."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
     shown = effects(rows)
-    figure, axes = plt.subplots(1, 2, figsize=(11, 1.6 + 0.3 * len(shown)), sharey=True, layout="constrained")
-    for axis, (measure, title) in zip(axes, MEASURES.items(), strict=True):
-        _panel(axis, shown, measure, noise(rows, measure) * math.sqrt(2))
-        axis.set_title(f"{title}: difference to the base", fontsize=10, loc="left")
+    figure, axes = plt.subplots(1, 2, figsize=(11, 1.4 + 0.3 * len(shown)), sharey=True, layout="constrained")
+    for axis, measure in zip(axes, DRAWN, strict=True):
+        _panel(axis, shown, measure)
+        axis.set_title(f"what it adds to the {SHOWN[measure]} on val", fontsize=10, loc="left")
     axes[0].set_yticks(range(len(shown)), [effect.change for effect in shown], fontsize=8)
     axes[0].invert_yaxis()
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
 
-def _panel(axis: Any, shown: list[Effect], measure: str, band: float) -> None:
-    """``band``: two standard errors of the mean of two seeds."""
+def _panel(axis: Any, shown: list[Effect], measure: str) -> None:
     axis.axvline(0, color="0.3", linewidth=0.8)
-    if math.isfinite(band):
-        axis.axvspan(-band, band, color="0.93", zorder=0)
     for line, effect in enumerate(shown):
-        mean = effect.mean(measure)
-        axis.barh(line, mean, height=0.55, color="#4c8a5b" if mean > 0 else "#b5583f", alpha=0.75)
-        values = effect.differences[measure]
-        axis.plot(values, [line] * len(values), "o", color="0.15", markersize=3.5)
-    axis.grid(axis="x", color="0.85", linewidth=0.6)
+        value, error = effect.value[measure], effect.error[measure]
+        sure = abs(value) > 2 * error
+        colour = "0.7" if not sure else "#4c8a5b" if value > 0 else "#b5583f"
+        axis.barh(line, value, height=0.55, color=colour)
+        axis.plot([value - 2 * error, value + 2 * error], [line, line], color="0.15", linewidth=1)
+    axis.grid(axis="x", color="0.88", linewidth=0.6)
     axis.set_axisbelow(True)
     axis.spines[["top", "right", "left"]].set_visible(False)
     axis.tick_params(axis="y", length=0)
@@ -135,8 +139,6 @@ def main() -> None:
     arguments = parser.parse_args()
     rows = read_log(arguments.log)
     print(table(rows))
-    for measure, title in MEASURES.items():
-        print(f"\nOne paired difference in {title} has a standard deviation of {noise(rows, measure):.4f}.")
     if arguments.out is not None:
         draw(rows, arguments.out)
 

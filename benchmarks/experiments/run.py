@@ -1,8 +1,8 @@
-"""Run the trials of ``table.py`` one after the other, and write a row of ``log.csv`` for each.
+"""Run the trials of ``table.py``, and write a row of ``log.csv`` for each.
 
     python -m benchmarks.experiments.run --data PATH [--only NAME ...] [--seeds 0 1] [--list]
 
-Trials that are in the log are skipped, so the command can be stopped and given again at any time.
+Runs that are in the log are skipped, so the command can be stopped and given again at any time.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ WRITING = threading.Lock()
 COLUMNS = (
     "idea",
     "change",
-    "base",
     "seed",
     "epochs",
     "height",
@@ -66,8 +65,8 @@ def main() -> None:
         epilog="example: python -m benchmarks.experiments.run --data posters --only base squeeze --seeds 0 1",
     )
     parser.add_argument("--data", help="folder or zip with train.csv and Images")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="these trials, in this order")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="these, such as squeeze or squeeze+square")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1], help="for --only")
     parser.add_argument("--engine", choices=("twin", "minicnn"), default="twin")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--log", type=Path, default=LOG)
@@ -75,21 +74,19 @@ def main() -> None:
     parser.add_argument("--list", action="store_true", help="print the table and leave")
     arguments = parser.parse_args()
 
-    from benchmarks.experiments.table import TRIALS
+    from benchmarks.experiments.table import IDEAS, SCREEN, SINGLES, ideas_of
 
-    names = arguments.only or list(TRIALS)
-    unknown = [name for name in names if name not in TRIALS]
-    if unknown:
-        parser.error(f"there is no trial {unknown[0]!r}; --list prints all of them")
     if arguments.list:
-        for name in names:
-            print(f"{name:<16} {TRIALS[name].base:<8} {TRIALS[name].change}")
+        print("\n".join(f"{name:<16} {idea.change}" for name, idea in IDEAS.items()))
         return
     if arguments.data is None:
         parser.error("--data PATH is needed to run a trial")
+    jobs = [(name, seed) for name in arguments.only or () for seed in arguments.seeds] or SCREEN + SINGLES
+    for idea in {idea for name, _ in jobs for idea in ideas_of(name)}:
+        if idea not in IDEAS:
+            parser.error(f"there is no idea {idea!r}; --list prints all of them")
     done = {(row["idea"], int(row["seed"]), row["engine"]) for row in read_log(arguments.log)}
-    jobs = [(name, seed) for name in names for seed in arguments.seeds]
-    jobs = [job for job in jobs if (*job, arguments.engine) not in done]
+    jobs = [job for job in dict.fromkeys(jobs) if (*job, arguments.engine) not in done]
     if not jobs:
         return
     # On one thread each, two runs together are quicker than one after the other on two threads.
@@ -107,10 +104,9 @@ def run(name: str, seed: int, threads: int, arguments: argparse.Namespace) -> No
     from torch import nn
 
     from benchmarks.experiments import library, twin
-    from benchmarks.experiments.table import TRIALS
+    from benchmarks.experiments.table import IDEAS, ideas_of, settings_of
 
-    trial = TRIALS[name]
-    settings = trial.settings
+    settings = settings_of(name)
     torch.set_num_threads(threads)
     posters = twin.read_posters(arguments.data, (settings.height, settings.width))
 
@@ -130,8 +126,7 @@ def run(name: str, seed: int, threads: int, arguments: argparse.Namespace) -> No
         command += f" --engine {arguments.engine}"
     row = {
         "idea": name,
-        "change": trial.change,
-        "base": trial.base,
+        "change": "; ".join(IDEAS[idea].change for idea in ideas_of(name)),
         "seed": seed,
         "epochs": settings.epochs,
         "height": settings.height,

@@ -1,4 +1,12 @@
-"""The trials: each changes one thing of a base, so that the paired difference is the worth of that thing."""
+"""The ideas, each one change of the base, and the runs that try them, alone and several at a time.
+
+A run is named by its ideas: ``squeeze`` or ``squeeze+square+no-mixup``; ``base`` has none.
+
+``SCREEN`` is a fractional factorial design (Box, Hunter and Hunter, "Statistics for Experimenters", chapter
+6): 16 runs in which every idea is on in 8 and off in 8, and any two ideas meet in 4. The effect of an idea is
+then a difference of two means of 8 runs; a run of every idea alone, twice, would take more runs and know each
+effect half as well.
+"""
 
 from __future__ import annotations
 
@@ -7,54 +15,99 @@ from typing import Any
 
 from benchmarks.experiments.twin import Settings
 
+BASE = Settings()
+
 
 @dataclass(frozen=True)
-class Trial:
-    """``base``: name of the trial it is compared with, seed by seed; its own name for a base."""
-
-    base: str
+class Idea:
     change: str
-    settings: Settings
+    settings: dict[str, Any]
 
 
-BASE = Settings()
-TRIALS: dict[str, Trial] = {"base": Trial("base", "72x48 input, 3 stages, 8 epochs", BASE)}
+IDEAS: dict[str, Idea] = {}
 
 
-def _trial(name: str, change: str, base: str = "base", **settings: Any) -> None:
-    TRIALS[name] = Trial(base, change, replace(TRIALS[base].settings, **settings))
+def _idea(name: str, change: str, **settings: Any) -> None:
+    IDEAS[name] = Idea(change, settings)
 
 
-_trial("squeeze", "squeeze-and-excitation in every block", squeeze=8)
-_trial("average", "average pooling alone before the classifier", head="average")
-_trial("square", "60x60 input: the poster squashed to a square", height=60, width=60)
-_trial("no-mixup", "no mixup", mixup_alpha=0.0)
-_trial("no-crops", "no random resized crops", min_area=1.0, aspect=1.0)
-_trial("no-colour", "no colour jitter", brightness=0.0, contrast=0.0, saturation=0.0)
-_trial("balanced", "class-balanced sampling (the original project's remedy)", sampling="balanced")
-_trial(
+_idea("squeeze", "squeeze-and-excitation in every block", squeeze=8)
+_idea("average", "average pooling alone before the classifier", head="average")
+_idea("square", "the poster squashed to a square of as many pixels", height=48, width=48)
+_idea("no-mixup", "no mixup", mixup_alpha=0.0)
+_idea("no-crops", "no random resized crops", min_area=1.0, aspect=1.0)
+_idea("no-colour", "no colour jitter", brightness=0.0, contrast=0.0, saturation=0.0)
+_idea("no-dropout", "no dropout", dropout=0.0)
+_idea("fast", "learning rate 4e-3", learning_rate=4e-3)
+_idea("more-decay", "weight decay 0.2", weight_decay=0.2)
+_idea("erasing", "random erasing of every third poster", erase=0.33)
+_idea("smoothing", "label smoothing 0.05", label_smoothing=0.05)
+_idea("balanced", "class-balanced sampling (the original project's remedy)", sampling="balanced")
+_idea(
     "small", "half the units, one stage less (the original project's remedy)", widths=(16, 64), blocks=(1, 1)
 )
-_trial("focal", "focal loss, gamma 1", loss="focal")
-_trial("asymmetric", "asymmetric loss, gamma 2 for negatives", loss="asymmetric")
-_trial("no-dropout", "no dropout", dropout=0.0)
-_trial("no-decay", "no weight decay", weight_decay=0.0)
-_trial("more-decay", "weight decay 0.2", weight_decay=0.2)
-_trial("smoothing", "label smoothing 0.05", label_smoothing=0.05)
-_trial("erasing", "random erasing of every third poster", erase=0.33)
-_trial("strong-crops", "crops down to a third of the area", min_area=0.35, aspect=1.3)
-_trial("last", "one more convolution, 256 filters, at 4x3", last=256)
-_trial("wide", "half as many channels again", widths=(48, 96, 192))
-_trial("deep", "two blocks in the last two stages", blocks=(1, 2, 2))
-_trial(
+_idea("asymmetric", "asymmetric loss, gamma 2 for negatives", loss="asymmetric")
+_idea("focal", "focal loss, gamma 1", loss="focal")
+_idea(
     "stride4",
-    "144x96 input behind a stem of stride 4: the same maps, finer pixels",
-    height=144,
-    width=96,
+    "four times the pixels behind a 7x7 stem of stride 4",
+    height=120,
+    width=80,
     stem_stride=4,
     stem_size=7,
 )
-_trial("float32", "float32 throughout: what bfloat16 costs", precision="float32")
-_trial("slow", "learning rate 1e-3", learning_rate=1e-3)
-_trial("fast", "learning rate 4e-3", learning_rate=4e-3)
-_trial("batch64", "batches of 64", batch_size=64)
+_idea("large", "1.4 times the side", height=84, width=56)
+_idea("deep", "two blocks in the last two stages", blocks=(1, 2, 2))
+_idea("wide", "half as many channels again", widths=(48, 96, 192))
+_idea("last", "one more convolution, 256 filters", last=256)
+_idea("strong-crops", "crops down to a third of the area", min_area=0.35, aspect=1.3)
+_idea("batch64", "batches of 64", batch_size=64)
+_idea("float32", "float32 throughout: what bfloat16 costs", precision="float32")
+_idea("long", "24 epochs", epochs=24)
+
+# Column c of the design is on in run r where r & c has an odd number of ones. The ideas whose column itself
+# has an odd number of them are clear of all interactions of two ideas; the last three are not.
+COLUMNS = {
+    1: "squeeze",
+    2: "average",
+    4: "no-crops",
+    8: "square",
+    7: "no-mixup",
+    11: "no-dropout",
+    13: "no-colour",
+    14: "fast",
+    3: "more-decay",
+    5: "erasing",
+    6: "smoothing",
+}
+SEED_COLUMN = 15
+
+
+def settings_of(name: str) -> Settings:
+    """The settings of a run by its name. KeyError for an idea there is none of."""
+    settings = BASE
+    for idea in ideas_of(name):
+        settings = replace(settings, **IDEAS[idea].settings)
+    return settings
+
+
+def ideas_of(name: str) -> list[str]:
+    return [] if name == "base" else name.split("+")
+
+
+def _screen() -> list[tuple[str, int]]:
+    """(name, seed) of the 16 runs; a run and its opposite stand beside each other."""
+    runs = []
+    for half in range(8):
+        for run in (half, 15 - half):
+            on = [idea for column, idea in COLUMNS.items() if (run & column).bit_count() % 2]
+            runs.append(("+".join(on) or "base", (run & SEED_COLUMN).bit_count() % 2))
+    return runs
+
+
+SCREEN = _screen()
+SINGLES = [
+    (name, seed)
+    for name in ("base", "balanced", "small", "asymmetric", "stride4", "deep", "last", "large", "focal")
+    for seed in (0, 1)
+]

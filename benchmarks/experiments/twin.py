@@ -50,8 +50,8 @@ class Settings:
     ``sampling``   "natural", or "balanced": a genre is drawn evenly, then one of its posters.
     """
 
-    height: int = 72
-    width: int = 48
+    height: int = 60
+    width: int = 40
     widths: tuple[int, ...] = (32, 64, 128)
     blocks: tuple[int, ...] = (1, 1, 1)
     stem_stride: int = 2
