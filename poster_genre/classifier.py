@@ -13,6 +13,7 @@ import numpy as np
 from minicnn.containers import Sequential
 from minicnn.init import check_generator
 from minicnn.layer import Layer
+from minicnn.layers.activation import sigmoid
 from poster_genre.anatomy import dissect
 from poster_genre.calibration import Calibration, fit_calibration
 from poster_genre.errors import PosterGenreError
@@ -265,8 +266,8 @@ def to_input(spec: ModelSpec, pixels: np.ndarray) -> np.ndarray:
 
 
 def probabilities(spec: ModelSpec, outputs: np.ndarray) -> np.ndarray:
-    """Probabilities from what the network puts out; sigmoid(z) = (1 + tanh(z / 2)) / 2 cannot overflow."""
-    return 0.5 * (1 + np.tanh(0.5 * outputs)) if spec.logits else outputs
+    """Probabilities from what the network puts out."""
+    return sigmoid(outputs) if spec.logits else outputs
 
 
 def top_of(row: np.ndarray, k: int) -> list[tuple[str, float]]:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from poster_genre import models
+from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.cli import main
 from poster_genre.genres import GENRES, INDEX
 from poster_genre.models import SPECS, ModelSpec
@@ -80,3 +81,11 @@ def coloured_posters() -> tuple[np.ndarray, np.ndarray]:
             pixels[i, :6] //= 4
             labels[i, INDEX["War"]] = 1
     return pixels.astype(np.uint8), labels
+
+
+@pytest.fixture(scope="session")
+def fitted(coloured_posters: tuple[np.ndarray, np.ndarray]) -> PosterGenreClassifier:
+    """A small classifier that learned 64 of the coloured posters and was calibrated on the other 32."""
+    pixels, labels = coloured_posters
+    classifier = PosterGenreClassifier(SMALL, epochs=40, seed=1)
+    return classifier.fit(pixels[:64], labels[:64], (pixels[64:], labels[64:]))

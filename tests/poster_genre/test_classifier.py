@@ -16,14 +16,6 @@ from poster_genre.genres import GENRES, INDEX
 from poster_genre.model_file import PACKAGED
 
 
-@pytest.fixture(scope="module")
-def fitted(small_spec, coloured_posters):
-    pixels, labels = coloured_posters
-    return PosterGenreClassifier(small_spec, epochs=40, seed=1).fit(
-        pixels[:64], labels[:64], (pixels[64:], labels[64:])
-    )
-
-
 def test_it_learns_to_tell_red_from_blue(fitted, coloured_posters):
     pixels, labels = coloured_posters
     shares = fitted.predict_proba(pixels[64:])
