@@ -76,6 +76,12 @@ class Sequential(Container):
             dy = layer.backward(dy)
         return dy
 
+    def backward_parameters(self, dy: np.ndarray) -> None:
+        first, *others = self._members.values()
+        for layer in reversed(others):
+            dy = layer.backward(dy)
+        first.backward_parameters(dy)
+
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         for layer in self._members.values():
             input_shape = layer.output_shape(input_shape)

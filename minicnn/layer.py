@@ -59,6 +59,10 @@ class Layer:
     def backward(self, dy: np.ndarray) -> np.ndarray:
         raise TypeError(f"{type(self).__name__} does not define backward")
 
+    def backward_parameters(self, dy: np.ndarray) -> None:
+        """``backward`` without the gradient of the input, which nobody needs at the bottom of a network."""
+        self.backward(dy)
+
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Shape of ``forward(x)`` for an ``x`` of ``input_shape``, both with the batch dimension."""
         raise TypeError(f"{type(self).__name__} does not define output_shape")

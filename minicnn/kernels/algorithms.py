@@ -77,15 +77,21 @@ def conv2d_forward(
     pads: Pads,
     dilation: Pair,
     groups: int,
+    relu: bool = False,
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
-    """y (N, OH, OW, O) of x (N, H, W, C), w (kh, kw, C / groups, O) and b (O,) or None."""
-    out = output_size("conv2d", (x.shape[1], x.shape[2]), (w.shape[0], w.shape[1]), stride, pads, dilation)
-    name = choose(w.shape, out, stride, dilation, groups, x.dtype).name
+    """y (N, OH, OW, O) of x (N, H, W, C), w (kh, kw, C / groups, O) and b (O,) or None.
+
+    With ``relu`` max(y, 0). ``out`` may become y, or be left unused.
+    """
+    size = output_size("conv2d", (x.shape[1], x.shape[2]), (w.shape[0], w.shape[1]), stride, pads, dilation)
+    name = choose(w.shape, size, stride, dilation, groups, x.dtype).name
     if name == "winograd":
-        return winograd.forward(x, w, b, pads)
+        return winograd.forward(x, w, b, pads, relu, out)
     if name == "implicit":
-        return implicit_gemm.forward(x, w, b, stride, pads)
-    return patches.conv2d_forward(x, w, b, stride, pads, dilation, groups)
+        return implicit_gemm.forward(x, w, b, stride, pads, relu, out)
+    y = patches.conv2d_forward(x, w, b, stride, pads, dilation, groups)
+    return np.maximum(y, 0, out=y) if relu else y
 
 
 def conv2d_backward_input(
@@ -96,14 +102,15 @@ def conv2d_backward_input(
     pads: Pads,
     dilation: Pair,
     groups: int,
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
-    """dx (N, H, W, C) of dy (N, OH, OW, O)."""
-    out = (dy.shape[1], dy.shape[2])
-    name = choose(w.shape, out, stride, dilation, groups, dy.dtype).name
+    """dx (N, H, W, C) of dy (N, OH, OW, O). ``out`` may become dx, or be left unused."""
+    size = (dy.shape[1], dy.shape[2])
+    name = choose(w.shape, size, stride, dilation, groups, dy.dtype).name
     if name == "winograd":
-        return winograd.backward_input(dy, w, x_shape, pads)
+        return winograd.backward_input(dy, w, x_shape, pads, out)
     if name == "implicit" and implicit_gemm.has_input_gradient(w.shape, stride, pads):
-        return implicit_gemm.backward_input(dy, w, x_shape, pads)
+        return implicit_gemm.backward_input(dy, w, x_shape, pads, out)
     return patches.conv2d_backward_input(dy, w, x_shape, stride, pads, dilation, groups)
 
 

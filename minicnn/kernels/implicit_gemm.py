@@ -223,8 +223,8 @@ def forward(
     b: np.ndarray | None,
     stride: Pair,
     pads: Pads,
-    out: np.ndarray | None = None,
     relu: bool = False,
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
     """y (N, OH, OW, O) of x (N, H, W, C), w (kh, kw, C, O) and b (O,) or None; max(y, 0) with ``relu``."""
     size = output_size("conv2d", (x.shape[1], x.shape[2]), (w.shape[0], w.shape[1]), stride, pads)
@@ -261,7 +261,7 @@ def backward_input(
     rotated = np.ascontiguousarray(w[::-1, ::-1].transpose(0, 1, 3, 2))
     (top, bottom), (left, right) = pads
     inside_out = ((kh - 1 - top, kh - 1 - bottom), (kw - 1 - left, kw - 1 - right))
-    return forward(dy, rotated, None, (1, 1), inside_out, out)
+    return forward(dy, rotated, None, (1, 1), inside_out, out=out)
 
 
 def backward_weight(

@@ -44,6 +44,9 @@ def _width_of_target() -> int:
 WIDTH = _width_of_target()
 
 
+_BYTES = ir.VectorType(ir.IntType(8), WIDTH)
+
+
 class Vector:
     """WIDTH numbers in a register; +, - and * append an instruction."""
 
@@ -138,6 +141,47 @@ class Emitter:
         """The larger of two, lane by lane; where ``b`` is NaN, ``b``."""
         a_wins = self.builder.fcmp_ordered(">", a.value, b.value)
         return Vector(self, self.builder.select(a_wins, a.value, b.value))
+
+    def exceeds(self, a: Vector, b: Vector) -> Any:
+        """A mask: the lanes where a > b, or where one of them is NaN."""
+        return self.builder.fcmp_unordered(">", a.value, b.value)
+
+    def a_number(self, a: Vector) -> Any:
+        """A mask: the lanes that are not NaN."""
+        return self.builder.fcmp_ordered("ord", a.value, a.value)
+
+    def both(self, mask: Any, other: Any) -> Any:
+        return self.builder.and_(mask, other)
+
+    def choose(self, mask: Any, a: Vector, b: Vector) -> Vector:
+        """a where the mask is set, b elsewhere; both numbers or both bytes."""
+        return Vector(self, self.builder.select(mask, a.value, b.value))
+
+    def from_lane(self, first: Any) -> Any:
+        """A mask: lanes ``first``, ``first + 1``, ..."""
+        lanes = ir.Constant(ir.VectorType(_LANE, WIDTH), list(range(WIDTH)))
+        undefined = ir.Constant(lanes.type, ir.Undefined)
+        one = self.builder.insert_element(
+            undefined, self.builder.trunc(self.index(first), _LANE), ir.Constant(_LANE, 0)
+        )
+        all_of_it = self.builder.shuffle_vector(one, undefined, ir.Constant(lanes.type, [0] * WIDTH))
+        return self.builder.icmp_signed(">=", lanes, all_of_it)
+
+    def byte(self, number: int) -> Vector:
+        """A small integer in every lane."""
+        return Vector(self, ir.Constant(_BYTES, [number] * WIDTH))
+
+    def equal(self, a: Vector, b: Vector) -> Any:
+        """A mask: the lanes where two vectors of bytes agree."""
+        return self.builder.icmp_unsigned("==", a.value, b.value)
+
+    def load_bytes(self, array: Any, at: Any) -> Vector:
+        address = self.builder.gep(array, [self.index(at)])
+        return Vector(self, self.builder.load(self.builder.bitcast(address, _BYTES.as_pointer()), align=1))
+
+    def store_bytes(self, vector: Vector, array: Any, at: Any) -> None:
+        address = self.builder.gep(array, [self.index(at)])
+        self.builder.store(vector.value, self.builder.bitcast(address, _BYTES.as_pointer()), align=1)
 
     def variable(self, start: Vector) -> Any:
         """A vector that changes inside loops; LLVM keeps it in a register."""

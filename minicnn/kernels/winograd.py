@@ -166,14 +166,19 @@ def _forward(
 
 
 def forward(
-    x: np.ndarray, w: np.ndarray, b: np.ndarray | None, pads: Pads, out: np.ndarray | None = None
+    x: np.ndarray,
+    w: np.ndarray,
+    b: np.ndarray | None,
+    pads: Pads,
+    relu: bool = False,
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
-    """y (N, OH, OW, O) of x (N, H, W, C), w (3, 3, C, O) and b (O,) or None, stride 1."""
+    """y (N, OH, OW, O) of x (N, H, W, C), w (3, 3, C, O) and b (O,) or None; max(y, 0) with ``relu``."""
     n, height, width, _ = x.shape
     (top, bottom), (left, right) = pads
     shape = (n, height + top + bottom - 2, width + left + right - 2, w.shape[3])
     y = np.empty(shape, x.dtype) if out is None else out
-    _forward(x, transformed_filters(w), b, y, top, left)
+    _forward(x, transformed_filters(w), b, y, top, left, relu)
     return y
 
 

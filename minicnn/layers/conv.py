@@ -92,15 +92,24 @@ class Conv2D(Layer):
         return y
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
+        x, pads = self._accumulate(dy)
+        settings = (self.stride, pads, self.dilation, self.groups, self.backend)
+        return dispatch.conv2d_backward_input(dy, self.weight.data, x.shape, *settings)
+
+    def backward_parameters(self, dy: np.ndarray) -> None:
+        self._accumulate(dy)
+
+    def _accumulate(self, dy: np.ndarray) -> tuple[np.ndarray, Pads]:
+        """Add to the gradients of weight and bias; returns the recorded x and its padding."""
         x, y_shape, pads = self.recall()
         check_array("Conv2D.backward", dy, y_shape, x.dtype)
         w = self.weight
-        settings = (self.stride, pads, self.dilation, self.groups, self.backend)
         if w.trainable:
+            settings = (self.stride, pads, self.dilation, self.groups, self.backend)
             w.accumulate(dispatch.conv2d_backward_weight(dy, x, w.data.shape, *settings))
         if self.bias is not None and self.bias.trainable:
             self.bias.accumulate(dispatch.channel_sums(dy, self.backend))
-        return dispatch.conv2d_backward_input(dy, w.data, x.shape, *settings)
+        return x, pads
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         if len(input_shape) != 4 or input_shape[3] != self.in_channels:
