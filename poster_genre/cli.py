@@ -214,6 +214,32 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--seed", type=whole(0), default=0, metavar="S", help="default: 0")
 
     sub = command(
+        "serve",
+        run_serve,
+        "answer in a browser and over HTTP",
+        "Opens its port when the model is loaded. SIGTERM and Ctrl+C end it once every request in flight is "
+        "answered. Needs the extra: pip install 'poster-genre[web]'.",
+        "poster-genre serve --port 8000",
+    )
+    sub.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="address to listen on; 0.0.0.0: the whole network (default: %(default)s)",
+    )
+    sub.add_argument(
+        "--port", type=whole(0, 65535), default=8000, metavar="N", help="0: any free one (default: 8000)"
+    )
+    sub.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a further name that the server goes by, behind a proxy say; may be repeated",
+    )
+    add_model_file(sub)
+    sub.add_argument("--threads", type=whole(1), metavar="N", help="default: one for each core")
+
+    sub = command(
         "demo",
         run_demo,
         "draw posters, train on them from nothing, and show what was learned",
@@ -385,6 +411,25 @@ def run_synth(arguments: argparse.Namespace) -> int:
 
     write_dataset(Path(arguments.out), arguments.count, arguments.seed)
     print(f"{arguments.count} posters in {arguments.out}")
+    return 0
+
+
+def run_serve(arguments: argparse.Namespace) -> int:
+    try:
+        from poster_genre.web.server import serve
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] not in ("starlette", "uvicorn", "python_multipart"):
+            raise
+        raise PosterGenreError(
+            f"serving needs the package {error.name}: pip install 'poster-genre[web]'"
+        ) from error
+    serve(
+        arguments.host,
+        arguments.port,
+        model_file=arguments.model_file,
+        threads=arguments.threads,
+        allow_hosts=arguments.allow_host,
+    )
     return 0
 
 

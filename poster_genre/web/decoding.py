@@ -1,0 +1,53 @@
+"""What a picture would cost to decode, looked up before it is."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+
+from poster_genre.errors import PosterGenreError
+from poster_genre.transforms import FORMATS, load_poster
+from poster_genre.web.limits import Limits
+
+START_OF_SCAN = b"\xff\xda"  # in a JPEG's pixel data 0xFF is followed by 0 or a restart marker only
+SCANNED_PIXELS = 500_000_000  # pixels times scans: some seconds of decoding
+
+
+def decode(data: bytes, size: tuple[int, int], name: str, limits: Limits) -> np.ndarray | str:
+    """uint8 (height, width, 3) for the network, or one sentence on why not."""
+    try:
+        check_cost(data, name, limits)
+        return load_poster(data, size, name)
+    except PosterGenreError as error:
+        return str(error)
+
+
+def check_cost(data: bytes, name: str, limits: Limits) -> None:
+    """PosterGenreError for a picture that would take too much memory or time."""
+    dimensions = dimensions_of(data)
+    if dimensions is None:
+        return  # not a picture; load_poster says so better
+    width, height = dimensions
+    if width * height > limits.pixels:
+        raise PosterGenreError(
+            f"{name} is too large ({width}x{height}, more than {limits.pixels:,} pixels); give a smaller "
+            "picture"
+        )
+    if data.startswith(b"\xff\xd8"):
+        scans = data.count(START_OF_SCAN)
+        if scans > limits.scans or scans * width * height > SCANNED_PIXELS:
+            raise PosterGenreError(f"{name} is a JPEG in {scans} scans, which is too many; save it anew")
+    if data.startswith(b"BM") and data[30:31] in (b"\x01", b"\x02") and len(data) > limits.run_length_bytes:
+        raise PosterGenreError(f"{name} is a large run-length BMP; save it as PNG")
+
+
+def dimensions_of(data: bytes) -> tuple[int, int] | None:
+    """(width, height) from the header; None where there is no readable one."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+            return picture.size
+    except Exception:  # On damaged bytes Pillow raises nearly every type there is; load_poster words them.
+        return None

@@ -1,0 +1,115 @@
+"""The pages' frame, and the routes to them. Every page is built once, when it is first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from html import escape
+from importlib import resources
+from importlib.util import find_spec
+from string import Template
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from poster_genre.web import markdown, readable_api
+from poster_genre.web.api import about_model
+from poster_genre.web.assets import asset
+from poster_genre.web.examples import EXAMPLES
+from poster_genre.web.serving import Serving, serving
+
+HTML = "text/html; charset=utf-8"
+
+
+def nav() -> list[tuple[str, str]]:
+    """(path, name) of the pages that every page leads to."""
+    inside = [("/inside", "Inside")] if find_spec("poster_genre.web.inside") is not None else []
+    return [("/", "Predict"), *inside, ("/model", "Model card"), ("/api", "API")]
+
+
+def page(
+    title: str,
+    main: str,
+    *,
+    path: str,
+    scripts: Sequence[str] = (),
+    styles: Sequence[str] = (),
+) -> str:
+    """A whole HTML document. ``main`` is HTML that stands inside <main>; ``title`` is text.
+
+    ``path`` marks the page in the navigation; ``scripts`` (modules) and ``styles`` are files below static/.
+    """
+    links = "".join(
+        f'<a href="{where}"{" aria-current=page" if where == path else ""}>{escape(name)}</a>'
+        for where, name in nav()
+    )
+    return Template(template("layout.html")).substitute(
+        title=escape(title),
+        nav=links,
+        main=main,
+        styles="".join(f'<link rel="stylesheet" href="/static/{name}">' for name in styles),
+        scripts="".join(f'<script type="module" src="/static/{name}"></script>' for name in scripts),
+    )
+
+
+def template(name: str) -> str:
+    return (resources.files("poster_genre.web") / "pages" / name).read_text(encoding="utf-8")
+
+
+def html_page(build: Callable[[Serving], str]) -> Callable[[Request], object]:
+    """A handler for a page that depends on the served model alone."""
+
+    async def handler(request: Request) -> Response:
+        here = serving(request)
+        name = f"page:{build.__name__}"
+        if name not in here.assets:
+            here.assets[name] = asset(build(here).encode(), HTML)
+        return here.assets[name].response(request)
+
+    return handler
+
+
+def predict_page(here: Serving) -> str:
+    limits = here.limits
+    main = Template(template("index.html")).substitute(
+        examples="".join(example_button(name, drawn) for name, drawn in EXAMPLES),
+        megabytes=f"{limits.body / 2**20:.3g}",
+        bytes=limits.body,
+        pixels=limits.pixels,
+    )
+    return page("Poster genre: what a poster tells about its film", main, path="/", scripts=["app.js"])
+
+
+def example_button(name: str, drawn: Sequence[str]) -> str:
+    said = escape(", ".join(drawn))
+    return (
+        f'<li><button type="button" class="example" data-example="/static/examples/{name}">'
+        f'<img src="/static/examples/{name}" width="120" height="180" decoding="async" '
+        f'alt="Example poster, drawn as {said}"></button></li>'
+    )
+
+
+def model_page(here: Serving) -> str:
+    card = resources.files("poster_genre") / "MODEL_CARD.md"
+    text = card.read_text(encoding="utf-8") if card.is_file() else ""
+    facts = readable_api.model_facts(about_model(here))
+    main = f'<article class="prose">{facts}{markdown.to_html(text)}</article>'
+    return page("Model card · Poster genre", main, path="/model")
+
+
+def api_page(here: Serving) -> str:
+    main = f'<article class="prose">{readable_api.to_html(here.limits)}</article>'
+    return page("API · Poster genre", main, path="/api")
+
+
+async def favicon(request: Request) -> Response:
+    """Browsers ask for this path whatever the page says."""
+    return serving(request).assets["favicon.svg"].response(request)
+
+
+routes = [
+    Route("/", html_page(predict_page), methods=["GET"]),
+    Route("/model", html_page(model_page), methods=["GET"]),
+    Route("/api", html_page(api_page), methods=["GET"]),
+    Route("/favicon.ico", favicon, methods=["GET"]),
+]

@@ -1,0 +1,98 @@
+"""The process behind ``poster-genre serve``."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Collection, Generator
+from contextlib import contextmanager
+
+import uvicorn
+
+from poster_genre.classifier import PosterGenreClassifier
+from poster_genre.errors import PosterGenreError
+from poster_genre.web.app import create_app
+from poster_genre.web.connection import guarded_protocol
+from poster_genre.web.guard import LOOPBACK, hosts_for
+from poster_genre.web.limits import Limits
+
+BACKLOG = 512
+
+
+class Server(uvicorn.Server):
+    """uvicorn, but a signal that asks it to stop ends in a normal return once everybody is answered."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {
+            number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def serve(
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    *,
+    model_file: str | None = None,
+    threads: int | None = None,
+    allow_hosts: Collection[str] = (),
+    limits: Limits | None = None,
+) -> None:
+    """Answer requests until SIGTERM or SIGINT, then those in flight. Port 0: any free one.
+
+    The port opens when the model is loaded and warm. PosterGenreError where it cannot be had.
+    """
+    limits = limits or Limits()
+    if threads is not None:
+        from minicnn.threads import set_threads
+
+        set_threads(threads)
+    classifier = PosterGenreClassifier.load(model_file)
+    app = create_app(classifier, limits, hosts_for(host, allow_hosts))
+    with listen(host, port) as listener:
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+        config = uvicorn.Config(
+            app,
+            http=guarded_protocol(limits),
+            ws="none",
+            lifespan="on",
+            loop="asyncio",
+            access_log=False,
+            log_config=None,
+            proxy_headers=False,
+            server_header=False,
+            backlog=BACKLOG,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=int(limits.upload_seconds + limits.answer_seconds),
+        )
+        print(f"Poster genres at {address(host, listener)}  (Ctrl+C stops it)", file=sys.stderr, flush=True)
+        if host not in LOOPBACK:
+            print("Everybody on this network can reach it.", file=sys.stderr, flush=True)
+        Server(config).run(sockets=[listener])
+
+
+def listen(host: str, port: int) -> socket.socket:
+    try:
+        family, *_, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(where[:2], family=family, backlog=BACKLOG)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise PosterGenreError(
+            f"cannot listen on {host}, port {port} ({reason}); choose another with --host or --port"
+        ) from error
+
+
+def address(host: str, listener: socket.socket) -> str:
+    port = listener.getsockname()[1]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

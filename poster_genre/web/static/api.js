@@ -1,0 +1,64 @@
+// The page's side of the interface. A server that is busy is asked again a few times.
+const TRIES = 8;
+
+export class Refused extends Error {}
+
+export async function predict(blob) {
+  const form = new FormData();
+  form.append("image", blob, "poster");
+  const answer = await post("/api/v1/predict?top=25", form);
+  return (await answer.json()).results[0];
+}
+
+// A heat map; progress(done, of) is called while occlusion is at work.
+export async function explain(blob, genre, method, progress, signal) {
+  const form = new FormData();
+  form.append("image", blob, "poster");
+  form.append("genre", genre);
+  form.append("method", method);
+  const answer = await post("/api/v1/explain", form, { Accept: "application/x-ndjson" }, signal);
+  for await (const line of lines(answer.body)) {
+    if (line.result) return line.result;
+    if (line.problem) throw new Refused(line.problem.detail);
+    progress(line.done, line.of);
+  }
+  throw new Refused("The answer broke off. Try again.");
+}
+
+async function post(path, body, headers = {}, signal = undefined) {
+  for (let attempt = 1; ; attempt += 1) {
+    let answer;
+    try {
+      answer = await fetch(path, { method: "POST", body, headers, signal });
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      throw new Refused("The server does not answer. Is it still running?");
+    }
+    if (answer.ok) return answer;
+    if (answer.status === 503 && attempt < TRIES) {
+      const seconds = Number(answer.headers.get("Retry-After")) || 1;
+      await new Promise((resolve) => setTimeout(resolve, seconds * 1000 * (0.5 + Math.random())));
+      continue;
+    }
+    const problem = await answer.json().catch(() => ({}));
+    throw new Refused(sentence(problem.detail ?? `The server answered ${answer.status}.`));
+  }
+}
+
+// "image 1 is empty (0 bytes)" as a person wants to read it.
+export function sentence(text) {
+  const said = text.replace(/^image \d+/, "this file");
+  return said[0].toUpperCase() + said.slice(1) + (/[.!?]$/.test(said) ? "" : ".");
+}
+
+async function* lines(stream) {
+  const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    const parts = (rest + (value ?? "")).split("\n");
+    rest = parts.pop();
+    for (const part of parts) if (part) yield JSON.parse(part);
+    if (done) return;
+  }
+}

@@ -1,0 +1,431 @@
+// The predict page: pictures come in by drop, paste, file or example; each becomes an entry; one is shown.
+import { Refused, explain, predict } from "./api.js";
+import { card, percent } from "./card.js";
+import { draw } from "./heat.js";
+import { keepPoster } from "./shelf.js";
+
+const AT_ONCE = 2; // posters asked about at a time
+const MOST = 60; // posters on the page
+const SHRUNK_SIDE = 2400; // of a picture too large to send, the longer side of its copy
+
+const $ = (id) => document.getElementById(id);
+const desk = document.querySelector(".desk");
+const limits = { bytes: Number(desk.dataset.maxBytes), pixels: Number(desk.dataset.maxPixels) };
+
+// An entry: { name, blob, url, state: "waiting" | "reading" | "done" | "failed", result, problem, note, maps, genre }
+let entries = [];
+let current = null;
+let reading = 0;
+let looking = null; // the AbortController of the heat map that is being computed
+let version = "";
+
+// Coming in.
+
+function add(files) {
+  const pictures = [...files].slice(0, MOST - entries.length);
+  if (!pictures.length) {
+    if (files.length) announce(`At most ${MOST} posters at a time; clear the page first`);
+    return;
+  }
+  const fresh = pictures.map((blob) => ({
+    name: blob.name || "Pasted picture",
+    blob,
+    url: URL.createObjectURL(blob),
+    state: "waiting",
+    maps: new Map(),
+  }));
+  entries.push(...fresh);
+  show(fresh[0]);
+  work();
+}
+
+async function addExample(path) {
+  const answer = await fetch(path);
+  const blob = await answer.blob();
+  add([new File([blob], path.split("/").pop(), { type: blob.type })]);
+}
+
+function work() {
+  while (reading < AT_ONCE) {
+    const next = entries.find((entry) => entry.state === "waiting");
+    if (!next) return;
+    reading += 1;
+    read(next).finally(() => {
+      reading -= 1;
+      work();
+    });
+  }
+}
+
+async function read(entry) {
+  entry.state = "reading";
+  render(entry);
+  try {
+    entry.blob = await fitting(entry);
+    entry.result = await predict(entry.blob);
+    entry.state = "done";
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    entry.problem = error.message;
+    entry.state = "failed";
+  }
+  if (entries.includes(entry)) render(entry);
+}
+
+// The picture itself, or a smaller copy where the server would refuse it for its size.
+async function fitting(entry) {
+  const { width, height } = await dimensions(entry.url);
+  const large = entry.blob.size > limits.bytes * 0.98 || width * height > limits.pixels;
+  if (!large || !width) return entry.blob;
+  const scale = Math.min(1, SHRUNK_SIDE / Math.max(width, height));
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.round(width * scale);
+  canvas.height = Math.round(height * scale);
+  const picture = new Image();
+  picture.src = entry.url;
+  await picture.decode();
+  canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
+  entry.note = "The picture is large, so a smaller copy of it was sent.";
+  return new Promise((resolve) => canvas.toBlob((copy) => resolve(copy ?? entry.blob), "image/jpeg", 0.92));
+}
+
+function dimensions(url) {
+  return new Promise((resolve) => {
+    const picture = new Image();
+    picture.onload = () => resolve({ width: picture.naturalWidth, height: picture.naturalHeight });
+    picture.onerror = () => resolve({ width: 0, height: 0 });
+    picture.src = url;
+  });
+}
+
+// On the page.
+
+function show(entry) {
+  stopLooking();
+  current = entry;
+  render(entry);
+}
+
+function render(entry) {
+  renderGallery();
+  if (entry !== current) return;
+  const { state, result } = entry;
+  $("drop").hidden = true;
+  $("clear").disabled = false;
+  showPoster(entry);
+  $("reading").dataset.state = state;
+  $("problem").hidden = state !== "failed";
+  $("answer").hidden = state === "failed";
+  $("problem").replaceChildren(element("strong", { textContent: "No genres for this one." }), entry.problem ?? "");
+  const top = result?.top ?? [];
+  fill($("top"), top.slice(0, 3), 3);
+  fill($("rest"), top.slice(3), 0);
+  for (const id of ["more", "save-card", "save-json"]) $(id).disabled = state !== "done";
+  $("why").disabled = state !== "done";
+  showDoubt(entry);
+  showMap(entry);
+  const inside = document.querySelector('nav a[href="/inside"]');
+  $("inside").hidden = !inside;
+  if (state === "done") {
+    announce(top.slice(0, 3).map(({ genre, probability }) => `${genre} ${percent(probability)}`).join(", "), "Read");
+    keepPoster(entry.blob);
+  } else if (state === "failed") {
+    announce("This file could not be read", "");
+  } else {
+    announce(`Reading ${entry.name}`, "Reading …");
+  }
+}
+
+// What is said aloud may be longer than what is shown.
+function announce(said, seen = said) {
+  const status = $("status");
+  if (status.dataset.said === said) return;
+  status.dataset.said = said;
+  status.replaceChildren(
+    element("span", { textContent: seen, ariaHidden: "true" }),
+    element("span", { className: "unseen-text", textContent: said }),
+  );
+}
+
+function showPoster(entry) {
+  const poster = $("poster");
+  if (poster.dataset.url === entry.url) return;
+  poster.dataset.url = entry.url;
+  $("frame").hidden = true;
+  $("unseen").hidden = true;
+  poster.onload = () => {
+    $("frame").style.setProperty("--ratio", poster.naturalWidth / poster.naturalHeight);
+    $("frame").hidden = false;
+  };
+  poster.onerror = () => {
+    $("unseen").hidden = false;
+  };
+  poster.alt = `Poster: ${entry.name}`;
+  poster.src = entry.url;
+}
+
+// Rows are reused, so that bars move and focus stays; without genres, ghosts keep the room.
+function fill(list, genres, ghosts) {
+  const count = genres.length || ghosts;
+  while (list.children.length > count) list.lastChild.remove();
+  while (list.children.length < count) list.append(row());
+  [...list.children].forEach((item, i) => {
+    const button = item.firstChild;
+    const [name, value, bar] = button.children;
+    const found = genres[i];
+    button.classList.toggle("ghost", !found);
+    button.disabled = !found;
+    button.dataset.genre = found?.genre ?? "";
+    name.textContent = found?.genre ?? "No genre";
+    value.textContent = found ? percent(found.probability) : "00 %";
+    item.ariaHidden = found ? null : "true";
+    bar.firstChild.style.transform = `translateX(${100 * ((found?.probability ?? 0) - 1)}%)`;
+  });
+}
+
+function row() {
+  const bar = element("span", { className: "bar", ariaHidden: "true" }, element("span", { className: "fill" }));
+  const button = element(
+    "button",
+    { type: "button", className: "genre", ariaPressed: "false" },
+    element("span", { className: "name" }),
+    element("span", { className: "value" }),
+    bar,
+  );
+  button.addEventListener("click", () => choose(button.dataset.genre));
+  return element("li", {}, button);
+}
+
+function showDoubt({ state, result, note }) {
+  const unsure = state === "done" && result.sure === false;
+  $("doubt").classList.toggle("unsure", unsure);
+  const doubt = unsure
+    ? "Not sure: this poster says hardly more than how common the genres are. Take it as a guess."
+    : "";
+  $("doubt").textContent = [doubt, note].filter(Boolean).join(" ");
+}
+
+// Heat maps.
+
+function choose(genre) {
+  stopLooking();
+  current.genre = current.genre === genre ? null : genre;
+  showMap(current);
+}
+
+function stopLooking() {
+  looking?.abort();
+  looking = null;
+  $("progress").classList.remove("busy");
+}
+
+function showMap(entry) {
+  const method = document.querySelector('input[name="method"]:checked').value;
+  for (const button of document.querySelectorAll(".genre")) {
+    button.ariaPressed = String(Boolean(entry.genre) && button.dataset.genre === entry.genre);
+  }
+  const map = entry.genre && entry.maps.get(`${method} ${entry.genre}`);
+  $("hide").disabled = !entry.genre;
+  $("heat").hidden = !map;
+  $("frame").classList.toggle("mapped", Boolean(map));
+  if (map) {
+    draw($("heat"), map);
+    const where = `Bright: where the poster speaks for ${map.genre}.`;
+    $("why-said").textContent = map.strength > 0 ? where : `Nothing on this poster speaks for ${map.genre}.`;
+  } else if (entry.genre) {
+    look(entry, entry.genre, method);
+  } else {
+    $("why-said").textContent = "Choose a genre to see where on the poster it shows.";
+  }
+}
+
+async function look(entry, genre, method) {
+  const mine = new AbortController();
+  looking = mine;
+  const progress = $("progress");
+  progress.value = 0;
+  progress.classList.toggle("busy", method === "occlusion");
+  $("why-said").textContent = `Looking for ${genre} …`;
+  try {
+    const step = (done, of) => {
+      if (looking === mine) progress.value = done / of;
+    };
+    entry.maps.set(`${method} ${genre}`, await explain(entry.blob, genre, method, step, mine.signal));
+    if (looking === mine) {
+      stopLooking();
+      showMap(entry);
+    }
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    if (!(error instanceof Refused)) throw error;
+    if (looking === mine) {
+      stopLooking();
+      $("why-said").textContent = error.message;
+    }
+  }
+}
+
+// Several posters.
+
+function renderGallery() {
+  $("gallery").hidden = entries.length < 2;
+  const shelf = $("shelf");
+  while (shelf.children.length > entries.length) shelf.lastChild.remove();
+  entries.forEach((entry, i) => {
+    if (!shelf.children[i]) shelf.append(galleryCard());
+    const button = shelf.children[i].firstChild;
+    button.entry = entry;
+    button.ariaCurrent = String(entry === current);
+    const [thumb, said] = button.children;
+    if (thumb.dataset.url !== entry.url) {
+      thumb.dataset.url = entry.url;
+      thumb.src = entry.url;
+    }
+    said.replaceChildren(element("span", { className: "file", textContent: entry.name }), ...summary(entry));
+  });
+}
+
+function galleryCard() {
+  const thumb = element("img", { className: "thumb", alt: "", width: 72, height: 108 });
+  thumb.addEventListener("error", () => {
+    thumb.removeAttribute("src");
+  });
+  const button = element("button", { type: "button", className: "card" }, thumb, element("span", { className: "said" }));
+  button.addEventListener("click", () => {
+    show(button.entry);
+    $("stage").scrollIntoView({ block: "nearest" });
+  });
+  return element("li", {}, button);
+}
+
+function summary({ state, result, problem }) {
+  if (state === "failed") return [element("span", { className: "bad", textContent: problem })];
+  if (state !== "done") return [element("span", { textContent: "Reading …" })];
+  return result.top.slice(0, 3).map(({ genre, probability }) =>
+    element(
+      "span",
+      { className: "line" },
+      element("span", { textContent: genre }),
+      element("span", { textContent: percent(probability) }),
+    ),
+  );
+}
+
+function clear() {
+  stopLooking();
+  for (const { url } of entries) URL.revokeObjectURL(url);
+  entries = [];
+  current = null;
+  renderGallery();
+  for (const id of ["frame", "unseen", "heat", "problem", "inside"]) $(id).hidden = true;
+  delete $("poster").dataset.url;
+  $("poster").removeAttribute("src");
+  $("frame").classList.remove("mapped");
+  $("drop").hidden = false;
+  $("answer").hidden = false;
+  $("reading").dataset.state = "empty";
+  for (const id of ["clear", "more", "save-card", "save-json", "why", "hide"]) $(id).disabled = true;
+  $("doubt").textContent = "";
+  $("doubt").classList.remove("unsure");
+  $("why-said").textContent = "Choose a genre to see where on the poster it shows.";
+  fill($("top"), [], 3);
+  fill($("rest"), [], 0);
+  announce("No poster yet");
+  $("drop").focus();
+}
+
+// To keep.
+
+async function saveCard() {
+  version ||= (await (await fetch("/api/v1/model")).json()).version;
+  const heat = $("heat").hidden ? null : $("heat");
+  const shownGenre = heat ? current.genre : null;
+  save(await card($("poster"), heat, current.result, { about: version, shownGenre }), "poster-genres.png");
+}
+
+function saveJson() {
+  const results = entries
+    .filter(({ state }) => state === "done")
+    .map(({ name, result }) => ({ ...result, file: name, top: result.top.slice(0, 3) }));
+  save(new Blob([JSON.stringify({ results }, null, 2)], { type: "application/json" }), "poster-genres.json");
+}
+
+function save(blob, name) {
+  const url = URL.createObjectURL(blob);
+  element("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
+
+function element(tag, properties, ...children) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children);
+  return made;
+}
+
+// Wiring.
+
+for (const id of ["drop", "choose"]) $(id).addEventListener("click", () => $("file").click());
+$("camera").addEventListener("click", () => $("photo").click());
+for (const id of ["file", "photo"]) {
+  $(id).addEventListener("change", ({ target }) => {
+    add([...target.files]);
+    target.value = "";
+  });
+}
+$("clear").addEventListener("click", clear);
+$("more").addEventListener("click", () => {
+  const open = $("more").ariaExpanded !== "true";
+  $("more").ariaExpanded = String(open);
+  $("more").textContent = open ? "Show the first three" : "Show all 25";
+  $("rest").hidden = !open;
+});
+$("hide").addEventListener("click", () => choose(current.genre));
+for (const radio of document.querySelectorAll('input[name="method"]')) {
+  radio.addEventListener("change", () => {
+    stopLooking();
+    showMap(current);
+  });
+}
+$("save-card").addEventListener("click", saveCard);
+$("save-json").addEventListener("click", saveJson);
+$("copy").addEventListener("click", async () => {
+  try {
+    await navigator.clipboard.writeText($("curl").textContent);
+    $("copy").textContent = "Copied";
+  } catch {
+    getSelection().selectAllChildren($("curl"));
+    $("copy").textContent = "Selected";
+  }
+  setTimeout(() => ($("copy").textContent = "Copy"), 2000);
+});
+for (const button of document.querySelectorAll(".example")) {
+  button.addEventListener("click", () => addExample(button.dataset.example));
+}
+
+let depth = 0; // dragenter and dragleave come for every element on the way
+const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
+addEventListener("dragenter", (event) => {
+  if (carriesFiles(event)) document.body.classList.toggle("dragging", (depth += 1) > 0);
+});
+addEventListener("dragleave", (event) => {
+  if (carriesFiles(event)) document.body.classList.toggle("dragging", (depth -= 1) > 0);
+});
+addEventListener("dragover", (event) => {
+  if (carriesFiles(event)) event.preventDefault();
+});
+addEventListener("drop", (event) => {
+  if (!carriesFiles(event)) return;
+  event.preventDefault();
+  depth = 0;
+  document.body.classList.remove("dragging");
+  add([...event.dataTransfer.files]);
+});
+addEventListener("paste", (event) => {
+  const files = [...(event.clipboardData?.files ?? [])];
+  if (files.length) {
+    event.preventDefault();
+    add(files);
+  }
+});
+
+fill($("top"), [], 3);

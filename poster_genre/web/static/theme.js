@@ -1,0 +1,36 @@
+// Light, dark, or as the system has it. Runs before the first paint, so that nothing flashes.
+(() => {
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const ORDER = ["system", "light", "dark"];
+  const SAID = { system: "as the system has them", light: "light", dark: "dark" };
+  let chosen = "system";
+  try {
+    chosen = localStorage.getItem("theme") ?? "system";
+  } catch {
+    // Storage is switched off: the choice lasts as long as the page.
+  }
+  if (!ORDER.includes(chosen)) chosen = "system";
+
+  function show() {
+    document.documentElement.dataset.theme = chosen === "system" ? (system.matches ? "dark" : "light") : chosen;
+    document.getElementById("theme")?.setAttribute("aria-label", `Colours: ${SAID[chosen]}`);
+  }
+
+  show();
+  system.addEventListener("change", show);
+  addEventListener("DOMContentLoaded", () => {
+    show();
+    document.getElementById("theme").addEventListener("click", () => {
+      chosen = ORDER[(ORDER.indexOf(chosen) + 1) % ORDER.length];
+      try {
+        localStorage.setItem("theme", chosen);
+      } catch {
+        // As above.
+      }
+      show();
+    });
+    for (const line of document.querySelectorAll("[data-curl]")) {
+      line.textContent = line.textContent.replace("{origin}", location.origin);
+    }
+  });
+})();

@@ -1,0 +1,162 @@
+"""Threads that decode pictures, one that predicts, and one that draws heat maps, behind a bounded queue.
+
+Pictures that wait while the network is busy go through it together: a batch of 8 takes little longer than
+two single ones. The network itself is entered by one thread at a time; its kernels use all cores.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from poster_genre.classifier import PosterGenreClassifier
+from poster_genre.explain import ExplainResult, Progress, explain
+from poster_genre.genres import N_GENRES
+from poster_genre.predict import Answer, answered
+from poster_genre.web.decoding import decode
+from poster_genre.web.limits import Limits
+from poster_genre.web.problems import busy
+
+T = TypeVar("T")
+DECODERS = 2
+
+
+@dataclass
+class Job:
+    """Decoded pictures (or why they could not be) and the future that their answers go to."""
+
+    waiting: list[tuple[str, np.ndarray | str]]
+    future: asyncio.Future[list[Answer]]
+
+
+class Gone(Exception):
+    """Whoever asked has left."""
+
+
+class Workers:
+    """Everything that computes. Its methods are called on one event loop."""
+
+    def __init__(self, classifier: PosterGenreClassifier, limits: Limits) -> None:
+        self.classifier, self.limits = classifier, limits
+        self.pictures = self.maps = 0
+        self._decoders = ThreadPoolExecutor(DECODERS, "decode")
+        self._explainer = ThreadPoolExecutor(1, "explain")
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._predictor = threading.Thread(target=self._predict, name="predict", daemon=True)
+        self._predictor.start()
+
+    def close(self) -> None:
+        """Finish what is waiting, then let the threads end."""
+        self._decoders.shutdown(wait=True)
+        self._explainer.shutdown(wait=True)
+        self._jobs.put(None)
+        self._predictor.join()
+
+    async def predict(self, pictures: Sequence[bytes]) -> list[Answer]:
+        """An answer for each picture, as ``poster_genre.predict.answers`` has them, with all 25 in ``top``.
+
+        Problem 503 where the queue is full.
+        """
+        with self._place("pictures", len(pictures), self.limits.queue):
+            names = [f"image {i}" for i in range(1, len(pictures) + 1)]
+            decoded = await asyncio.gather(
+                *(self.decode(data, name) for data, name in zip(pictures, names, strict=True))
+            )
+            future: asyncio.Future[list[Answer]] = asyncio.get_running_loop().create_future()
+            self._jobs.put(Job(list(zip(names, decoded, strict=True)), future))
+            return await future
+
+    async def decode(self, data: bytes, name: str) -> np.ndarray | str:
+        size = self.classifier.spec_.input_size
+        return await asyncio.get_running_loop().run_in_executor(
+            self._decoders, decode, data, size, name, self.limits
+        )
+
+    async def explain(
+        self, pixels: np.ndarray, genre: str | None, method: str, progress: Progress
+    ) -> ExplainResult:
+        """A heat map. ``progress`` is called on another thread, and may raise to end it. Problem 503."""
+        with self._place("maps", 1, self.limits.explanations):
+            return await asyncio.get_running_loop().run_in_executor(
+                self._explainer,
+                lambda: explain(self.classifier, pixels, genre, method=method, progress=progress),
+            )
+
+    @contextmanager
+    def _place(self, what: str, count: int, limit: int) -> Iterator[None]:
+        """A place in the queue, as long as there is one."""
+        taken = getattr(self, what)
+        if taken + count > limit:
+            raise busy(self.limits.retry_after)
+        setattr(self, what, taken + count)
+        try:
+            yield
+        finally:
+            setattr(self, what, getattr(self, what) - count)
+
+    # The predicting thread.
+
+    def _predict(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            jobs = [job]
+            last = False
+            while sum(len(each.waiting) for each in jobs) < self.limits.batch and not last:
+                try:
+                    following = self._jobs.get_nowait()
+                except queue.Empty:
+                    break
+                if following is None:
+                    last = True
+                else:
+                    jobs.append(following)
+            self._answer([each for each in jobs if not each.future.cancelled()])
+            if last:
+                return
+
+    def _answer(self, jobs: list[Job]) -> None:
+        if not jobs:
+            return
+        together = [entry for job in jobs for entry in job.waiting]
+        results: Iterator[Answer] | Exception
+        try:
+            results = iter(list(answered(together, self.classifier, N_GENRES)))
+        except Exception as error:  # a bug: every request that was in the batch hears of it
+            results = error
+        loop = jobs[0].future.get_loop()
+        outcomes = [
+            (job.future, results if isinstance(results, Exception) else [next(results) for _ in job.waiting])
+            for job in jobs
+        ]
+        loop.call_soon_threadsafe(settle, outcomes)
+
+
+def settle(outcomes: list[tuple[asyncio.Future[list[Answer]], list[Answer] | Exception]]) -> None:
+    for future, outcome in outcomes:
+        if future.done():
+            continue
+        if isinstance(outcome, Exception):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)
+
+
+async def unless_gone(receive: Callable[[], Awaitable[object]], work: Awaitable[T]) -> T:
+    """The result of ``work``, given up when the client leaves; ``receive`` returns once it has."""
+    doing, leaving = asyncio.ensure_future(work), asyncio.ensure_future(receive())
+    try:
+        await asyncio.wait((doing, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if doing.done():
+            return doing.result()
+        raise Gone
+    finally:
+        for task in (doing, leaving):
+            task.cancel()
+        await asyncio.gather(doing, leaving, return_exceptions=True)
