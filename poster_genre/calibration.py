@@ -17,14 +17,15 @@ with the counts of all cells, so that no finite number of posters makes for cert
     information = sum over genres of  p log2(p / q) + (1 - p) log2((1 - p) / (1 - q))     [bits]
 
 For calibrated and independent genres that is what the answer is expected to gain in log-likelihood over the
-priors. On the validation posters we look for the information up to which the first genre is right no more
-often than the most frequent genre, said of every poster, would be. An answer must carry more to be called
-sure.
+priors. An answer is sure unless it says no more than the tenth of the validation posters that say least, or
+no more than those whose answers, taken together, cannot be shown to gain anything at all: a network that
+learned nothing, or was calibrated on a handful of posters, is hardly ever sure.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +39,7 @@ CLIP = 1e-7  # probabilities nearer to 0 or 1 than float32 can tell
 STRETCH_SD, SHIFT_SD = 0.25, 0.5
 COMMON_SD = 1.0
 FLOOR = 1e-3  # information and gain do not look closer at 0 and 1 than one in a thousand
+LEAST = 0.1  # this share of validation posters tells too little, however good the network
 ONE_SIDED_95 = 1.645
 FOLDS = 5
 NEWTON_STEPS = 60
@@ -90,6 +92,12 @@ def information(p: np.ndarray, priors: np.ndarray) -> np.ndarray:
     """Bits that answers p (N, genres) say beyond the priors (genres,); shape (N,), at least 0."""
     p, q = (np.clip(np.asarray(a, np.float64), FLOOR, 1 - FLOOR) for a in (p, priors))
     return np.maximum((p * np.log2(p / q) + (1 - p) * np.log2((1 - p) / (1 - q))).sum(axis=1), 0)
+
+
+def gain(labels: np.ndarray, p: np.ndarray, priors: np.ndarray) -> np.ndarray:
+    """Bits of log-likelihood that answers p give the truth beyond the priors; (N,), below 0 where worse."""
+    p, q = (np.clip(np.asarray(a, np.float64), FLOOR, 1 - FLOOR) for a in (p, priors))
+    return np.where(labels == 1, np.log2(p / q), np.log2((1 - p) / (1 - q))).sum(axis=1)
 
 
 def fit_calibration(labels: np.ndarray, p: np.ndarray, priors: np.ndarray) -> Calibration:
@@ -166,22 +174,21 @@ def _penalised_fit(
 
 
 def fit_sure(labels: np.ndarray, p: np.ndarray, priors: np.ndarray) -> float:
-    """The largest information up to which the first genre is no better a guess than the most frequent one.
+    """The information that an answer must exceed to be called sure: the larger of two limits, in bits.
 
-    The posters are put in order of information. "No better": over the first k of them, the mean of (the
-    answer's first genre is right) - (the most frequent genre is right), less 1.645 of its standard errors
-    (one-sided 95 %), is not above 0. The last such k counts, so that few posters, or a network that has
-    learned nothing, make for much doubt.
+    The first is that of the ``LEAST`` tenth of posters. For the second the posters are put in order of
+    information: over the first k of them, the mean gain less 1.645 of its standard errors (one-sided 95 %)
+    must be above 0. The last k where it is not counts.
     """
     said = information(p, priors)
     order = np.argsort(said, kind="stable")
-    right = np.take_along_axis(labels, np.argmax(p, axis=1)[:, None], axis=1)[:, 0].astype(np.float64)
-    better = (right - labels[:, np.argmax(priors)])[order]
-    k = np.arange(1, len(better) + 1)
-    mean = np.cumsum(better) / k
-    variance = (np.cumsum(better**2) / k - mean**2) * k / np.maximum(k - 1, 1)
+    gains = gain(labels, p, priors)[order]
+    k = np.arange(1, len(gains) + 1)
+    mean = np.cumsum(gains) / k
+    variance = (np.cumsum(gains**2) / k - mean**2) * k / np.maximum(k - 1, 1)
     shown = (k > 1) & (mean > ONE_SIDED_95 * np.sqrt(np.maximum(variance, 0) / k))
-    return float(said[order[np.flatnonzero(~shown)[-1]]])
+    doubtful = np.flatnonzero(~shown)[-1]  # there is one, for a single poster shows nothing
+    return float(said[order[max(doubtful, math.ceil(LEAST * len(said)) - 1)]])
 
 
 def folds(n: int, count: int = FOLDS) -> Iterator[tuple[np.ndarray, np.ndarray]]:

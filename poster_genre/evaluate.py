@@ -51,7 +51,7 @@ TITLES = {
     "hamming_loss": "Hamming loss",
     "binary_accuracy": "binary accuracy",
     "bce": "cross-entropy",
-    "calibration_error": "calibr. error",
+    "calibration_error": "calibration error",
 }
 
 

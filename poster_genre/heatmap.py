@@ -24,7 +24,7 @@ COLOURS = "inferno"
 FAINTEST, STRONGEST = 0.35, 0.85  # how opaque the colour lies over the poster where the heat is 0 and 1
 GROUND, INK, SOFT = (250, 249, 246), (31, 35, 40), (107, 114, 128)
 MARGIN, GAP, BAR = 32, 18, 16
-LOWEST, HIGHEST = 320, 900  # the height in pixels that posters are shown at
+LOWEST, HIGHEST, WIDEST = 320, 900, 900  # the size in pixels that posters are shown at
 
 
 def explain_file(
@@ -117,11 +117,11 @@ def _name(result: ExplainResult) -> str:
 def _shown(poster: Image.Image) -> Image.Image:
     from PIL import Image
 
-    height = min(max(poster.height, LOWEST), HIGHEST)
-    if height == poster.height:
+    scale = min(max(1, LOWEST / poster.height), HIGHEST / poster.height, WIDEST / poster.width)
+    if scale == 1:
         return poster
-    width = max(1, round(poster.width * height / poster.height))
-    return poster.resize((width, height), Image.Resampling.LANCZOS)
+    size = max(1, round(poster.width * scale)), max(1, round(poster.height * scale))
+    return poster.resize(size, Image.Resampling.LANCZOS)
 
 
 def _colour_bar(

@@ -16,7 +16,7 @@ from poster_genre.transforms import load_poster
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
 BAR = 24
-NOT_SURE = "not sure: from this poster the first genre is hardly a better guess than the most frequent one"
+NOT_SURE = "not sure: this poster tells little, and the answer is close to how frequent the genres are"
 UNCALIBRATED = (
     "this model holds no calibration (it was trained without validation posters): its probabilities are "
     "the network's own, and it cannot say when it is not sure"

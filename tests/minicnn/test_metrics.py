@@ -185,6 +185,16 @@ def test_one_calibration_bin_is_the_difference_of_the_means():
     assert m.expected_calibration_error(y, p, bins=1) == pytest.approx(0.4 - 0.25)
 
 
+def test_the_macro_calibration_error_is_the_mean_over_columns_with_enough_positives():
+    rng = np.random.default_rng(12)
+    p = rng.random((200, 3)) * [1, 0.6, 0.02]
+    y = (rng.random((200, 3)) < p).astype(int)
+    assert y[:, :2].sum(axis=0).min() >= 10 > y[:, 2].sum()
+    expected = np.mean([m.expected_calibration_error(y[:, k], p[:, k]) for k in (0, 1)])
+    assert m.macro_expected_calibration_error(y, p) == pytest.approx(expected)
+    assert math.isnan(m.macro_expected_calibration_error(y, p, min_positives=201))
+
+
 GOOD_Y, GOOD_S = np.array([[1, 0], [0, 1]]), np.array([[0.2, 0.4], [0.1, 0.3]])
 
 

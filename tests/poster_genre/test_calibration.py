@@ -119,12 +119,14 @@ def test_arrays_that_do_not_fit_are_refused(shape):
 
 def test_information_is_the_expected_gain_in_log_likelihood_over_the_priors():
     p, q = np.array([0.7, 0.2, 0.04]), np.array([0.5, 0.3, 0.1])
-    expected = 0.0
+    expected, gained = 0.0, 0.0
     for outcome in product((0, 1), repeat=3):
         y = np.array(outcome)
         likelihood, prior = (np.where(y == 1, s, 1 - s).prod() for s in (p, q))
         expected += likelihood * np.log2(likelihood / prior)
+        gained += likelihood * calibration.gain(y[None], p[None], q)[0]
     assert information(p[None], q)[0] == pytest.approx(expected)
+    assert gained == pytest.approx(expected)
 
 
 @settings(max_examples=50)
@@ -151,14 +153,22 @@ def test_a_network_that_knows_much_is_mostly_sure_and_not_where_it_repeats_the_p
     assert sure[150:].mean() > 0.7
 
 
-def test_answers_up_to_the_limit_are_no_better_than_the_most_frequent_genre():
-    labels, truth = drawn(1500, seed=8, skill=0.8)
+def test_the_tenth_that_says_least_is_never_sure():
+    labels, truth = drawn(1500, seed=8, skill=2.0)
+    unsure = information(truth, PRIORS) <= fit_sure(labels, truth, PRIORS)
+    assert unsure.sum() == 150
+
+
+def test_answers_that_cannot_be_shown_to_gain_anything_are_not_sure():
+    labels, truth = drawn(1500, seed=9)
+    labels[:600] = drawn(600, seed=10)[0]  # the least informative 600 answers are about other posters
+    order = np.argsort(information(truth, PRIORS), kind="stable")
+    truth = np.concatenate([truth[order[:600]], truth[order[600:]]])
+    labels[600:] = np.random.default_rng(11).random((900, 5)) < truth[600:]
     limit = fit_sure(labels, truth, PRIORS)
-    doubtful = information(truth, PRIORS) <= limit
-    right = labels[np.arange(len(labels)), truth.argmax(axis=1)]
-    better = right[doubtful].astype(float) - labels[doubtful, 0]
-    assert doubtful.any()
-    assert better.mean() <= 1.645 * better.std(ddof=1) / np.sqrt(doubtful.sum())
+    gains = calibration.gain(labels, truth, PRIORS)[information(truth, PRIORS) <= limit]
+    assert len(gains) > 300
+    assert gains.mean() <= 1.645 * gains.std(ddof=1) / np.sqrt(len(gains))
 
 
 @pytest.mark.parametrize("n", [1, 2, 7])
