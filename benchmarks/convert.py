@@ -35,7 +35,7 @@ class Conversion:
     def __init__(self, model: Layer, input_shape: Shape) -> None:
         self._paired: dict[str, tuple[torch.Tensor, Back]] = {}
         self._flattened: tuple[int, int, int] | None = None
-        self.module = self._convert(model, "", input_shape)
+        self.module: Any = self._convert(model, "", input_shape)
 
     def gradients(self) -> dict[str, np.ndarray]:
         return {

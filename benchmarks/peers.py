@@ -12,12 +12,12 @@ import importlib.util
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from benchmarks.harness import Settings
+from benchmarks.harness import Settings, note
 from benchmarks.networks import Network
 from minicnn.containers import Sequential
 from minicnn.kernels import dispatch
@@ -43,6 +43,15 @@ def missing(peer: str) -> str | None:
     ):
         return "torch.compile needs a C++ compiler, and neither g++ nor clang++ is on the path"
     return None
+
+
+def present(peers: Sequence[str]) -> list[str]:
+    """Those that can take part; the others are named, with the reason."""
+    for peer in peers:
+        reason = missing(peer)
+        if reason is not None:
+            note(f"  skipped {peer}: {reason}")
+    return [peer for peer in peers if missing(peer) is None]
 
 
 def use_threads(settings: Settings) -> None:
@@ -118,7 +127,7 @@ class Ours:
     def backpropagate(self) -> float:
         self.model.zero_grad()
         loss = self.loss.forward(self.fast.forward(self.x, training=True), self.y)
-        self.fast.backward(self.loss.backward())
+        self.fast.backward_parameters(self.loss.backward())
         return loss
 
     def step(self) -> float:

@@ -20,22 +20,25 @@ from benchmarks.harness import (
     Side,
     check_agreement,
     compared,
-    note,
     rounded,
     sgemm_peak,
     take_turns,
     warm_up,
 )
 from benchmarks.networks import NETWORKS, Network, training_flops
-from benchmarks.peers import Ours, Torch, lively, missing, use_threads, without_dropout
+from benchmarks.peers import Ours, Torch, lively, present, use_threads, without_dropout
 
 BATCHES = (1, 8, 32, 64)
 # PyTorch compiles for half a minute a shape, and the NumPy backend takes seconds a step: one batch size each.
 SLOW_PEERS_BATCH = 32
 SLOW_PEERS = ("torch_compile", "numpy")
 FAST_PEERS = ("torch_nchw", "torch_channels_last")
-GRADIENT_TOLERANCE = 2e-2
 OUTPUT_TOLERANCE = 1e-3
+# PyTorch's channels_last batch norm sums in an order that loses digits where a channel has a million numbers
+# (``layers/batchnorm_16_large`` shows it): a small difference that deep networks blow up. Its gradients are
+# reported; what ours must agree with are those of NCHW.
+LOSS_TOLERANCE = {"torch_nchw": 1e-3, "torch_channels_last": 1e-2}
+GRADIENT_TOLERANCE = {"torch_nchw": 2e-2, "torch_channels_last": 1.0}
 
 Size = tuple[int, int]
 
@@ -45,6 +48,9 @@ def cases() -> list[Case]:
     for work, measure in (("train", training), ("infer", inference)):
         for network in NETWORKS.values():
             for batch in BATCHES:
+                if (work, network.name, batch) == ("train", "original", 1):
+                    # Its batch norms over (N, 128) would have one number a channel: neither side trains that.
+                    continue
                 quick = network.name == "blocks4" and batch == SLOW_PEERS_BATCH
                 quick = quick or (work == "infer" and network.name == "blocks4" and batch == 1)
                 run = functools.partial(_case, measure, work, network, batch)
@@ -92,7 +98,7 @@ def training(
     result["gflops"] = rounded(gflops)
     result["share_of_sgemm_peak"] = rounded(gflops / sgemm_peak(settings.threads))
     result["warm_up_s"] = {side: rounded(value) for side, value in started.items()}
-    result["largest_gradient_difference"] = rounded(differs, 2)
+    result["gradient_difference"] = differs
     return result
 
 
@@ -111,7 +117,7 @@ def inference(
     lively(model)
     x, y = network.batch(batch, input_size=input_size)
     ours = Ours(network, model, x, y)
-    sides, differs = [Side("ours", ours.infer)], 0.0
+    sides, differs = [Side("ours", ours.infer)], {}
     started = warm_up(sides)
     expected = {"output": ours.infer()}
     for peer in present(peers):
@@ -123,7 +129,7 @@ def inference(
         sides.append(Side(peer, side.infer))
         started |= warm_up(sides[-1:])
         found = check_agreement(f"{name}, {peer}", expected, {"output": side.infer()}, OUTPUT_TOLERANCE)
-        differs = max(differs, found)
+        differs[peer] = rounded(found, 2)
     times = take_turns(sides, settings.budget(seconds))
     return compared(
         name,
@@ -132,45 +138,31 @@ def inference(
         work=batch,
         threads=settings.threads,
         warm_up_s={side: rounded(value) for side, value in started.items()},
-        largest_output_difference=rounded(differs, 2),
+        output_difference=differs,
     )
-
-
-def present(peers: list[str]) -> list[str]:
-    """Those that can take part; the others are named, with the reason."""
-    for peer in peers:
-        reason = missing(peer)
-        if reason is not None:
-            note(f"  skipped {peer}: {reason}")
-    return [peer for peer in peers if missing(peer) is None]
 
 
 def _compare_gradients(
     name: str, network: Network, x: np.ndarray, y: np.ndarray, peers: list[str], input_size: Size | None
-) -> float:
-    """Loss and every gradient of ours beside PyTorch's; with dropout off, since each side draws its own.
+) -> dict[str, float | None]:
+    """How far the gradients of ours are from each peer's; with dropout off, since each side draws its own.
 
     The compiled module is the eager one, whose gradients are compared.
     """
     model = network.model(input_size=input_size)
     lively(model)
-    worst = 0.0
+    found: dict[str, float | None] = {}
     with without_dropout(model):
         ours = Ours(network, model, x, y)
-        losses = {"ours": ours.backpropagate()}
-        for peer in peers:
-            if peer not in FAST_PEERS:
-                continue
+        loss = {"loss": np.array(ours.backpropagate())}
+        for peer in (peer for peer in peers if peer in FAST_PEERS):
             side = Torch(network, model, x, y, peer)
-            losses[peer] = side.backpropagate()
-            check_agreement(
-                f"{name}, {peer}",
-                {"loss": np.array(losses["ours"])},
-                {"loss": np.array(losses[peer])},
-                OUTPUT_TOLERANCE,
+            theirs = {"loss": np.array(side.backpropagate())}
+            check_agreement(f"{name}, {peer}", loss, theirs, LOSS_TOLERANCE[peer])
+            found[peer] = rounded(
+                check_agreement(
+                    f"{name}, {peer}", ours.gradients(), side.gradients(), GRADIENT_TOLERANCE[peer]
+                ),
+                2,
             )
-            worst = max(
-                worst,
-                check_agreement(f"{name}, {peer}", ours.gradients(), side.gradients(), GRADIENT_TOLERANCE),
-            )
-    return worst
+    return found

@@ -1,0 +1,75 @@
+"""The rows of a run as one chart: how many times faster than the better of PyTorch's two eager layouts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.harness import Row
+
+AHEAD, BEHIND, INK, FAINT = "#1b7f79", "#d1603d", "#22313a", "#8a979e"
+# Units of which less is better.
+LESS_IS_BETTER = ("s",)
+
+
+def speedup(row: Row) -> tuple[float, float, float]:
+    """(median, low, high) of how many times faster ours is, whatever the row's unit."""
+    ratio, (low, high) = row["ratio_best_eager"], row["ratio_spread"]
+    if row["unit"] in LESS_IS_BETTER:
+        return 1 / ratio, 1 / high, 1 / low
+    return ratio, low, high
+
+
+def bar_chart(rows: Sequence[Row], path: Path, title: str) -> None:
+    """Write a chart of the rows that have a ratio, work by work. Raises ValueError where none has."""
+    rows = [row for row in rows if row["ratio_best_eager"] is not None]
+    if not rows:
+        raise ValueError("there is no ratio to PyTorch to draw; is PyTorch installed (the extra 'bench')?")
+    from matplotlib.figure import Figure
+
+    places = _places(rows)
+    height = 1.6 + 0.27 * (max(places) + 1)
+    figure = Figure(figsize=(9, height), dpi=130, layout="constrained")
+    axes = figure.add_subplot()
+    for row, place in zip(rows, places, strict=True):
+        value, low, high = speedup(row)
+        colour = AHEAD if value >= 1 else BEHIND
+        axes.barh(place, value, height=0.72, color=colour, zorder=2)
+        axes.plot([low, high], [place, place], color=INK, linewidth=1.1, alpha=0.75, zorder=3)
+        axes.annotate(
+            f"{value:.2f}",
+            (max(value, high), place),
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="center",
+            color=INK,
+            fontsize=8,
+        )
+    axes.axvline(1, color=INK, linewidth=1, linestyle=(0, (4, 3)), zorder=4)
+    axes.set_yticks(places, [row["name"] for row in rows], fontsize=8, color=INK)
+    axes.set_ylim(max(places) + 0.8, -0.8)
+    axes.set_xlim(0, 1.12 * max(speedup(row)[2] for row in rows))
+    axes.set_xlabel("times as fast as PyTorch's better eager layout (bar: median, line: spread)", color=INK)
+    axes.set_title(title, loc="left", fontsize=10, color=INK)
+    axes.grid(axis="x", color="#e4e8ea", zorder=0)
+    axes.tick_params(length=0, colors=FAINT)
+    axes.tick_params(axis="y", labelcolor=INK)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    figure.savefig(path)
+
+
+def _places(rows: Sequence[Row]) -> list[float]:
+    """A line for each row, and half a line more between groups such as train/blocks4 and train/original."""
+    places: list[float] = []
+    group = None
+    for row in rows:
+        this = _group(row)
+        places.append(0.0 if group is None else places[-1] + (1.0 if this == group else 1.6))
+        group = this
+    return places
+
+
+def _group(row: Row) -> str:
+    work, _, rest = row["name"].partition("/")
+    return work if work == "layers" else f"{work}/{rest.partition('/')[0]}"

@@ -1,0 +1,144 @@
+"""Short runs of the works themselves, on small networks."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import layers, memory, peers, plot, steps
+from benchmarks.__main__ import main
+from benchmarks.harness import Case, Row, Settings, compared, sgemm_peak
+from benchmarks.networks import Network
+from minicnn.containers import Sequential
+from minicnn.layers.conv import Conv2D
+from minicnn.layers.pooling import GlobalAveragePool2D
+from minicnn.threads import get_threads, set_threads
+
+SETTINGS = Settings(threads=1, quick=True)
+
+
+def _tiny(size: tuple[int, int], rng: np.random.Generator) -> Sequential:
+    return Sequential([Conv2D(3, 25, 3, rng=rng), GlobalAveragePool2D()])
+
+
+TINY = Network("tiny", (8, 6), _tiny)
+
+
+@pytest.fixture(autouse=True)
+def _numpy_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINICNN_BACKEND", "numpy")
+    monkeypatch.setattr(peers, "fast_path", lambda model: model)
+    monkeypatch.setattr(layers, "fast_path", lambda model: model)
+    threads = get_threads()
+    yield
+    set_threads(threads)
+
+
+@pytest.fixture
+def no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *more: None if name == "torch" else find_spec(name, *more)
+    )
+    peers.missing.cache_clear()
+    yield
+    peers.missing.cache_clear()
+
+
+@pytest.mark.usefixtures("no_torch")
+def test_without_pytorch_its_peers_are_skipped_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    result = steps.training("train/tiny/b4", TINY, 4, ["torch_nchw", "torch_compile", "numpy"], SETTINGS)
+    assert result["peers"].keys() == {"numpy"}
+    assert result["ratio_best_eager"] is None
+    told = capsys.readouterr().err
+    assert "skipped torch_nchw: PyTorch is not installed" in told
+    assert "skipped torch_compile: PyTorch is not installed" in told
+
+
+def test_without_a_compiler_torch_compile_is_skipped_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CXX", raising=False)
+    peers.missing.cache_clear()
+    assert "C++ compiler" in (peers.missing("torch_compile") or "")
+    peers.missing.cache_clear()
+
+
+@pytest.mark.oracle
+def test_a_training_row_compares_before_it_times() -> None:
+    pytest.importorskip("torch")
+    result = steps.training("train/tiny/b4", TINY, 4, ["torch_nchw", "torch_channels_last"], SETTINGS)
+    assert result["ratio_spread"][0] <= result["ratio_best_eager"] <= result["ratio_spread"][1]
+    assert result["gradient_difference"].keys() == {"torch_nchw", "torch_channels_last"}
+    assert max(result["gradient_difference"].values()) < 1e-4
+    assert result["warm_up_s"].keys() == {"ours", "torch_nchw", "torch_channels_last"}
+
+
+@pytest.mark.oracle
+def test_an_inference_row_compares_before_it_times() -> None:
+    pytest.importorskip("torch")
+    result = steps.inference("infer/tiny/b4", TINY, 4, ["torch_nchw"], SETTINGS)
+    assert result["unit"] == "images/s"
+    assert result["output_difference"]["torch_nchw"] < 1e-5
+
+
+@pytest.mark.oracle
+def test_a_side_that_computes_something_else_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.setattr(peers.Ours, "infer", lambda self: self.model.forward(self.x) + 1)
+    with pytest.raises(ValueError, match="infer/tiny/b4, torch_nchw: output differs"):
+        steps.inference("infer/tiny/b4", TINY, 4, ["torch_nchw"], SETTINGS)
+
+
+def test_a_layer_row_has_its_share_of_the_peak_and_its_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layers, "PEERS", [])
+    monkeypatch.setattr(layers, "sgemm_peak", lambda threads: 100.0)
+    subject = layers.Subject("tiny", (8, 6, 4), layers._conv(4, 5))
+    monkeypatch.setattr(layers, "SUBJECTS", (subject,))
+    forward, backward = (case.measure(SETTINGS) for case in layers.cases())
+    assert [forward["name"], backward["name"]] == ["layers/tiny/forward", "layers/tiny/backward"]
+    assert forward["share_of_sgemm_peak"] == pytest.approx(forward["ours"] / 100, rel=1e-3)
+    assert 0 < forward["relative_error"]["ours"] < 1e-6
+
+
+def test_the_sgemm_peak_is_measured_once() -> None:
+    assert sgemm_peak(3, size=64, rounds=2) == sgemm_peak(3) > 0
+
+
+@pytest.mark.skipif(not memory.STATUS.exists(), reason="needs /proc")
+def test_memory_is_that_of_a_fresh_process() -> None:
+    measured = memory.peaks("infer", "blocks4", 4, 1)
+    assert measured is not None
+    # The first feature map alone, (4, 144, 96, 32) in float32, is 7 MB.
+    assert 7 < measured["ours"] < 1000
+
+
+def test_the_command_writes_rows_and_a_chart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def measure(settings: Settings) -> Row:
+        seconds = {"ours": [1.0, 1.1], "torch_nchw": [2.0, 1.0]}
+        return compared("train/tiny/b4", "images/s", seconds, work=4, threads=settings.threads)
+
+    monkeypatch.setattr("benchmarks.__main__.all_cases", lambda: [Case("train/tiny/b4", measure, quick=True)])
+    chart, rows = tmp_path / "chart.png", tmp_path / "rows.json"
+    assert main(["--quick", "--threads", "1", "--json", str(rows), "--plot", str(chart)]) == 0
+    (found,) = json.loads(rows.read_text())
+    assert found["name"] == "train/tiny/b4"
+    assert found["threads"] == 1
+    assert chart.read_bytes().startswith(b"\x89PNG")
+    assert "train/tiny/b4" in capsys.readouterr().out
+
+
+def test_a_chart_shows_seconds_as_how_many_times_faster() -> None:
+    slow = compared("startup/x", "s", {"ours": [1.0, 1.0], "torch_nchw": [2.0, 4.0]})
+    assert plot.speedup(slow) == pytest.approx((1 / 0.375, 2, 4))
+
+
+def test_a_chart_without_a_ratio_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no ratio"):
+        plot.bar_chart([compared("x", "s", {"ours": [1.0]})], tmp_path / "x.png", "title")
