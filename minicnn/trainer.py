@@ -5,7 +5,7 @@ One step is
     learning rate = schedule(step)
     prediction    = model.forward(x)        random layers seeded by (seed, step)
     L             = loss(prediction, y)
-    dL/dweights   = model.backward(loss.backward())
+    dL/dweights   = model.backward_parameters(loss.backward())
     clip the gradients, let the optimiser step, update the moving average
 
 and an epoch is one step for each batch, a validation, the callbacks, a checkpoint.
@@ -26,6 +26,7 @@ from minicnn.callbacks import Callback, better
 from minicnn.checkpoint import ResumeError, RunFolder, settings_of
 from minicnn.data import DataLoader
 from minicnn.ema import ExponentialMovingAverage
+from minicnn.fusion import fuse
 from minicnn.kernels import dispatch
 from minicnn.layer import Layer, reseed
 from minicnn.losses import Loss
@@ -71,6 +72,8 @@ class Trainer:
         configuration: Mapping[str, Any] | None = None,
     ) -> None:
         self.model, self.loss, self.optimizer = model, loss, optimizer
+        # The same layers, computed with fewer passes over memory.
+        self._fused = fuse(model)
         self.schedule, self.ema, self.clip_norm, self.seed = schedule, ema, clip_norm, seed
         self.callbacks = list(callbacks)
         self.configuration = dict(configuration or {})
@@ -186,10 +189,10 @@ class Trainer:
             self.optimizer.lr = self.schedule(self.step)
         reseed(self.model, self.seed, self.step)
         self.model.zero_grad()
-        loss = float(self.loss.forward(self.model.forward(x, training=True), y))
+        loss = float(self.loss.forward(self._fused.forward(x, training=True), y))
         if not math.isfinite(loss):
             raise self._diverged(f"the loss became {loss}", folder)
-        self.model.backward(self.loss.backward())
+        self._fused.backward_parameters(self.loss.backward())
         if self.clip_norm is not None:
             norm = clip_gradients(self.model.parameters(), self.clip_norm)
             if not math.isfinite(norm):
@@ -208,7 +211,7 @@ class Trainer:
         with self._inference(), closing(loader.epoch(0)) as batches, np.errstate(all="ignore"):
             for number, (x, y) in enumerate(batches):
                 _check_finite(x, y, loader, 0, number, "validation")
-                prediction = self.model.forward(x)
+                prediction = self._fused.forward(x)
                 total += float(self.loss.forward(prediction, y, record=False)) * len(x)
                 seen += len(x)
                 if metrics is not None:
@@ -243,7 +246,7 @@ class Trainer:
         with self._inference(), closing(loader.epoch(0)) as batches:
             for number, (inputs, targets) in enumerate(batches):
                 _check_finite(inputs, targets, loader, 0, number, "prediction")
-                outputs.append(self.model.forward(inputs))
+                outputs.append(self._fused.forward(inputs))
         return np.concatenate(outputs)
 
     def _inference(self) -> AbstractContextManager[None]:
