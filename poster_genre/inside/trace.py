@@ -1,0 +1,149 @@
+"""One poster's way through the network, a layer at a time, with everything kept that came out on the way.
+
+The network is laid out as a list of ``Step``: step 0 is the input, every plain layer is one, and so is every
+point where branches meet again. ``follow`` runs them in turn, each by its layer's own ``forward``, which is
+what the network's ``forward`` does; only here nothing is thrown away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from minicnn.containers import Parallel, Sequential
+from minicnn.layer import Layer
+from minicnn.layers.conv import Conv2D
+from minicnn.layers.dense import Dense
+from minicnn.layers.reshape import Flatten, Identity
+from minicnn.shapes import Pair
+from poster_genre.classifier import ONE_AT_A_TIME, PosterGenreClassifier, to_input
+from poster_genre.errors import PosterGenreError
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """A place in the network where numbers come out.
+
+    ``layer``   None for the input; a ``Parallel`` for the point where its branches meet.
+    ``inputs``  the steps that it reads, by index; the branches' ends where branches meet.
+    ``shape``   of its output, without the batch: (height, width, channels) or (features,).
+    ``group``   number of the group of steps that belong together: a block, a head.
+    ``branch``  the branch of a ``Parallel`` that it stands in, as in "body"; "" outside.
+    """
+
+    index: int
+    name: str
+    layer: Layer | None
+    inputs: tuple[int, ...]
+    shape: Shape
+    group: int
+    branch: str
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """What every step put out for one poster, an array of the step's ``shape``; ``outputs[0]``: the input."""
+
+    steps: Sequence[Step]
+    outputs: Sequence[np.ndarray]
+
+    def image(self, index: int) -> np.ndarray:
+        """A step's output as (height, width, channels); a row of features counts as one pixel."""
+        return as_image(self.outputs[index])
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held; steps that pass on their input hold none of their own."""
+        owners = {id(y if y.base is None else y.base): y.nbytes for y in self.outputs}
+        return sum(owners.values())
+
+
+def as_image(output: np.ndarray) -> np.ndarray:
+    return output if output.ndim == 3 else output.reshape(1, 1, -1)
+
+
+def image_shape(shape: Shape) -> tuple[int, int, int]:
+    """A step's shape as (height, width, channels); a row of features counts as one pixel."""
+    return (shape[0], shape[1], shape[2]) if len(shape) == 3 else (1, 1, shape[0])
+
+
+def lay_out(network: Layer, input_size: Pair) -> list[Step]:
+    """The network's steps in the order in which they run.
+
+    Chains and branches are followed to any depth; an untouched branch is no step. PosterGenreError for a
+    container of another kind.
+    """
+    steps = [Step(0, "input", None, (), (*input_size, 3), 0, "")]
+    _lay(network, "", 0, "", steps)
+    return steps
+
+
+def _lay(layer: Layer, name: str, source: int, branch: str, steps: list[Step]) -> int:
+    """Append what ``layer`` does to the output of step ``source``; the index of the step it ends in."""
+    inside = layer.children()
+    if isinstance(layer, Parallel):
+        top, start = branch == "", len(steps)
+        ends = tuple(
+            _lay(child, f"{name}.{key}", source, f"{branch}.{key}".strip("."), steps)
+            for key, child in inside.items()
+        )
+        group = steps[start].group if top and len(steps) > start else _group(layer, branch, steps)
+        shape = layer.output_shape((1, *steps[source].shape))[1:]
+        steps.append(Step(len(steps), name, layer, ends, shape, group, branch))
+    elif isinstance(layer, Sequential):
+        for key, child in inside.items():
+            source = _lay(child, f"{name}.{key}".strip("."), source, branch, steps)
+        return source
+    elif inside:
+        raise PosterGenreError(
+            f"there is no view into a {type(layer).__name__}; chains and branches have one"
+        )
+    elif isinstance(layer, Identity):
+        return source
+    else:
+        shape = layer.output_shape((1, *steps[source].shape))[1:]
+        steps.append(Step(len(steps), name, layer, (source,), shape, _group(layer, branch, steps), branch))
+    return len(steps) - 1
+
+
+def _group(layer: Layer, branch: str, steps: list[Step]) -> int:
+    """A convolution, a dense layer or a set of branches opens a group; what follows on it belongs there."""
+    last = steps[-1]
+    entering = bool(branch) and not last.branch
+    opening = (
+        not branch
+        and isinstance(layer, (Conv2D, Dense, Flatten, Parallel))
+        and not isinstance(last.layer, Flatten)
+    )
+    return last.group + 1 if entering or opening else last.group
+
+
+def follow(steps: Sequence[Step], classifier: PosterGenreClassifier, pixels: np.ndarray) -> Trace:
+    """Run one poster, uint8 (h, w, 3) at the network's input size, through the steps.
+
+    The classifier is not written to; threads queue for the network.
+    """
+    with ONE_AT_A_TIME:
+        outputs = [to_input(classifier.spec_, pixels[None])]
+        for step in steps[1:]:
+            read = [outputs[i] for i in step.inputs]
+            outputs.append(_run(step.layer, read))
+    return Trace(steps, [y[0] for y in outputs])
+
+
+def _run(layer: Layer | None, read: list[np.ndarray]) -> np.ndarray:
+    if layer is None:
+        raise PosterGenreError("the input is given, not computed")
+    if not isinstance(layer, Parallel):
+        return layer.forward(read[0])
+    if layer.merge == "concat":
+        return np.concatenate(read, axis=-1)
+    combine = np.add if layer.merge == "sum" else np.multiply
+    merged = read[0]
+    for y in read[1:]:
+        merged = combine(merged, y)
+    return merged

@@ -1,0 +1,130 @@
+"""The last layers: what pushed a genre up or down, and the way from the network's output to the answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minicnn.containers import Parallel
+from minicnn.layers.activation import Activation, Sigmoid
+from minicnn.layers.dense import Dense
+from minicnn.layers.dropout import Dropout
+from minicnn.layers.normalization import BatchNorm
+from minicnn.layers.pooling import GlobalAveragePool2D, GlobalMaxPool2D
+from poster_genre.calibration import log_odds
+from poster_genre.classifier import PosterGenreClassifier, probabilities
+from poster_genre.errors import PosterGenreError
+from poster_genre.genres import GENRES
+from poster_genre.inside.trace import Trace, follow
+
+
+def last_dense(trace: Trace) -> int:
+    """The step of the last dense layer, which puts out the 25 log-odds."""
+    for step in reversed(trace.steps):
+        if isinstance(step.layer, Dense):
+            return step.index
+        if not isinstance(step.layer, Sigmoid):
+            break
+    raise PosterGenreError("this network does not end in a dense layer, so no channels push a genre")
+
+
+def contributions(trace: Trace, genre: int) -> dict[str, Any]:
+    """Every feature's contribution to a genre's log-odds, ``x * weight``, the greatest first.
+
+    ``{log_odds, bias, total, features: [{feature, x, weight, product, origin}]}``; ``origin`` tells where a
+    feature comes from, see ``origin_of``.
+    """
+    index = last_dense(trace)
+    layer = trace.steps[index].layer
+    source = trace.steps[index].inputs[0]
+    if not isinstance(layer, Dense):
+        raise PosterGenreError("this network does not end in a dense layer, so no channels push a genre")
+    x, weight = trace.outputs[source], layer.weight.data[:, genre]
+    products = x.astype(np.float64) * weight
+    bias = 0.0 if layer.bias is None else float(layer.bias.data[genre])
+    value, computed = float(trace.outputs[index][genre]), float(products.sum()) + bias
+    return {
+        "genre": GENRES[genre],
+        "step": index,
+        "log_odds": value,
+        "bias": bias,
+        "total": float(products.sum()),
+        "computed": computed,
+        "difference": abs(computed - value),
+        "features": [
+            {
+                "feature": int(i),
+                "x": float(x[i]),
+                "weight": float(weight[i]),
+                "product": float(products[i]),
+                "origin": origin_of(trace, source, int(i)),
+            }
+            for i in np.argsort(-products, kind="stable")
+        ],
+    }
+
+
+def origin_of(trace: Trace, index: int, feature: int) -> dict[str, Any]:
+    """Where a feature comes from: ``{how, step, channel}``.
+
+    ``how``: "average" or "maximum" of map ``channel`` of step ``step``, or "unit": a number of a dense layer.
+    """
+    how = "unit"
+    while True:
+        step = trace.steps[index]
+        layer = step.layer
+        if isinstance(layer, Parallel) and layer.merge == "concat":
+            for read in step.inputs:
+                if feature < trace.steps[read].shape[-1]:
+                    index = read
+                    break
+                feature -= trace.steps[read].shape[-1]
+        elif isinstance(layer, (GlobalAveragePool2D, GlobalMaxPool2D)):
+            how = "average" if isinstance(layer, GlobalAveragePool2D) else "maximum"
+            return {"how": how, "step": step.inputs[0], "channel": feature}
+        elif isinstance(layer, Dropout):
+            index = step.inputs[0]
+        elif isinstance(layer, (BatchNorm, Activation)):
+            return {"how": how, "step": index, "channel": feature}
+        else:
+            return {"how": how, "step": index, "channel": feature}
+
+
+def verdict(classifier: PosterGenreClassifier, trace: Trace, pixels: np.ndarray) -> list[dict[str, Any]]:
+    """For each genre the way from the network's output to the answer, in the order of GENRES.
+
+    ``{genre, log_odds, p, mirrored_log_odds, mirrored_p, mean, slope, offset, log_odds_of_mean, probability,
+    fast, difference}``: the output for the poster as it lies, its probability, those of the mirror image and
+    the mean of both (None where the network is asked once), the calibration (None where there is none), what
+    that makes, what ``predict_proba`` says, and how far the two are apart.
+    """
+    index = last_dense(trace)
+    outputs = [trace.outputs[-1]]
+    odds = [trace.outputs[index]]
+    if classifier.spec_.flip_average:
+        other = follow(trace.steps, classifier, pixels[:, ::-1])
+        outputs.append(other.outputs[-1])
+        odds.append(other.outputs[index])
+    each = [probabilities(classifier.spec_, y[None])[0] for y in outputs]
+    mean = np.stack(each).mean(axis=0)
+    calibration = classifier.calibration_
+    final = mean if calibration is None else calibration.apply(mean[None])[0]
+    fast = classifier.predict_proba(pixels[None])[0]
+    return [
+        {
+            "genre": GENRES[g],
+            "log_odds": float(odds[0][g]),
+            "p": float(each[0][g]),
+            "mirrored_log_odds": float(odds[1][g]) if len(odds) > 1 else None,
+            "mirrored_p": float(each[1][g]) if len(each) > 1 else None,
+            "mean": float(mean[g]),
+            "slope": None if calibration is None else float(calibration.slope[g]),
+            "offset": None if calibration is None else float(calibration.offset[g]),
+            "log_odds_of_mean": float(log_odds(mean[g])),
+            "probability": float(final[g]),
+            "fast": float(fast[g]),
+            "difference": float(abs(np.float64(final[g]) - np.float64(fast[g]))),
+        }
+        for g in range(len(GENRES))
+    ]
