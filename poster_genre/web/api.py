@@ -25,17 +25,22 @@ from poster_genre.web.workers import Gone, unless_gone
 T = TypeVar("T")
 NDJSON = "application/x-ndjson"
 TOP = 3
+LENIENT = "handling=lenient"  # RFC 7240
 
 
 async def predict(request: Request) -> Response:
-    """``{results: [...]}``, one for each picture, as ``poster-genre predict --json`` has them."""
+    """``{results: [...]}``, one for each picture, as ``poster-genre predict --json`` has them.
+
+    Where no picture can be read that is a Problem 422, unless the client prefers ``handling=lenient``.
+    """
     here = serving(request)
     top = wanted_top(request)
     with share_of(here.memory) as taken:
         form = with_pictures(await read_form(request, here.limits, here.memory, taken))
         answers = await in_time(request, here, here.workers.predict(form.pictures))
     results = [{**answer, "top": answer["top"][:top]} for answer in answers]
-    if all(answer["error"] is not None for answer in answers):
+    lenient = LENIENT in request.headers.get("prefer", "")
+    if not lenient and all(answer["error"] is not None for answer in answers):
         raise Problem(422, answers[0]["error"], results=results)
     return JSONResponse({"results": results})
 

@@ -73,7 +73,8 @@ def predict_operation(limits: Limits) -> Schema:
         "summary": "Genres of one or several posters",
         "description": (
             "The same answers as `poster-genre predict --json`. A picture that cannot be read has an `error` "
-            "and leaves the others alone; where none can be read, the status is 422."
+            "and leaves the others alone; where none can be read, the status is 422, unless the "
+            "request says `Prefer: handling=lenient`."
         ),
         "parameters": [
             {

@@ -11,6 +11,7 @@ from collections.abc import Collection, Generator
 from contextlib import contextmanager
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.errors import PosterGenreError
@@ -62,24 +63,28 @@ def serve(
     app = create_app(classifier, limits, hosts_for(host, allow_hosts))
     with listen(host, port) as listener:
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-        config = uvicorn.Config(
-            app,
-            http=guarded_protocol(limits),
-            ws="none",
-            lifespan="on",
-            loop="asyncio",
-            access_log=False,
-            log_config=None,
-            proxy_headers=False,
-            server_header=False,
-            backlog=BACKLOG,
-            timeout_keep_alive=30,
-            timeout_graceful_shutdown=int(limits.upload_seconds + limits.answer_seconds),
-        )
         print(f"Poster genres at {address(host, listener)}  (Ctrl+C stops it)", file=sys.stderr, flush=True)
         if host not in LOOPBACK:
             print("Everybody on this network can reach it.", file=sys.stderr, flush=True)
-        Server(config).run(sockets=[listener])
+        Server(configuration(app, limits)).run(sockets=[listener])
+
+
+def configuration(app: ASGIApp, limits: Limits) -> uvicorn.Config:
+    """uvicorn's settings: our connections, no log of who asked for what, no word on what software this is."""
+    return uvicorn.Config(
+        app,
+        http=guarded_protocol(limits),
+        ws="none",
+        lifespan="on",
+        loop="asyncio",
+        access_log=False,
+        log_config=None,
+        proxy_headers=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=int(limits.upload_seconds + limits.answer_seconds),
+    )
 
 
 def listen(host: str, port: int) -> socket.socket:

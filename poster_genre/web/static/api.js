@@ -6,8 +6,11 @@ export class Refused extends Error {}
 export async function predict(blob) {
   const form = new FormData();
   form.append("image", blob, "poster");
-  const answer = await post("/api/v1/predict?top=25", form);
-  return (await answer.json()).results[0];
+  // "lenient": a picture that cannot be read is an answer too, not a failed request.
+  const answer = await post("/api/v1/predict?top=25", form, { Prefer: "handling=lenient" });
+  const [result] = (await answer.json()).results;
+  if (result.error) throw new Refused(sentence(result.error));
+  return result;
 }
 
 // A heat map; progress(done, of) is called while occlusion is at work.

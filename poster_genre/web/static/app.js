@@ -6,6 +6,8 @@ import { keepPoster } from "./shelf.js";
 
 const AT_ONCE = 2; // posters asked about at a time
 const MOST = 60; // posters on the page
+const UNSURE = "Not sure: the poster says hardly more than how common the genres are. Take it as a guess.";
+const SEVERAL = "A film may have several genres, so the numbers need not sum to 100 %.";
 const SHRUNK_SIDE = 2400; // of a picture too large to send, the longer side of its copy
 
 const $ = (id) => document.getElementById(id);
@@ -127,10 +129,10 @@ function render(entry) {
   const inside = document.querySelector('nav a[href="/inside"]');
   $("inside").hidden = !inside;
   if (state === "done") {
-    announce(top.slice(0, 3).map(({ genre, probability }) => `${genre} ${percent(probability)}`).join(", "), "Read");
+    announce(top.slice(0, 3).map(({ genre, probability }) => `${genre} ${percent(probability)}`).join(", "), entry.name);
     keepPoster(entry.blob);
   } else if (state === "failed") {
-    announce("This file could not be read", "");
+    announce("This file could not be read", entry.name);
   } else {
     announce(`Reading ${entry.name}`, "Reading …");
   }
@@ -154,6 +156,10 @@ function showPoster(entry) {
   $("frame").hidden = true;
   $("unseen").hidden = true;
   poster.onload = () => {
+    if (!poster.naturalWidth || !poster.naturalHeight) {
+      poster.onerror();
+      return;
+    }
     $("frame").style.setProperty("--ratio", poster.naturalWidth / poster.naturalHeight);
     $("frame").hidden = false;
   };
@@ -199,10 +205,7 @@ function row() {
 function showDoubt({ state, result, note }) {
   const unsure = state === "done" && result.sure === false;
   $("doubt").classList.toggle("unsure", unsure);
-  const doubt = unsure
-    ? "Not sure: this poster says hardly more than how common the genres are. Take it as a guess."
-    : "";
-  $("doubt").textContent = [doubt, note].filter(Boolean).join(" ");
+  $("doubt").textContent = [unsure ? UNSURE : SEVERAL, note].filter(Boolean).join(" ");
 }
 
 // Heat maps.
@@ -325,7 +328,7 @@ function clear() {
   $("answer").hidden = false;
   $("reading").dataset.state = "empty";
   for (const id of ["clear", "more", "save-card", "save-json", "why", "hide"]) $(id).disabled = true;
-  $("doubt").textContent = "";
+  $("doubt").textContent = SEVERAL;
   $("doubt").classList.remove("unsure");
   $("why-said").textContent = "Choose a genre to see where on the poster it shows.";
   fill($("top"), [], 3);

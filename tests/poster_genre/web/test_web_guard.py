@@ -1,0 +1,132 @@
+"""Who may ask, and what every answer tells the browser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from expect import problem
+
+from poster_genre.web.guard import HEADERS, Guard, hosts_for, name_of
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8000", "127.0.0.1:9", "[::1]:8000"])
+def test_the_names_of_this_machine_are_answered(live: Any, host: str) -> None:
+    assert live.client.get("/healthz", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example", "localhost@evil.example", "", "[::1"]
+)
+def test_a_name_that_was_pointed_at_this_machine_is_not(live: Any, host: str) -> None:
+    problem(live.client.get("/healthz", headers={"Host": host}), 421)
+    assert live.client.get("/", headers={"Host": host}).status_code == 421
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+    ],
+)
+def test_pages_of_other_sites_get_nothing_computed(live: Any, poster: bytes, headers: dict[str, str]) -> None:
+    problem(live.predict(poster, headers=headers), 403)
+
+
+def test_the_own_page_and_no_page_at_all_are_answered(live: Any, poster: bytes) -> None:
+    own = {"Origin": live.url, "Sec-Fetch-Site": "same-origin"}
+    assert live.predict(poster, headers=own).status_code == 200
+    assert live.predict(poster).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/"),
+        ("GET", "/api"),
+        ("GET", "/model"),
+        ("GET", "/static/app.css"),
+        ("GET", "/static/examples/horror.jpg"),
+        ("GET", "/openapi.json"),
+        ("GET", "/nowhere"),
+        ("PUT", "/api/v1/predict"),
+        ("POST", "/api/v1/predict"),
+    ],
+)
+def test_every_answer_carries_the_security_headers(live: Any, method: str, path: str) -> None:
+    answer = live.client.request(method, path)
+    for name, value in HEADERS.items():
+        assert answer.headers[name] == value
+    assert "server" not in answer.headers
+    assert answer.headers["cache-control"] in ("no-cache", "no-store")
+
+
+def test_the_content_policy_admits_nothing_from_elsewhere() -> None:
+    policy = HEADERS["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    for loose in ("unsafe", "http:", "https:", "*"):
+        assert loose not in policy
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/../app.py",
+        "/static/%2e%2e/app.py",
+        "/static/..%2fapp.py",
+        "/static//etc/passwd",
+        "/static/",
+        "/x",
+    ],
+)
+def test_there_is_no_way_to_other_files(live: Any, path: str) -> None:
+    with live.connect() as link:
+        link.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        assert b"404 Not Found" in link.recv(4096)
+
+
+def test_a_method_that_a_path_does_not_have_is_a_problem(live: Any) -> None:
+    answer = live.client.get("/api/v1/predict")
+    assert problem(answer, 405) == "GET is not for this path"
+    assert answer.headers["allow"] == "POST"
+
+
+def test_a_bug_is_a_problem_that_tells_nothing(
+    live: Any, poster: bytes, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*arguments: Any) -> Any:
+        raise RuntimeError("SECRET of the implementation")
+
+    monkeypatch.setattr("poster_genre.web.workers.answered", broken)
+    answer = live.predict(poster)
+    assert problem(answer, 500) == "something went wrong in the server; its log says more"
+    assert "SECRET" not in answer.text
+    for name, value in HEADERS.items():
+        assert answer.headers[name] == value
+    monkeypatch.undo()
+    assert live.predict(poster).status_code == 200
+
+
+def test_a_file_that_the_browser_has_is_not_sent_again(live: Any) -> None:
+    first = live.client.get("/static/app.js")
+    again = live.client.get("/static/app.js", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_on_a_network_any_name_is_answered_unless_names_are_given() -> None:
+    assert hosts_for("0.0.0.0") is None
+    assert hosts_for("127.0.0.1", ["films.example"]) == {"localhost", "127.0.0.1", "::1", "films.example"}
+    assert "films.example" in (hosts_for("0.0.0.0", ["Films.Example"]) or ())
+    assert Guard(None, None).hosts is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [("A.example:80", "a.example"), ("[::1]:1", "::1"), ("user@a.example", None), ("a/b", None), ("", None)],
+)
+def test_a_host_header_is_taken_apart(host: str, name: str | None) -> None:
+    assert name_of(host) == name
