@@ -1,0 +1,276 @@
+"""The Inside page and what it asks for: one poster's way through the network, number by number.
+
+    POST /api/v1/inside                                the poster -> a token, the network, the 25 answers
+    GET  /api/v1/inside/{token}/poster.png             the poster as the network sees it
+    GET  /api/v1/inside/{token}/maps/{step}.png        all feature maps of a step as tiles, or one of them
+    GET  /api/v1/inside/{token}/numbers/{step}         why a number is what it is
+    GET  /api/v1/inside/{token}/genres/{genre}         what pushed a genre up or down
+    GET  /api/v1/inside/filters.png                    the first layer's filters
+
+Query: ``mirrored=1`` follows the mirror image, which the prediction averages in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from string import Template
+from typing import Any, Literal, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from minicnn.layers.conv import Conv2D
+from minicnn.summary import multiply_adds
+from poster_genre.errors import PosterGenreError
+from poster_genre.explain import genre_index
+from poster_genre.inside import pictures
+from poster_genre.inside.field import receptive_field
+from poster_genre.inside.numbers import chain, check_place
+from poster_genre.inside.trace import Trace, follow, image_shape, lay_out
+from poster_genre.inside.verdict import contributions, verdict
+from poster_genre.inside.words import branch_title, group_titles, sentence_of, title_of
+from poster_genre.web.api import with_pictures
+from poster_genre.web.examples import EXAMPLES
+from poster_genre.web.pages import example_button, html_page, page, template
+from poster_genre.web.problems import Problem, busy
+from poster_genre.web.serving import Serving, serving
+from poster_genre.web.uploads import read_form, share_of
+from poster_genre.web.visits import Visits
+
+T = TypeVar("T")
+WAITING = 64  # requests of all visitors that are computed or wait for it
+SHOWN = 2048  # a step with more channels than this has no strip: no eye would find its way
+
+
+class Inside:
+    """What the handlers share: the network's steps, the visits, and a queue in front of the computing."""
+
+    def __init__(self, here: Serving) -> None:
+        self.here = here
+        self.steps = lay_out(here.classifier.model_, here.classifier.spec_.input_size)
+        self.visits = Visits()
+        self.waiting = 0
+        self.turn = asyncio.Lock()
+
+    async def compute(self, work: Callable[[], T]) -> T:
+        """The result of ``work``, done on another thread, one at a time. Problem 503 where too many wait."""
+        limits = self.here.limits
+        if self.waiting >= WAITING:
+            raise busy(limits.retry_after)
+        self.waiting += 1
+        try:
+            async with asyncio.timeout(limits.answer_seconds), self.turn:
+                return await asyncio.to_thread(work)
+        except TimeoutError:
+            raise busy(limits.retry_after) from None
+        finally:
+            self.waiting -= 1
+
+    async def trace(self, token: str, mirrored: bool) -> Trace:
+        pixels = self.visits.pixels(token)
+        found = self.visits.trace(token, mirrored)
+        if found is None:
+            view = pixels[:, ::-1] if mirrored else pixels
+            found = await self.compute(lambda: follow(self.steps, self.here.classifier, view))
+            self.visits.keep_trace(token, mirrored, found)
+        return found
+
+
+def inside(request: Request) -> Inside:
+    """The application's, made when it is first asked for."""
+    state = request.app.state
+    if not hasattr(state, "inside"):
+        state.inside = Inside(serving(request))
+    found: Inside = state.inside
+    return found
+
+
+async def enter(request: Request) -> Response:
+    """Take a poster in."""
+    here, within = serving(request), inside(request)
+    with share_of(here.memory) as taken:
+        form = with_pictures(await read_form(request, here.limits, here.memory, taken))
+        if len(form.pictures) > 1:
+            raise Problem(422, "one picture at a time can be looked inside of")
+        pixels = await here.workers.decode(form.pictures[0], "image 1")
+    if isinstance(pixels, str):
+        raise Problem(422, pixels)
+    token = within.visits.keep(pixels)
+    trace = await within.trace(token, False)
+    answers = await within.compute(lambda: verdict(here.classifier, trace, pixels))
+    return JSONResponse(
+        {
+            "token": token,
+            "seconds": within.visits.seconds,
+            "model": here.classifier.model_version,
+            "two_views": here.classifier.spec_.flip_average,
+            "difference": max(each["difference"] for each in answers),
+            "genres": answers,
+            "groups": group_titles(within.steps),
+            "steps": described(trace),
+        }
+    )
+
+
+def described(trace: Trace) -> list[dict[str, Any]]:
+    """The steps for the page: names, shapes, parameters, and how their maps lie in an atlas."""
+    found = []
+    for step in trace.steps:
+        height, width, channels = image_shape(step.shape)
+        by = pictures.shrinkage(height, width)
+        layer = step.layer
+        own = {} if layer is None or layer.children() else layer.parameters()
+        found.append(
+            {
+                "step": step.index,
+                "name": step.name,
+                "kind": "Input" if layer is None else type(layer).__name__,
+                "title": title_of(trace.steps, step),
+                "text": sentence_of(trace.steps, step),
+                "group": step.group,
+                "branch": branch_title(step.branch),
+                "inputs": list(step.inputs),
+                "height": height,
+                "width": width,
+                "channels": channels,
+                "image": len(step.shape) == 3,
+                "parameters": {name: list(p.data.shape) for name, p in own.items()},
+                "count": sum(p.data.size for p in own.values()),
+                "multiply_adds": 0 if not own or layer is None else multiply_adds(layer, (1, *step.shape)),
+                "scale": pictures.scale_of(trace.outputs[step.index]),
+                "tile": [height // by, width // by],
+                "columns": pictures.atlas_columns(height // by, width // by, channels),
+                "shown": channels <= SHOWN,
+                "filters": isinstance(layer, Conv2D) and step.inputs == (0,),
+            }
+        )
+    return found
+
+
+async def poster(request: Request) -> Response:
+    pixels = inside(request).visits.pixels(request.path_params["token"])
+    return picture(pictures.picture_of(pixels[:, ::-1] if is_mirrored(request) else pixels))
+
+
+async def maps(request: Request) -> Response:
+    """``channel=17`` gives that map alone, in full size; ``ground=dark`` colours for a dark page."""
+    within = inside(request)
+    trace = await within.trace(request.path_params["token"], is_mirrored(request))
+    index, ground = request.path_params["step"], ground_of(request)
+    place = (0, 0, number(request, "channel") if "channel" in request.query_params else 0)
+    existing(lambda: check_place(trace.steps, index, place))
+    image = trace.image(index)
+    if image.shape[2] > SHOWN and "channel" not in request.query_params:
+        raise Problem(422, f"step {index} has more than {SHOWN} channels; ask for one with channel=0")
+
+    def draw() -> bytes:
+        scale = pictures.scale_of(image)
+        if "channel" in request.query_params:
+            return pictures.coloured(image[:, :, place[2]], scale, ground)
+        return pictures.atlas(image, scale, ground)
+
+    return picture(await within.compute(draw))
+
+
+async def numbers(request: Request) -> Response:
+    """``row, column, channel`` say which number; ``input`` the input channel whose patch is wanted."""
+    within = inside(request)
+    trace = await within.trace(request.path_params["token"], is_mirrored(request))
+    index = request.path_params["step"]
+    place = (number(request, "row"), number(request, "column"), number(request, "channel"))
+    wanted = number(request, "input") if "input" in request.query_params else None
+    found = existing(lambda: chain(trace, index, place, wanted))
+    field = receptive_field(trace.steps, index, *place)
+    for each in found:
+        if each["kind"] == "input":
+            each |= colour(within, request.path_params["token"], place, is_mirrored(request))
+    return JSONResponse({"step": index, "place": list(place), "field": list(field), "chain": found})
+
+
+def colour(within: Inside, token: str, place: tuple[int, int, int], mirrored: bool) -> dict[str, Any]:
+    """The pixel that an input number was made of."""
+    pixels, spec = within.visits.pixels(token), within.here.classifier.spec_
+    channel = place[2]
+    value = int((pixels[:, ::-1] if mirrored else pixels)[place])
+    computed = (value / 255 - spec.mean[channel]) / spec.std[channel]
+    return {
+        "pixel": value,
+        "mean": spec.mean[channel],
+        "std": spec.std[channel],
+        "computed": computed,
+        "colour": ("red", "green", "blue")[channel],
+    }
+
+
+async def genre(request: Request) -> Response:
+    within = inside(request)
+    trace = await within.trace(request.path_params["token"], is_mirrored(request))
+    index = existing(lambda: genre_index(request.path_params["genre"]), "there is no such genre")
+    return JSONResponse(existing(lambda: contributions(trace, index)))
+
+
+async def filters(request: Request) -> Response:
+    """One row of filters, each as many pixels as it has weights."""
+    within = inside(request)
+    for step in within.steps:
+        if isinstance(step.layer, Conv2D) and step.inputs == (0,):
+            return picture(pictures.filter_sheet(step.layer))
+    raise Problem(404, "this network has no filters over the poster's colours")
+
+
+def picture(body: bytes) -> Response:
+    return Response(body, media_type="image/png")
+
+
+def is_mirrored(request: Request) -> bool:
+    text = request.query_params.get("mirrored", "0")
+    if text not in ("0", "1"):
+        raise Problem(422, "mirrored must be 0 or 1")
+    return text == "1"
+
+
+def ground_of(request: Request) -> Literal["light", "dark"]:
+    text = request.query_params.get("ground", "light")
+    if text not in ("light", "dark"):
+        raise Problem(422, "ground must be light or dark")
+    return "dark" if text == "dark" else "light"
+
+
+def number(request: Request, name: str) -> int:
+    text = request.query_params.get(name, "")
+    if not (text.isascii() and text.isdigit() and len(text) <= 6):
+        raise Problem(422, f"{name} must be a whole number from 0 to 999999")
+    return int(text)
+
+
+def existing(look_up: Callable[[], T], otherwise: str | None = None) -> T:
+    """What ``look_up`` finds; Problem 404 where there is no such thing."""
+    try:
+        return look_up()
+    except PosterGenreError as error:
+        raise Problem(404, otherwise or str(error)) from None
+
+
+def inside_page(here: Serving) -> str:
+    return page(
+        "Inside the network · Poster genre",
+        Template(template("inside.html")).substitute(
+            examples="".join(example_button(name, drawn) for name, drawn in EXAMPLES)
+        ),
+        path="/inside",
+        scripts=["inside/inside.js"],
+        styles=["inside/inside.css"],
+    )
+
+
+routes = [
+    Route("/inside", html_page(inside_page), methods=["GET"]),
+    Route("/api/v1/inside", enter, methods=["POST"]),
+    Route("/api/v1/inside/filters.png", filters, methods=["GET"]),
+    Route("/api/v1/inside/{token}/poster.png", poster, methods=["GET"]),
+    Route("/api/v1/inside/{token}/maps/{step:int}.png", maps, methods=["GET"]),
+    Route("/api/v1/inside/{token}/numbers/{step:int}", numbers, methods=["GET"]),
+    Route("/api/v1/inside/{token}/genres/{genre}", genre, methods=["GET"]),
+]

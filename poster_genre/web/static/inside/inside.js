@@ -1,0 +1,308 @@
+// The inside page: a poster comes in, the network is laid out, and any number can be chosen.
+import { Refused } from "../api.js";
+import { keepPoster, keptPoster } from "../shelf.js";
+import { Visit } from "./ask.js";
+import { percent } from "./genres.js";
+import { Lens } from "./lens.js";
+import { Strip } from "./strip.js";
+import { el, ground, showAllDigits, whole } from "./write.js";
+
+const $ = (id) => document.getElementById(id);
+const FIRST = 1; // the step that is looked at to begin with
+
+let visit = null;
+let strips = new Map();
+let at = null;
+let mirrored = false;
+let entering = 0;
+const lens = new Lens(choose, thumbnail);
+
+// Coming in.
+
+async function take(blob, keep = true) {
+  const mine = (entering += 1);
+  $("problem").hidden = true;
+  $("status").textContent = "Sending the poster through the network …";
+  $("through").setAttribute("aria-busy", "true");
+  try {
+    const entered = await Visit.enter(blob);
+    if (mine !== entering) return;
+    const same = visit && sameNetwork(visit.entered, entered.entered);
+    visit = entered;
+    if (keep) keepPoster(blob);
+    show(same);
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    if (mine === entering) refuse(error);
+  } finally {
+    if (mine === entering) $("through").removeAttribute("aria-busy");
+  }
+}
+
+function refuse(error) {
+  $("problem").textContent = error.message;
+  $("problem").hidden = false;
+  $("status").textContent = "";
+}
+
+async function takeExample(path) {
+  const answer = await fetch(path);
+  await take(await answer.blob());
+}
+
+function sameNetwork(one, other) {
+  return one.model === other.model && one.steps.length === other.steps.length;
+}
+
+function show(same) {
+  const { entered } = visit;
+  $("through").dataset.state = "shown";
+  $("mirror-label").hidden = !entered.two_views;
+  const most = [...entered.genres].sort((a, b) => b.probability - a.probability);
+  const said = most.slice(0, 3).map(({ genre, probability }) => `${genre} ${percent(probability)}`).join(", ");
+  const apart = entered.difference === 0 ? "exactly" : `to within ${entered.difference.toExponential(1).replace("-", "−")}`;
+  $("status").textContent = `${said}. Layer by layer the answers are ${entered.difference === 0 ? "exactly " : ""}those of the fast path${entered.difference === 0 ? "" : ` ${apart}`}.`;
+  lens.enter(visit, mirrored);
+  if (same) {
+    entered.steps.forEach((step) => strips.get(step.step) && Object.assign(strips.get(step.step), { step, visit: null, wanted: false }));
+    fillGenres();
+  } else {
+    layOut();
+  }
+  reload();
+  const middle = (step) => [Math.floor(step.height / 2), Math.floor(step.width / 2), 0];
+  const wanted = same && at ? at : (fromAddress() ?? { step: FIRST, place: middle(entered.steps[FIRST]), input: null });
+  choose(wanted.step, wanted.place, { input: wanted.input, open: false });
+}
+
+// The network.
+
+function layOut() {
+  const { steps, groups } = visit.entered;
+  strips = new Map();
+  $("flow").replaceChildren(...groups.map((title, group) => {
+    const members = steps.filter((step) => step.group === group);
+    return el(
+      "section",
+      { className: "group" },
+      el("h2", {}, title, el("small", {}, sizes(members))),
+      ...branched(members),
+    );
+  }));
+  fillGenres();
+  for (const strip of strips.values()) strip.layOut();
+}
+
+function sizes(members) {
+  const { height, width, channels, image } = members[members.length - 1];
+  return image ? `${width} × ${height} pixels, ${channels} maps` : `${whole(channels)} numbers`;
+}
+
+// Cards; those of one branch stand together under its name.
+function branched(members) {
+  const made = [];
+  let list = null;
+  for (const step of members) {
+    if (!list || list.dataset.branch !== step.branch) {
+      list = el("div", { className: step.branch ? "branch" : "trunk", data: { branch: step.branch } });
+      if (step.branch) list.append(el("p", { className: "branch-name" }, step.branch));
+      made.push(list);
+    }
+    list.append(card(step));
+  }
+  return made;
+}
+
+function card(step) {
+  const made = el(
+    "article",
+    { className: "step", id: `step-${step.step}`, data: { step: String(step.step) } },
+    el("header", {}, el("h3", {}, step.title), el("code", {}, step.name)),
+    el("p", { className: "facts" }, facts(step)),
+    el("p", { className: "tells" }, step.text),
+  );
+  if (step.filters) made.append(filterPicture(step));
+  if (step.title === "Genres") {
+    made.append(el("ul", { className: "bars all", id: "genres" }));
+  } else if (step.shown && step.kind !== "Dropout" && step.kind !== "Flatten") {
+    made.append(stripOf(step));
+  }
+  return made;
+}
+
+function facts(step) {
+  const size = step.image ? `${step.width} × ${step.height} × ${step.channels}` : whole(step.channels);
+  const weights = step.count ? ` · ${whole(step.count)} parameters` : "";
+  const work = step.multiply_adds ? ` · ${(step.multiply_adds / 1e6).toFixed(step.multiply_adds < 1e6 ? 2 : 1)} M multiplications` : "";
+  return `${size}${weights}${work}`;
+}
+
+function stripOf(step) {
+  const strip = new Strip(step, ({ channel, row, column }) => {
+    const [oldRow, oldColumn] = at?.step === step.step ? at.place : [Math.floor(step.height / 2), Math.floor(step.width / 2)];
+    choose(step.step, [row ?? oldRow, column ?? oldColumn, channel]);
+  });
+  strips.set(step.step, strip);
+  const holder = el("div", { className: "maps" }, strip.canvas);
+  if (step.image && step.channels > 8) {
+    const more = el("button", { type: "button", className: "plain tiny" });
+    strip.onresize = () => {
+      more.textContent = strip.all ? "Show fewer" : `Show all ${step.channels} maps`;
+      more.setAttribute("aria-expanded", String(strip.all));
+      more.hidden = !strip.hides && !strip.all;
+    };
+    more.addEventListener("click", () => strip.showAll(!strip.all));
+    holder.append(more);
+  }
+  return holder;
+}
+
+function filterPicture(step) {
+  const [kh, kw, , out] = step.parameters.weight;
+  const picture = document.createElement("img");
+  picture.addEventListener("load", () => {
+    for (const [i, canvas] of [...holder.querySelectorAll("canvas")].entries()) {
+      canvas.getContext("2d").drawImage(picture, i * kw, 0, kw, kh, 0, 0, kw, kh);
+    }
+  });
+  const holder = el("div", { className: "filters", role: "img", "aria-label": `The ${out} filters as pictures` });
+  for (let i = 0; i < out; i += 1) holder.append(Object.assign(document.createElement("canvas"), { width: kw, height: kh }));
+  picture.src = "/api/v1/inside/filters.png";
+  return el("div", {}, el("p", { className: "soft" }, `Its ${out} filters as pictures: where a filter is bright it looks for light of that colour, where it is dark for the lack of it; grey counts nothing.`), holder);
+}
+
+function fillGenres() {
+  const rows = visit.entered.genres.map((each, channel) => ({ ...each, channel })).sort((a, b) => b.probability - a.probability);
+  const last = visit.entered.steps.find(({ title }) => title === "Genres");
+  $("genres")?.replaceChildren(...rows.map(({ genre, probability, channel }) => {
+    const bar = el("span", { className: "fill", "aria-hidden": "true" });
+    bar.style.width = `${100 * probability}%`;
+    return el("li", {}, el(
+      "button",
+      { type: "button", "aria-pressed": "false", data: { channel: String(channel) }, onclick: () => choose(last.step, [0, 0, channel]) },
+      el("span", { className: "name" }, genre),
+      el("span", { className: "axis" }, bar),
+      el("span", { className: "value" }, percent(probability)),
+    ));
+  }));
+}
+
+// Maps are fetched when they come near the view.
+const near = new IntersectionObserver((entries) => {
+  for (const entry of entries) if (entry.isIntersecting) load(Number(entry.target.closest(".step").dataset.step));
+}, { rootMargin: "400px" });
+
+function load(step) {
+  strips.get(step)?.load(visit, mirrored).catch((error) => {
+    if (!(error instanceof Refused)) throw error;
+    refuse(error);
+  });
+}
+
+function reload() {
+  near.disconnect();
+  for (const strip of strips.values()) near.observe(strip.canvas);
+}
+
+// A small picture of one map, for lists.
+function thumbnail(step, channel) {
+  const { height, width } = visit.entered.steps[step];
+  const canvas = Object.assign(document.createElement("canvas"), { className: "thumb", width, height });
+  const strip = strips.get(step);
+  strip?.load(visit, mirrored).then(() => strip.drawTile(canvas.getContext("2d"), channel, 0, 0, width, height));
+  return canvas;
+}
+
+// Choosing.
+
+async function choose(step, place, { input = null, open = true } = {}) {
+  const before = at;
+  at = { step, place, input };
+  for (const [index, strip] of strips) strip.mark(index === step ? place[2] : null);
+  for (const each of document.querySelectorAll(".step")) each.classList.toggle("chosen", Number(each.dataset.step) === step);
+  for (const each of document.querySelectorAll("#genres button")) {
+    each.setAttribute("aria-pressed", String(visit.entered.steps[step].title === "Genres" && Number(each.dataset.channel) === place[2]));
+  }
+  if (open) lens.open(true);
+  if (before && before.step !== step && open) $("lens-inside").scrollTop = 0;
+  toAddress();
+  try {
+    await lens.show(at);
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    refuse(error);
+  }
+}
+
+// The address holds what is looked at, not the poster.
+function toAddress() {
+  const here = new URLSearchParams({ step: at.step, map: at.place[2], at: `${at.place[0]},${at.place[1]}` });
+  history.replaceState(null, "", `#${here}`);
+}
+
+function fromAddress() {
+  const here = new URLSearchParams(location.hash.slice(1));
+  const step = visit.entered.steps[Number(here.get("step") ?? -1)];
+  const [row, column] = (here.get("at") ?? "").split(",").map(Number);
+  const channel = Number(here.get("map") ?? -1);
+  const fits = step && [row < step.height, column < step.width, channel < step.channels].every(Boolean);
+  const whole = [row, column, channel].every((n) => Number.isInteger(n) && n >= 0);
+  return fits && whole ? { step: step.step, place: [row, column, channel], input: null } : null;
+}
+
+// Switches and ways in.
+
+$("digits").addEventListener("change", () => {
+  showAllDigits($("digits").checked);
+  document.body.classList.toggle("all-digits", $("digits").checked);
+  if (lens.found) lens.write();
+});
+$("mirror").addEventListener("change", () => {
+  mirrored = $("mirror").checked;
+  lens.enter(visit, mirrored);
+  reload();
+  choose(at.step, at.place, { input: at.input, open: false });
+});
+$("choose").addEventListener("click", () => $("file").click());
+$("file").addEventListener("change", () => {
+  if ($("file").files.length) take($("file").files[0]);
+  $("file").value = "";
+});
+for (const button of document.querySelectorAll("[data-example]")) {
+  button.addEventListener("click", () => takeExample(button.dataset.example));
+}
+addEventListener("dragover", (event) => event.preventDefault());
+addEventListener("drop", (event) => {
+  event.preventDefault();
+  if (event.dataTransfer.files.length) take(event.dataTransfer.files[0]);
+});
+addEventListener("paste", (event) => {
+  const file = [...event.clipboardData.files][0];
+  if (file) take(file);
+});
+
+let resizing = 0;
+let room = 0;
+new ResizeObserver(() => {
+  cancelAnimationFrame(resizing);
+  resizing = requestAnimationFrame(() => {
+    if ($("flow").clientWidth === room) return;
+    room = $("flow").clientWidth;
+    for (const strip of strips.values()) {
+      strip.layOut();
+      strip.onresize?.();
+    }
+  });
+}).observe($("flow"));
+
+let painted = ground();
+new MutationObserver(() => {
+  if (ground() === painted || !visit) return;
+  painted = ground();
+  reload();
+  lens.show(at);
+}).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+
+const kept = await keptPoster();
+if (kept) await take(kept, false);
+else await takeExample(document.querySelector("[data-example]").dataset.example);

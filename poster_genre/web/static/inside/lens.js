@@ -1,0 +1,200 @@
+// The panel beside the network: one number, where it stands, and what made it.
+import { block, channelName } from "./accounts.js";
+import { genreBlocks, percent } from "./genres.js";
+import { drawView, pixelAt } from "./views.js";
+import { el, ground, number, whole } from "./write.js";
+
+const $ = (id) => document.getElementById(id);
+
+export class Lens {
+  // choose(step, place, options) changes what is looked at; thumbnail(step, channel) draws a small map.
+  constructor(choose, thumbnail) {
+    Object.assign(this, { choose, thumbnail, visit: null, at: null, pictures: new Map(), asked: 0 });
+    $("view-map").addEventListener("click", (event) => {
+      const step = this.step();
+      if (step?.image) this.choose(step.step, [...pixelAt($("view-map"), event, step.height, step.width), this.at.place[2]]);
+    });
+    $("view-map").addEventListener("keydown", (event) => this.key(event));
+    $("previous").addEventListener("click", () => this.turn(-1));
+    $("next").addEventListener("click", () => this.turn(1));
+    $("grip").addEventListener("click", () => this.open(!$("lens").classList.contains("open")));
+    new ResizeObserver(() => this.drawViews()).observe($("view-poster").parentElement);
+  }
+
+  enter(visit, mirrored) {
+    this.visit = visit;
+    this.mirrored = mirrored;
+    this.pictures.clear();
+  }
+
+  step() {
+    return this.at && this.visit.entered.steps[this.at.step];
+  }
+
+  open(open) {
+    $("lens").classList.toggle("open", open);
+    $("grip").setAttribute("aria-expanded", String(open));
+  }
+
+  turn(by) {
+    const step = this.step();
+    if (!step) return;
+    const channel = (this.at.place[2] + by + step.channels) % step.channels;
+    this.choose(step.step, [this.at.place[0], this.at.place[1], channel]);
+  }
+
+  key(event) {
+    const step = this.step();
+    const [row, column, channel] = this.at?.place ?? [0, 0, 0];
+    const moved = {
+      ArrowUp: [row - 1, column],
+      ArrowDown: [row + 1, column],
+      ArrowLeft: [row, column - 1],
+      ArrowRight: [row, column + 1],
+      Home: [row, 0],
+      End: [row, (step?.width ?? 1) - 1],
+      PageUp: [0, column],
+      PageDown: [(step?.height ?? 1) - 1, column],
+    }[event.key];
+    if (!moved || !step || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    const to = [Math.max(0, Math.min(moved[0], step.height - 1)), Math.max(0, Math.min(moved[1], step.width - 1)), channel];
+    this.choose(step.step, to);
+  }
+
+  // at: { step, place: [row, column, channel], input }
+  async show(at) {
+    const asked = (this.asked += 1);
+    this.at = at;
+    const step = this.step();
+    const [row, column, channel] = at.place;
+    const query = new URLSearchParams({ row, column, channel, mirrored: this.mirrored ? 1 : 0 });
+    if (at.input !== null && at.input !== undefined) query.set("input", at.input);
+    const genre = step.title === "Genres" ? this.visit.entered.genres[channel] : null;
+    const [found, pushed] = await Promise.all([
+      this.visit.json(`numbers/${step.step}?${query}`),
+      genre && this.visit.json(`genres/${encodeURIComponent(genre.genre)}?mirrored=${this.mirrored ? 1 : 0}`),
+    ]);
+    if (asked !== this.asked) return;
+    this.found = found;
+    this.pushed = pushed;
+    this.write();
+    await this.loadViews(asked);
+  }
+
+  write() {
+    const step = this.step();
+    const steps = this.visit.entered.steps;
+    const [, , channel] = this.at.place;
+    const account = this.found.chain.find((each) => each.step === step.step);
+    const genre = this.pushed ? this.visit.entered.genres[channel] : null;
+    $("lens-title").textContent = genre ? genre.genre : step.title;
+    $("lens-name").textContent = genre ? "one of 25 genres" : `${this.visit.entered.groups[step.group]} · ${step.name}`;
+    $("which").textContent = step.step === 0 ? channelName(step, channel) : `${channel} of ${whole(step.channels)}`;
+    $("read").replaceChildren(...this.said(step, account, genre));
+    $("grip-text").textContent = genre ? `${genre.genre} ${percent(genre.probability)}` : `${step.title} · ${number(account.value)}`;
+    $("tone-low").textContent = number(-step.scale);
+    $("tone-high").textContent = number(step.scale);
+    const here = {
+      steps,
+      go: (to, place) => this.choose(to, place),
+      pick: (input) => this.choose(this.at.step, this.at.place, { input }),
+      visit: (origin) => this.choose(origin.step, this.strongest(origin)),
+    };
+    const before = $("lens-inside").scrollTop;
+    $("accounts").replaceChildren(
+      ...(genre
+        ? genreBlocks(this.pushed, genre, here, this.thumbnail)
+        : this.found.chain.map((each) => block(each, here, each.step === step.step))),
+    );
+    $("lens-inside").scrollTop = before;
+  }
+
+  // The middle of a map; a single number has one place only.
+  strongest(origin) {
+    const step = this.visit.entered.steps[origin.step];
+    return [Math.floor(step.height / 2), Math.floor(step.width / 2), origin.channel];
+  }
+
+  said(step, account, genre) {
+    const [row, column, channel] = this.at.place;
+    const { field } = this.found;
+    const seen = `It sees ${field[3] - field[1]} × ${field[2] - field[0]} pixels of the poster.`;
+    if (genre) return [el("strong", {}, percent(genre.probability)), ` ${genre.genre}, from a score of ${number(account.value)}.`];
+    const where = step.image ? `row ${row}, column ${column}, ${channelName(step, channel)}` : `number ${channel}`;
+    return [el("strong", {}, number(account.value)), ` at ${where}. ${seen}`];
+  }
+
+  // The map that the chain reads from, and where.
+  source() {
+    const [first] = this.found.chain;
+    const { steps } = this.visit.entered;
+    if (!first.inputs.length) return null;
+    const step = steps[first.inputs[0]];
+    if (!step.image) return null;
+    const channel = first.input_channel ?? (first.kind === "joined" ? first.from[2] : first.place[2]);
+    const frames = [];
+    if (first.corner) {
+      const [top, left] = first.corner;
+      const tall = (first.size[0] - 1) * first.dilation[0] + 1;
+      const wide = (first.size[1] - 1) * first.dilation[1] + 1;
+      frames.push(clipped({ top, left, bottom: top + tall, right: left + wide }, step));
+    } else if (first.winner) {
+      frames.push(pixel(first.winner));
+    } else if (first.kind === "sum") {
+      frames.push(pixel(first.place));
+    }
+    return { step, channel: Math.min(channel, step.channels - 1), frames };
+  }
+
+  async loadViews(asked) {
+    const step = this.step();
+    const source = this.source();
+    const mirrored = this.mirrored ? 1 : 0;
+    const [poster, map, input] = await Promise.all([
+      this.picture(`poster.png?mirrored=${mirrored}`),
+      step.image ? this.map(step, this.at.place[2]) : null,
+      source && this.map(source.step, source.channel),
+    ]);
+    if (asked !== this.asked) return;
+    this.views = { poster, map, input, source, step, place: this.at.place, field: this.found.field };
+    this.drawViews();
+  }
+
+  map(step, channel) {
+    return this.picture(`maps/${step.step}.png?channel=${channel}&ground=${ground()}&mirrored=${this.mirrored ? 1 : 0}`);
+  }
+
+  async picture(path) {
+    if (!this.pictures.has(path)) {
+      if (this.pictures.size > 200) this.pictures.delete(this.pictures.keys().next().value);
+      this.pictures.set(path, this.visit.picture(path));
+    }
+    return this.pictures.get(path);
+  }
+
+  drawViews() {
+    if (!this.views) return;
+    const { poster, map, input, source, step, place, field } = this.views;
+    const [top, left, bottom, right] = field;
+    const size = this.visit.entered.steps[0];
+    drawView($("view-poster"), poster, size.height, size.width, [{ top, left, bottom, right, kind: "field" }]);
+    $("caption-poster").textContent = "Receptive field";
+    $("view-input").hidden = !input;
+    if (input) drawView($("view-input"), input, source.step.height, source.step.width, source.frames);
+    $("caption-input").textContent = source ? `Reads ${channelName(source.step, source.channel)}` : "";
+    $("view-map").hidden = !map;
+    if (map) drawView($("view-map"), map, step.height, step.width, [pixel(place)]);
+    $("caption-map").textContent = map ? `This ${step.step === 0 ? "colour" : "map"}` : "";
+    $("view-map").setAttribute("aria-label", `${channelName(step, place[2])} of ${step.title}, ${step.height} rows and ${step.width} columns; arrow keys move the pixel`);
+    $("view-poster").setAttribute("aria-label", `The poster; framed: rows ${top} to ${bottom - 1} of ${size.height}, columns ${left} to ${right - 1} of ${size.width}`);
+  }
+}
+
+function pixel([row, column]) {
+  return { top: row, left: column, bottom: row + 1, right: column + 1 };
+}
+
+function clipped({ top, left, bottom, right }, { height, width }) {
+  return { top: Math.max(top, 0), left: Math.max(left, 0), bottom: Math.min(bottom, height), right: Math.min(right, width) };
+}
