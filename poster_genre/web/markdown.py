@@ -84,6 +84,6 @@ def table(block: list[str]) -> str:
     top = "".join(f'<th scope="col">{inline(cell)}</th>' for cell in head)
     lines = "".join("<tr>" + "".join(f"<td>{inline(cell)}</td>" for cell in row) + "</tr>" for row in body)
     return (
-        '<div class="wide" role="region" aria-label="Table" tabindex="0"><table>'
+        '<div class="wide" role="group" aria-label="Table" tabindex="0"><table>'
         f"<thead><tr>{top}</tr></thead><tbody>{lines}</tbody></table></div>"
     )

@@ -23,8 +23,12 @@ HTML = "text/html; charset=utf-8"
 
 def nav() -> list[tuple[str, str]]:
     """(path, name) of the pages that every page leads to."""
-    inside = [("/inside", "Inside")] if find_spec("poster_genre.web.inside") is not None else []
+    inside = [("/inside", "Inside")] if has_inside() else []
     return [("/", "Predict"), *inside, ("/model", "Model card"), ("/api", "API")]
+
+
+def has_inside() -> bool:
+    return find_spec("poster_genre.web.inside") is not None
 
 
 def page(
@@ -76,6 +80,7 @@ def predict_page(here: Serving) -> str:
         megabytes=f"{limits.body / 2**20:.3g}",
         bytes=limits.body,
         pixels=limits.pixels,
+        inside='<a class="button" href="/inside">Look inside</a>' if has_inside() else "",
     )
     return page("Poster genre: what a poster tells about its film", main, path="/", scripts=["app.js"])
 

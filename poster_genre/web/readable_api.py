@@ -108,4 +108,4 @@ def head(*names: str) -> str:
 
 
 def wide(inside: str, label: str) -> str:
-    return f'<div class="wide" role="region" aria-label="{label}" tabindex="0"><table>{inside}</table></div>'
+    return f'<div class="wide" role="group" aria-label="{label}" tabindex="0"><table>{inside}</table></div>'

@@ -126,8 +126,6 @@ function render(entry) {
   $("why").disabled = state !== "done";
   showDoubt(entry);
   showMap(entry);
-  const inside = document.querySelector('nav a[href="/inside"]');
-  $("inside").hidden = !inside;
   if (state === "done") {
     announce(top.slice(0, 3).map(({ genre, probability }) => `${genre} ${percent(probability)}`).join(", "), entry.name);
     keepPoster(entry.blob);
@@ -198,7 +196,6 @@ function row() {
     element("span", { className: "value" }),
     bar,
   );
-  button.addEventListener("click", () => choose(button.dataset.genre));
   return element("li", {}, button);
 }
 
@@ -320,7 +317,7 @@ function clear() {
   entries = [];
   current = null;
   renderGallery();
-  for (const id of ["frame", "unseen", "heat", "problem", "inside"]) $(id).hidden = true;
+  for (const id of ["frame", "unseen", "heat", "problem"]) $(id).hidden = true;
   delete $("poster").dataset.url;
   $("poster").removeAttribute("src");
   $("frame").classList.remove("mapped");
@@ -382,6 +379,10 @@ $("more").addEventListener("click", () => {
   $("more").textContent = open ? "Show the first three" : "Show all 25";
   $("rest").hidden = !open;
 });
+$("answer").addEventListener("click", ({ target }) => {
+  const button = target.closest(".genre");
+  if (button) choose(button.dataset.genre);
+});
 $("hide").addEventListener("click", () => choose(current.genre));
 for (const radio of document.querySelectorAll('input[name="method"]')) {
   radio.addEventListener("change", () => {
@@ -430,5 +431,3 @@ addEventListener("paste", (event) => {
     add(files);
   }
 });
-
-fill($("top"), [], 3);
