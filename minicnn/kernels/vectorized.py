@@ -54,7 +54,7 @@ def maxpool2d_backward(
     """Cell by cell of the window: dy where this cell won, nothing elsewhere."""
     dx, cells = _padded_zeros(x_shape, size, stride, pads, dy)
     for cell, target in enumerate(cells):
-        target += dy * (argmax == cell)
+        target += np.where(argmax == cell, dy, dy.dtype.type(0))  # a product would make inf * 0, NaN
     return _crop(dx, x_shape, pads)
 
 
