@@ -117,6 +117,7 @@ class Loss:
             raise ValueError(
                 f"{self._name}: sample_weight must be finite numbers of at least 0, and not all of them 0"
             )
+        weight = weight / weight.max()  # so that the sum of large ones does not overflow
         return (weight / weight.sum()).astype(dtype)
 
     @property
@@ -200,7 +201,13 @@ class BinaryCrossEntropyWithLogits(BinaryLoss):
         self, positive_weight: float | np.ndarray | None = None, label_smoothing: float = 0.0
     ) -> None:
         super().__init__(label_smoothing)
-        weight = np.asarray(1.0 if positive_weight is None else positive_weight, np.float64)
+        try:
+            weight = np.asarray(1.0 if positive_weight is None else positive_weight, np.float64)
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"{self._name}: positive_weight must be a number or an array of numbers, "
+                f"got {positive_weight!r}"
+            ) from None
         if weight.ndim > 1 or not np.isfinite(weight).all() or (weight < 0).any():
             raise ValueError(
                 f"{self._name}: positive_weight must be a number of at least 0, or one for each label, "

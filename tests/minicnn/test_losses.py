@@ -485,3 +485,15 @@ def test_predictions_become_probabilities() -> None:
 def test_mean_squared_error_stands_for_no_probabilities() -> None:
     with pytest.raises(TypeError, match="do not stand for probabilities"):
         MeanSquaredError().probabilities(LOGITS)
+
+
+def test_sample_weights_too_large_to_add_up_still_share_out() -> None:
+    prediction, target = np.array([[1.0], [3.0]]), np.zeros((2, 1))
+    loss = MeanSquaredError()
+    assert loss(prediction, target, np.array([1e308, 1e308])) == pytest.approx(5)
+    np.testing.assert_allclose(loss.backward(), prediction)
+
+
+def test_a_positive_weight_that_is_no_number_is_a_type_error_that_names_the_loss() -> None:
+    with pytest.raises(TypeError, match="BinaryCrossEntropyWithLogits: positive_weight must be a number"):
+        BinaryCrossEntropyWithLogits("x")
