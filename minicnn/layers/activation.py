@@ -38,18 +38,22 @@ class ReLU(Activation):
     """``y = max(x, 0)``.
 
     Backward: dx = dy where y > 0, else 0. At x = 0, where there is no derivative, dx is 0.
+    ``backend``: see ``minicnn.kernels.dispatch``.
     """
+
+    def __init__(self, backend: str | None = None) -> None:
+        self.backend = backend if backend is None else dispatch.backend(backend)
 
     def forward(self, x: np.ndarray, training: bool = False, record: bool | None = None) -> np.ndarray:
         check_batch("ReLU", x)
-        y = dispatch.relu_forward(x)
+        y = dispatch.relu_forward(x, self.backend)
         self.remember(y, when=training if record is None else record)
         return y
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         (y,) = self.recall()
         self._check_upstream(dy, y)
-        return dispatch.relu_backward(dy, y)
+        return dispatch.relu_backward(dy, y, self.backend)
 
 
 class LeakyReLU(Activation):

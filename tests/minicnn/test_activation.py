@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special
 
+from minicnn.kernels import dispatch
 from minicnn.layer import Layer
 from minicnn.layers.activation import LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh
 
@@ -160,3 +161,24 @@ def test_a_negative_or_infinite_slope_is_a_value_error(slope: float) -> None:
 def test_leaky_relu_with_slope_zero_is_relu() -> None:
     x = np.random.default_rng(0).standard_normal((4, 5))
     np.testing.assert_array_equal(LeakyReLU(0)(x), ReLU()(x))
+
+
+@pytest.mark.parametrize("backend", ["naive", "numpy", "numba"])
+def test_relu_runs_the_kernels_of_its_backend(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    for name in ("relu_forward", "relu_backward"):
+
+        def watched(*arguments: Any, kernel: Any = getattr(dispatch, name)) -> np.ndarray:
+            asked.append(arguments[-1])
+            return kernel(*arguments)
+
+        monkeypatch.setattr(dispatch, name, watched)
+    layer = ReLU(backend=backend)
+    np.testing.assert_array_equal(layer.forward(np.array([[-1.0, 2.0]]), record=True), [[0, 2]])
+    np.testing.assert_array_equal(layer.backward(np.ones((1, 2))), [[0, 1]])
+    assert asked == [backend, backend]
+
+
+def test_relu_refuses_an_unknown_backend() -> None:
+    with pytest.raises(ValueError, match="backend must be"):
+        ReLU(backend="cuda")
