@@ -137,12 +137,13 @@ class GlobalAveragePool2D(_GlobalPool2D):
     Shapes: x (N, H, W, C), y (N, C), or (N, 1, 1, C) with ``keepdims=True``, which broadcasts against images.
 
     Backward: dx[n, h, w, c] = dy[n, c] / (H * W).
+    Sums are taken in float64: a float32 sum over a million pixels, one after the other, is off by a percent.
     """
 
     def forward(self, x: np.ndarray, training: bool = False, record: bool | None = None) -> np.ndarray:
         check_array("GlobalAveragePool2D", x, ("N", "H", "W", "C"))
         self.remember(x.shape, x.dtype, when=training if record is None else record)
-        return x.mean(axis=(1, 2), keepdims=self.keepdims)
+        return x.mean(axis=(1, 2), keepdims=self.keepdims, dtype=np.float64).astype(x.dtype, copy=False)
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         (n, h, w, c), dtype = self.recall()

@@ -162,3 +162,21 @@ def test_global_pools_refuse_what_is_not_an_image(kind):
         kind()(np.zeros((4, 4)))
     with pytest.raises(ValueError, match="empty array"):
         kind()(np.zeros((1, 0, 4, 2)))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_an_infinite_gradient_reaches_the_winner_alone(backend):
+    x = np.array([1, 4, 3, 2], np.float32).reshape(1, 2, 2, 1)
+    pool = MaxPool2D(2, backend=backend)
+    pool.forward(x, record=True)
+    dx = pool.backward(np.full((1, 1, 1, 1), np.inf, np.float32))
+    np.testing.assert_array_equal(dx.ravel(), [0, np.inf, 0, 0])
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_the_global_mean_of_a_large_float32_image_is_right_to_seven_digits(keepdims):
+    x = np.random.default_rng(0).uniform(0.9, 1.1, (2, 350, 350, 3)).astype(np.float32)
+    y = GlobalAveragePool2D(keepdims).forward(x)
+    assert y.dtype == np.float32
+    expected = x.astype(np.float64).mean(axis=(1, 2), keepdims=keepdims)
+    np.testing.assert_allclose(y, expected, rtol=1e-7)
