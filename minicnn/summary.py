@@ -37,19 +37,22 @@ class Row:
 
 
 def layer_rows(model: Layer, input_shape: Sequence[int]) -> list[Row]:
-    """One row for every layer and container below ``model``, in forward order; for a lone layer, its own row.
+    """One row for every layer and container below ``model``, in forward order.
 
-    ``input_shape`` is one sample's, such as (height, width, channels), without the batch. Containers other
-    than Parallel are read as chains. Raises ValueError, with the layer's dotted name, for shapes that misfit.
+    A model that is a lone layer, or merges branches or owns parameters itself, comes first, under the name "". ``input_shape``
+    is one sample's, such as (height, width, channels), without the batch. Containers other than Parallel are
+    read as chains. Raises ValueError, with the layer's dotted name, for shapes that misfit.
     """
     if not isinstance(model, Layer):
         raise TypeError(f"summary: expected a model, got {type(model).__name__}")
     if not isinstance(input_shape, Sequence) or isinstance(input_shape, str) or not input_shape:
         raise TypeError(f"summary: input_shape must be a tuple such as (144, 96, 3), got {input_shape!r}")
     shape = (1, *(positive_int("summary", "every size in input_shape", size) for size in input_shape))
-    if not model.children():
-        return [_row("", 0, model, shape, _itemsize(model))]
-    return list(_walk(model, shape, "", 0, _itemsize(model)))
+    itemsize = _itemsize(model)
+    own_row = isinstance(model, Parallel) or not model.children() or bool(_own_parameters(model))
+    members = list(_walk(model, shape, "", 1 if own_row else 0, itemsize))
+    root = _row("", 0, model, shape, itemsize)
+    return [root, *members] if own_row else members
 
 
 def _walk(container: Layer, shape: Shape, prefix: str, depth: int, itemsize: int) -> Iterator[Row]:
@@ -67,7 +70,7 @@ def _row(name: str, depth: int, layer: Layer, shape: Shape, itemsize: int) -> Ro
     try:
         out = layer.output_shape(shape)
     except ValueError as error:
-        raise ValueError(f"summary, layer {name!r}: {error}") from None
+        raise ValueError(f"summary, {f'layer {name!r}' if name else 'the model'}: {error}") from None
     own = _own_parameters(layer)
     chain = bool(layer.children()) and not isinstance(layer, Parallel)
     new_array = not chain and not isinstance(layer, (Identity, Flatten))

@@ -177,3 +177,25 @@ def test_sizes_below_one_and_things_that_are_no_model_are_refused():
         summary(make_model(), (0, 16, 3))
     with pytest.raises(TypeError, match="expected a model"):
         summary(Layer, INPUT)
+
+
+def test_a_root_that_merges_branches_has_a_row_of_its_own_and_its_members_are_below_it():
+    model = Parallel({"a": Dense(3, 4, rng=0), "b": Dense(3, 2, rng=1)}, merge="concat")
+    rows = layer_rows(model, (3,))
+    assert [(row.name, row.depth, row.output_shape) for row in rows] == [
+        ("", 0, (6,)),
+        ("a", 1, (4,)),
+        ("b", 1, (2,)),
+    ]
+    assert rows[0].activation_bytes == 6 * 4
+
+
+def test_a_root_whose_branches_do_not_fit_together_is_refused():
+    with pytest.raises(ValueError, match="summary, the model: Residual: branches to sum must have one shape"):
+        summary(Residual(Dense(3, 4, rng=0)), (3,))
+
+
+def test_parameters_that_the_root_owns_itself_are_counted():
+    model = Sequential([ReLU()])
+    model.scale = Parameter(np.ones(3, np.float32))
+    assert sum(row.parameters for row in layer_rows(model, (4, 4, 3))) == 3
