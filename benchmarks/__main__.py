@@ -15,6 +15,8 @@ from benchmarks import data, layers, scaling, startup, steps
 from benchmarks.harness import Case, Row, Settings, note
 from benchmarks.plot import bar_chart
 
+SLOW_START = 2.0  # seconds of a first repetition that are worth a word
+
 
 def all_cases() -> list[Case]:
     return [*layers.cases(), *steps.cases(), *scaling.cases(), *startup.cases(), *data.cases()]
@@ -62,13 +64,16 @@ def as_text(row: Row) -> str:
     if row["ratio_best_eager"] is not None:
         low, high = row["ratio_spread"]
         line += f" {row['ratio_best_eager']:>6.2f} [{low:.2f}, {high:.2f}]"
-    asides = [f"{peer} {value:g}" for peer, value in row["peers"].items()]
+    asides = [f"{peer} {value:g} ({row['ratios'][peer]:.2f})" for peer, value in row["peers"].items()]
     if "share_of_sgemm_peak" in row:
         asides.append(f"{row['share_of_sgemm_peak']:.0%} of the sgemm peak")
     if "relative_error" in row:
         asides.append("error " + ", ".join(f"{side} {e:.1e}" for side, e in row["relative_error"].items()))
     if row["peak_rss_mb"]:
         asides.append("MB " + ", ".join(f"{side} {mb:.0f}" for side, mb in row["peak_rss_mb"].items()))
+    slow = {side: s for side, s in row.get("warm_up_s", {}).items() if s > SLOW_START}
+    if slow:
+        asides.append("first time " + ", ".join(f"{side} {s:.0f} s" for side, s in slow.items()))
     return "\n".join([line, *(["    " + "; ".join(asides)] if asides else [])])
 
 

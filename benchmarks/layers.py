@@ -26,8 +26,9 @@ from benchmarks.harness import (
     take_turns,
     warm_up,
 )
-from benchmarks.peers import fast_path, forced_backend, missing, present, use_threads
+from benchmarks.peers import forced_backend, missing, present, use_threads
 from minicnn.containers import Sequential
+from minicnn.fusion import fuse
 from minicnn.layer import Layer
 from minicnn.layers.activation import ReLU
 from minicnn.layers.conv import Conv2D
@@ -116,7 +117,7 @@ def _measure(
         raise DisagreementError(f"{name}: our error against float64 is {found['ours']:.2g}")
     model = subject.model()
     x, dy = _arrays(subject, model, BATCH)
-    sides = [_our_side(model, x, dy, direction)]
+    sides = [_our_side(subject, model, x, dy, direction)]
     sides += [_torch_side(subject, peer, model, x, dy, direction) for peer in peers]
     started = warm_up(sides)
     seconds = take_turns(sides, settings.budget(SECONDS))
@@ -148,8 +149,8 @@ def _arrays(subject: Subject, model: Sequential, batch: int) -> tuple[np.ndarray
     return x, rng.standard_normal(model.output_shape(x.shape), dtype=np.float32)
 
 
-def _our_side(model: Sequential, x: np.ndarray, dy: np.ndarray, direction: str) -> Side:
-    fast = fast_path(model)
+def _our_side(subject: Subject, model: Sequential, x: np.ndarray, dy: np.ndarray, direction: str) -> Side:
+    fast = fuse(model)
 
     def forward() -> np.ndarray:
         return fast.forward(x, training=True)
@@ -160,7 +161,8 @@ def _our_side(model: Sequential, x: np.ndarray, dy: np.ndarray, direction: str) 
 
     if direction == "forward":
         return Side("ours", forward)
-    return Side("ours", lambda: fast.backward(dy), prepare)
+    backward = fast.backward_parameters if subject.first else fast.backward
+    return Side("ours", lambda: backward(dy), prepare)
 
 
 def _torch_side(
@@ -240,7 +242,7 @@ def _errors(subject: Subject) -> dict[str, dict[str, float]]:
 
 
 def _results(model: Sequential, x: np.ndarray, dy: np.ndarray, backend: str | None) -> Arrays:
-    runs: Layer = model if backend else fast_path(model)
+    runs: Layer = model if backend else fuse(model)
     with forced_backend(backend):
         model.zero_grad()
         y = runs.forward(x, training=True)

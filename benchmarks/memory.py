@@ -26,28 +26,31 @@ def peaks(work: str, network: str, batch: int, threads: int) -> dict[str, float]
         note("  peak memory is read from /proc, which this system does not have")
         return None
     sides = ["ours", *(p for p in ("torch_nchw", "torch_channels_last") if missing(p) is None)]
-    found = {}
-    for side in sides:
-        command = [sys.executable, "-m", "benchmarks.memory", work, network, str(batch), side, str(threads)]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[1])
-        if done.returncode:
-            raise ChildProcessError(f"{' '.join(command[1:])} failed:\n{done.stderr}")
-        found[side] = float(done.stdout.split()[-1])
-    return found
+    return {side: peak(work, network, batch, side, threads) for side in sides}
+
+
+def peak(work: str, network: str, batch: int, side: str, threads: int) -> float:
+    """Megabytes for one side, from a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.memory", work, network, str(batch), side, str(threads)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[1])
+    if done.returncode:
+        raise ChildProcessError(f"{' '.join(command[1:])} failed:\n{done.stderr}")
+    return float(done.stdout.split()[-1])
 
 
 def measure(work: str, network_name: str, batch: int, side: str, threads: int) -> float:
     """Peak resident megabytes of this process during ``REPEATS`` steps, less those after the imports."""
     from benchmarks.networks import NETWORKS
     from benchmarks.peers import Ours, Torch, use_threads
+    from minicnn.threads import set_threads
 
-    # Both count as imports: minicnn loads Numba with its first kernel, PyTorch is loaded by name.
-    importlib.import_module("numba" if side == "ours" else "torch")
-    if side != "ours":
+    # These count as imports too: minicnn loads Numba with its first kernel, and PyTorch is loaded by name.
+    if side == "ours":
+        importlib.import_module("numba")
+        set_threads(threads)
+    else:
         importlib.import_module("benchmarks.convert")
-    use_threads(Settings(threads)) if side != "ours" else importlib.import_module(
-        "minicnn.threads"
-    ).set_threads(threads)
+        use_threads(Settings(threads))
     before = _status("VmRSS")
     RESET.write_text("5")  # the peak of so far is forgotten (man 5 proc)
     network = NETWORKS[network_name]

@@ -20,6 +20,7 @@ import numpy as np
 from benchmarks.harness import Settings, note
 from benchmarks.networks import Network
 from minicnn.containers import Sequential
+from minicnn.fusion import fuse
 from minicnn.kernels import dispatch
 from minicnn.layer import Layer
 from minicnn.layers.dropout import Dropout
@@ -105,21 +106,14 @@ def without_dropout(model: Layer) -> Iterator[None]:
             layer.rate = rate
 
 
-def fast_path(model: Sequential) -> Layer:
-    """What the Trainer runs in the model's place."""
-    if importlib.util.find_spec("minicnn.fusion") is None:
-        return model
-    return importlib.import_module("minicnn.fusion").fuse(model)
-
-
 class Ours:
-    """minicnn. With ``backend`` the plain layers on that backend, without it the fused fast path."""
+    """minicnn: what the Trainer runs, ``fuse(model)``; or the plain layers on one ``backend``."""
 
     def __init__(
         self, network: Network, model: Sequential, x: np.ndarray, y: np.ndarray, backend: str | None = None
     ) -> None:
         self.model = model
-        self.fast: Layer = model if backend else fast_path(model)
+        self.fast: Layer = model if backend else fuse(model)
         self.x, self.y, self.backend = x, y, backend
         self.loss = BinaryCrossEntropyWithLogits() if network.logits else BinaryCrossEntropy()
         self.optimizer = Adam(model.parameters(), RATE)

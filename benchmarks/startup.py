@@ -23,7 +23,7 @@ from benchmarks.peers import missing, present, use_threads
 
 ROOT = Path(__file__).parents[1]
 TOLERANCE = 0.01
-BUDGET = Budget(seconds=25.0, least=3, most=7, block=0.0)
+BUDGET = Budget(seconds=12.0, least=3, most=7, block=0.0)
 QUICK = Budget(seconds=5.0, least=2, most=3, block=0.0)
 
 
@@ -82,7 +82,7 @@ def _predict_first(settings: Settings) -> Row:
         threads = {"OMP_NUM_THREADS": str(settings.threads)}
         sides = [Side("ours", _with_a_new_cache(Path(folder), ours, threads))]
         sides += [Side(peer, functools.partial(_run, theirs, threads)) for peer in present(["torch_nchw"])]
-        budget = Budget(seconds=25.0, least=2, most=3, block=0.0)
+        budget = Budget(seconds=12.0, least=2, most=3, block=0.0)
         seconds = take_turns(sides, budget)
     return compared("startup/predict_first", "s", seconds, threads=settings.threads)
 

@@ -75,7 +75,7 @@ def training(
     peers: list[str],
     settings: Settings,
     input_size: Size | None = None,
-    seconds: float = 12.0,
+    seconds: float = 8.0,
 ) -> Row:
     """Images a second of training steps, ours and each peer's."""
     use_threads(settings)

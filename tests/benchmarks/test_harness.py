@@ -152,7 +152,17 @@ def test_the_frozen_networks_are_summed_up_only_when_all_three_were_measured() -
 
 def test_a_row_reads_as_text() -> None:
     text = as_text(compared("train/x/b8", "images/s", {"ours": [1.0], "torch_nchw": [2.0]}, work=8))
-    assert text.split() == ["train/x/b8", "8", "images/s", "2.00", "[2.00,", "2.00]", "torch_nchw", "4"]
+    assert text.split() == [
+        "train/x/b8",
+        "8",
+        "images/s",
+        "2.00",
+        "[2.00,",
+        "2.00]",
+        "torch_nchw",
+        "4",
+        "(2.00)",
+    ]
 
 
 def test_a_bad_name_on_the_command_line_is_one_message_and_status_2(

@@ -31,8 +31,8 @@ TINY = Network("tiny", (8, 6), _tiny)
 @pytest.fixture(autouse=True)
 def _numpy_backend(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINICNN_BACKEND", "numpy")
-    monkeypatch.setattr(peers, "fast_path", lambda model: model)
-    monkeypatch.setattr(layers, "fast_path", lambda model: model)
+    monkeypatch.setenv("MINICNN_FUSION", "off")
+    monkeypatch.setattr(steps, "sgemm_peak", lambda threads: 100.0)
     threads = get_threads()
     yield
     set_threads(threads)
@@ -105,16 +105,15 @@ def test_a_layer_row_has_its_share_of_the_peak_and_its_error(monkeypatch: pytest
     assert 0 < forward["relative_error"]["ours"] < 1e-6
 
 
-def test_the_sgemm_peak_is_measured_once() -> None:
-    assert sgemm_peak(3, size=64, rounds=2) == sgemm_peak(3) > 0
+def test_the_sgemm_peak_never_falls() -> None:
+    first = sgemm_peak(3, size=64, rounds=2)
+    assert 0 < first <= sgemm_peak(3, size=64, rounds=2)
 
 
 @pytest.mark.skipif(not memory.STATUS.exists(), reason="needs /proc")
 def test_memory_is_that_of_a_fresh_process() -> None:
-    measured = memory.peaks("infer", "blocks4", 4, 1)
-    assert measured is not None
     # The first feature map alone, (4, 144, 96, 32) in float32, is 7 MB.
-    assert 7 < measured["ours"] < 1000
+    assert 7 < memory.peak("infer", "blocks4", 4, "ours", 1) < 1000
 
 
 def test_the_command_writes_rows_and_a_chart(
