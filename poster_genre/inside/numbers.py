@@ -24,7 +24,7 @@ from minicnn.layers.pooling import AveragePool2D, GlobalAveragePool2D, GlobalMax
 from minicnn.layers.reshape import Flatten
 from poster_genre.errors import PosterGenreError
 from poster_genre.inside.field import Window, window_of
-from poster_genre.inside.trace import Step, Trace, image_shape
+from poster_genre.inside.trace import Step, Trace, as_image, image_shape
 
 Account = dict[str, Any]
 Place = tuple[int, int, int]
@@ -87,8 +87,18 @@ def account(trace: Trace, index: int, place: Place, input_channel: int | None = 
         "place": list(place),
         "value": value,
         "inputs": list(step.inputs),
+        **_fast(trace, index, place, value),
     }
     return {**head, **_made_of(trace, step, place, input_channel, value)}
+
+
+def _fast(trace: Trace, index: int, place: Place, value: float) -> Account:
+    """What the fused network has at this place; None where it has no such number in memory."""
+    output = trace.fast[index] if trace.fast else None
+    if output is None:
+        return {"fast": None, "fast_difference": None}
+    fast = float(as_image(output)[place])
+    return {"fast": fast, "fast_difference": abs(fast - value)}
 
 
 def _made_of(trace: Trace, step: Step, place: Place, input_channel: int | None, value: float) -> Account:

@@ -46,10 +46,14 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """What every step put out for one poster, an array of the step's ``shape``; ``outputs[0]``: the input."""
+    """What every step put out for one poster, arrays of the step's ``shape``; ``outputs[0]`` is the input.
+
+    ``fast``: what the fused network puts out there, None where it puts out nothing; see ``inside.fast``.
+    """
 
     steps: Sequence[Step]
     outputs: Sequence[np.ndarray]
+    fast: Sequence[np.ndarray | None] = ()
 
     def image(self, index: int) -> np.ndarray:
         """A step's output as (height, width, channels); a row of features counts as one pixel."""
@@ -58,7 +62,8 @@ class Trace:
     @property
     def nbytes(self) -> int:
         """Memory held; steps that pass on their input hold none of their own."""
-        owners = {id(y if y.base is None else y.base): y.nbytes for y in self.outputs}
+        arrays = [*self.outputs, *(y for y in self.fast if y is not None)]
+        owners = {id(y if y.base is None else y.base): y.nbytes for y in arrays}
         return sum(owners.values())
 
 
@@ -131,15 +136,18 @@ def follow(steps: Sequence[Step], classifier: PosterGenreClassifier, pixels: np.
         outputs = [to_input(classifier.spec_, pixels[None])]
         for step in steps[1:]:
             read = [outputs[i] for i in step.inputs]
-            outputs.append(_run(step.layer, read))
+            outputs.append(merge(step.layer, read) if isinstance(step.layer, Parallel) else _run(step, read))
     return Trace(steps, [y[0] for y in outputs])
 
 
-def _run(layer: Layer | None, read: list[np.ndarray]) -> np.ndarray:
-    if layer is None:
+def _run(step: Step, read: list[np.ndarray]) -> np.ndarray:
+    if step.layer is None:
         raise PosterGenreError("the input is given, not computed")
-    if not isinstance(layer, Parallel):
-        return layer.forward(read[0])
+    return step.layer.forward(read[0])
+
+
+def merge(layer: Parallel, read: list[np.ndarray]) -> np.ndarray:
+    """What ``layer.forward`` makes of its branches' outputs."""
     if layer.merge == "concat":
         return np.concatenate(read, axis=-1)
     combine = np.add if layer.merge == "sum" else np.multiply

@@ -16,6 +16,7 @@ from poster_genre.calibration import log_odds
 from poster_genre.classifier import PosterGenreClassifier, probabilities
 from poster_genre.errors import PosterGenreError
 from poster_genre.genres import GENRES
+from poster_genre.inside.fast import fast_outputs
 from poster_genre.inside.trace import Trace, follow
 
 
@@ -94,37 +95,54 @@ def origin_of(trace: Trace, index: int, feature: int) -> dict[str, Any]:
 def verdict(classifier: PosterGenreClassifier, trace: Trace, pixels: np.ndarray) -> list[dict[str, Any]]:
     """For each genre the way from the network's output to the answer, in the order of GENRES.
 
-    ``{genre, log_odds, p, mirrored_log_odds, mirrored_p, mean, slope, offset, log_odds_of_mean, probability,
-    fast, difference}``: the output for the poster as it lies, its probability, those of the mirror image and
-    the mean of both (None where the network is asked once), the calibration (None where there is none), what
-    that makes, what ``predict_proba`` says, and how far the two are apart.
+    ``log_odds, p``                    the network's output for the poster as it lies, and its probability.
+    ``mirrored_log_odds, mirrored_p``  for the mirror image; None where the network is asked once.
+    ``mean``                           of the two probabilities.
+    ``slope, offset``                  the calibration, log-odds' = slope * log-odds + offset; None without.
+    ``log_odds_of_mean, probability``  what it reads and what it makes, layer by layer.
+    ``fast, fast_difference``          the same by the fused network, and how far apart the two are.
+    ``answer, answer_difference``      what ``predict_proba`` says, likewise.
     """
     index = last_dense(trace)
-    outputs = [trace.outputs[-1]]
-    odds = [trace.outputs[index]]
-    if classifier.spec_.flip_average:
-        other = follow(trace.steps, classifier, pixels[:, ::-1])
-        outputs.append(other.outputs[-1])
-        odds.append(other.outputs[index])
-    each = [probabilities(classifier.spec_, y[None])[0] for y in outputs]
-    mean = np.stack(each).mean(axis=0)
+    views = [pixels, pixels[:, ::-1]] if classifier.spec_.flip_average else [pixels]
+    traces = [trace, *(follow(trace.steps, classifier, view) for view in views[1:])]
+    odds = [each.outputs[index] for each in traces]
+    raw = [probabilities(classifier.spec_, each.outputs[-1]) for each in traces]
+    mean, final = answer(classifier, raw)
+    _, fast = answer(classifier, [fast_probabilities(trace, classifier, view) for view in views])
+    said = classifier.predict_proba(pixels[None])[0]
     calibration = classifier.calibration_
-    final = mean if calibration is None else calibration.apply(mean[None])[0]
-    fast = classifier.predict_proba(pixels[None])[0]
     return [
         {
             "genre": GENRES[g],
             "log_odds": float(odds[0][g]),
-            "p": float(each[0][g]),
+            "p": float(raw[0][g]),
             "mirrored_log_odds": float(odds[1][g]) if len(odds) > 1 else None,
-            "mirrored_p": float(each[1][g]) if len(each) > 1 else None,
+            "mirrored_p": float(raw[1][g]) if len(raw) > 1 else None,
             "mean": float(mean[g]),
             "slope": None if calibration is None else float(calibration.slope[g]),
             "offset": None if calibration is None else float(calibration.offset[g]),
             "log_odds_of_mean": float(log_odds(mean[g])),
             "probability": float(final[g]),
             "fast": float(fast[g]),
-            "difference": float(abs(np.float64(final[g]) - np.float64(fast[g]))),
+            "fast_difference": abs(float(final[g]) - float(fast[g])),
+            "answer": float(said[g]),
+            "answer_difference": abs(float(final[g]) - float(said[g])),
         }
         for g in range(len(GENRES))
     ]
+
+
+def fast_probabilities(trace: Trace, classifier: PosterGenreClassifier, view: np.ndarray) -> np.ndarray:
+    """(25,) by the fused network, of one view."""
+    outputs = fast_outputs(trace.steps, classifier, view)[-1]
+    if outputs is None:
+        raise PosterGenreError("the fused network puts out nothing at its last step")
+    return probabilities(classifier.spec_, outputs)
+
+
+def answer(classifier: PosterGenreClassifier, raw: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """The mean of the views' probabilities (25,), and what the calibration makes of it."""
+    mean = np.stack(raw).mean(axis=0)
+    calibration = classifier.calibration_
+    return mean, mean if calibration is None else calibration.apply(mean[None])[0]

@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from string import Template
 from typing import Any, Literal, TypeVar
 
+import numpy as np
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -26,10 +28,11 @@ from minicnn.summary import multiply_adds
 from poster_genre.errors import PosterGenreError
 from poster_genre.explain import genre_index
 from poster_genre.inside import pictures
+from poster_genre.inside.fast import fast_outputs
 from poster_genre.inside.field import receptive_field
 from poster_genre.inside.numbers import chain, check_place
 from poster_genre.inside.trace import Trace, follow, image_shape, lay_out
-from poster_genre.inside.verdict import contributions, verdict
+from poster_genre.inside.verdict import contributions, origin_of, verdict
 from poster_genre.inside.words import branch_title, group_titles, sentence_of, title_of
 from poster_genre.web.api import with_pictures
 from poster_genre.web.examples import EXAMPLES
@@ -73,9 +76,15 @@ class Inside:
         found = self.visits.trace(token, mirrored)
         if found is None:
             view = pixels[:, ::-1] if mirrored else pixels
-            found = await self.compute(lambda: follow(self.steps, self.here.classifier, view))
+            found = await self.compute(lambda: self.both(view))
             self.visits.keep_trace(token, mirrored, found)
         return found
+
+    def both(self, view: np.ndarray) -> Trace:
+        """A view's trace, layer by layer and by the fused network."""
+        classifier = self.here.classifier
+        trace = follow(self.steps, classifier, view)
+        return replace(trace, fast=fast_outputs(self.steps, classifier, view))
 
 
 def inside(request: Request) -> Inside:
@@ -106,7 +115,7 @@ async def enter(request: Request) -> Response:
             "seconds": within.visits.seconds,
             "model": here.classifier.model_version,
             "two_views": here.classifier.spec_.flip_average,
-            "difference": max(each["difference"] for each in answers),
+            "difference": max(each["fast_difference"] for each in answers),
             "genres": answers,
             "groups": group_titles(within.steps),
             "steps": described(trace),
@@ -186,7 +195,10 @@ async def numbers(request: Request) -> Response:
     for each in found:
         if each["kind"] == "input":
             each |= colour(within, request.path_params["token"], place, is_mirrored(request))
-    return JSONResponse({"step": index, "place": list(place), "field": list(field), "chain": found})
+    answer = {"step": index, "place": list(place), "field": list(field), "chain": found}
+    if len(trace.steps[index].shape) == 1:
+        answer["origin"] = origin_of(trace, index, place[2])
+    return JSONResponse(answer)
 
 
 def colour(within: Inside, token: str, place: tuple[int, int, int], mirrored: bool) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 // What made a number, in numbers: one block for each account that the server gives.
-import { el, number, signed, term, tint, whole } from "./write.js";
+import { apart, el, narrow, number, signed, term, tint, whole } from "./write.js";
 
 const LISTED = 8;
+const BRANCHES = { body: "main path", projection: "shortcut" };
 
 // here: { steps, go(step, place), pick(inputChannel), branch(step) }
 export function block(account, here, focused) {
@@ -170,7 +171,7 @@ export function channelName(source, channel) {
 
 function parts(a, here, sign) {
   return [rows(a.parts.map((part, i) => [
-    [i ? `${sign} ` : "", place(here, part.step, part.place), ` (${a.parts.length > 1 && part.branch === "projection" ? "shortcut" : part.branch === "body" ? "main path" : part.branch})`],
+    [i ? `${sign} ` : "", place(here, part.step, part.place), ` (${BRANCHES[part.branch] ?? part.branch})`],
     number(part.value),
   ]))];
 }
@@ -195,9 +196,9 @@ function sum(text, value) {
 }
 
 function check(a) {
-  if (a.difference === undefined) return el("span");
-  const said = a.difference === 0 ? "The sum over again in double precision gives exactly this." : `The sum over again in double precision: ${number(a.computed)}; rounding makes ${a.difference.toExponential(1).replace("-", "−")}.`;
-  return el("p", { className: "check" }, said);
+  const again = a.difference === undefined ? "" : `Computed over again in double precision: ${number(a.computed)}, ${apart(a.difference)}. `;
+  const fast = a.fast === null ? "The fused network never writes it down." : `The fused network has ${number(a.fast)}, ${apart(a.fast_difference)}.`;
+  return el("p", { className: "check" }, again, a.kind === "input" ? "" : fast);
 }
 
 function grid(values, { label, inside, winner, go }) {
@@ -209,9 +210,9 @@ function grid(values, { label, inside, winner, go }) {
       cell.className = "off";
       cell.append(el("span", { title: "off the edge: counts 0" }, "0"));
     } else if (go) {
-      cell.append(el("button", { type: "button", title: "Choose this number", onclick: () => go(p, q) }, number(x)));
+      cell.append(el("button", { type: "button", title: "Choose this number", onclick: () => go(p, q) }, narrow(x)));
     } else {
-      cell.append(number(x));
+      cell.append(narrow(x));
     }
     if (!off) tint(cell, x, scale);
     if (winner && winner[0] === p && winner[1] === q) cell.classList.add("winner");

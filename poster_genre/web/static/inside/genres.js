@@ -1,5 +1,5 @@
 // The last layer: which features pushed a genre up or down, and the way from its score to the answer.
-import { el, number, signed, term } from "./write.js";
+import { apart, el, number, signed, term } from "./write.js";
 
 const LISTED = 10;
 
@@ -31,7 +31,7 @@ export function genreBlocks(found, answer, here, thumbnail) {
         ["+ bias, the score of a blank network", signed(found.bias)],
       ]),
       el("p", { className: "result" }, "= ", el("strong", {}, number(found.log_odds))),
-      el("p", { className: "check" }, `The sum over again in double precision: ${number(found.computed)}; rounding makes ${found.difference.toExponential(1).replace("-", "−")}.`),
+      el("p", { className: "check" }, `The sum over again in double precision: ${number(found.computed)}, ${apart(found.difference)}.`),
     ),
     journey(answer, found),
   ];
@@ -63,14 +63,13 @@ function journey(a, found) {
     lines.push(["its log-odds", number(a.log_odds_of_mean)]);
     lines.push([`calibrated: × ${number(a.slope)} + ${term(a.offset)}`, number(a.slope * a.log_odds_of_mean + a.offset)]);
   }
-  const said = a.difference === 0 ? "exactly the same" : `a difference of ${a.difference.toExponential(1).replace("-", "−")}`;
   return el(
     "section",
     { className: "account", data: { kind: "answer" } },
     el("div", { className: "account-head" }, el("h3", {}, "From the score to the answer")),
     rows(lines),
     el("p", { className: "result" }, "= ", el("strong", {}, percent(a.probability)), ` ${found.genre}`),
-    el("p", { className: "check" }, `Layer by layer: ${number(a.probability)}; the fast path that answers on the predict page: ${number(a.fast)}, ${said}.`),
+    el("p", { className: "check" }, `The predict page answers ${number(a.answer)}, ${apart(a.answer_difference)}; the fused network ${number(a.fast)}, ${apart(a.fast_difference)}.`),
   );
 }
 

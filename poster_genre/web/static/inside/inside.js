@@ -5,7 +5,7 @@ import { Visit } from "./ask.js";
 import { percent } from "./genres.js";
 import { Lens } from "./lens.js";
 import { Strip } from "./strip.js";
-import { el, ground, showAllDigits, whole } from "./write.js";
+import { apart, el, ground, showAllDigits, whole } from "./write.js";
 
 const $ = (id) => document.getElementById(id);
 const FIRST = 1; // the step that is looked at to begin with
@@ -60,8 +60,7 @@ function show(same) {
   $("mirror-label").hidden = !entered.two_views;
   const most = [...entered.genres].sort((a, b) => b.probability - a.probability);
   const said = most.slice(0, 3).map(({ genre, probability }) => `${genre} ${percent(probability)}`).join(", ");
-  const apart = entered.difference === 0 ? "exactly" : `to within ${entered.difference.toExponential(1).replace("-", "−")}`;
-  $("status").textContent = `${said}. Layer by layer the answers are ${entered.difference === 0 ? "exactly " : ""}those of the fast path${entered.difference === 0 ? "" : ` ${apart}`}.`;
+  $("status").textContent = `${said}. Plain layers one by one and the fused network: ${apart(entered.difference)}${entered.difference === 0 ? "" : " at most"}.`;
   lens.enter(visit, mirrored);
   if (same) {
     entered.steps.forEach((step) => strips.get(step.step) && Object.assign(strips.get(step.step), { step, visit: null, wanted: false }));
@@ -90,7 +89,7 @@ function layOut() {
     );
   }));
   fillGenres();
-  for (const strip of strips.values()) strip.layOut();
+  for (const strip of strips.values()) strip.resize();
 }
 
 function sizes(members) {
@@ -122,6 +121,7 @@ function card(step) {
     el("p", { className: "tells" }, step.text),
   );
   if (step.filters) made.append(filterPicture(step));
+  if (step.step === 0) made.classList.add("first");
   if (step.title === "Genres") {
     made.append(el("ul", { className: "bars all", id: "genres" }));
   } else if (step.shown && step.kind !== "Dropout" && step.kind !== "Flatten") {
@@ -288,10 +288,7 @@ new ResizeObserver(() => {
   resizing = requestAnimationFrame(() => {
     if ($("flow").clientWidth === room) return;
     room = $("flow").clientWidth;
-    for (const strip of strips.values()) {
-      strip.layOut();
-      strip.onresize?.();
-    }
+    for (const strip of strips.values()) strip.resize();
   });
 }).observe($("flow"));
 

@@ -2,7 +2,7 @@
 import { block, channelName } from "./accounts.js";
 import { genreBlocks, percent } from "./genres.js";
 import { drawView, pixelAt } from "./views.js";
-import { el, ground, number, whole } from "./write.js";
+import { el, ground, number } from "./write.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -67,12 +67,9 @@ export class Lens {
     const asked = (this.asked += 1);
     this.at = at;
     const step = this.step();
-    const [row, column, channel] = at.place;
-    const query = new URLSearchParams({ row, column, channel, mirrored: this.mirrored ? 1 : 0 });
-    if (at.input !== null && at.input !== undefined) query.set("input", at.input);
-    const genre = step.title === "Genres" ? this.visit.entered.genres[channel] : null;
+    const genre = step.title === "Genres" ? this.visit.entered.genres[at.place[2]] : null;
     const [found, pushed] = await Promise.all([
-      this.visit.json(`numbers/${step.step}?${query}`),
+      this.visit.json(`numbers/${step.step}?${this.query()}`),
       genre && this.visit.json(`genres/${encodeURIComponent(genre.genre)}?mirrored=${this.mirrored ? 1 : 0}`),
     ]);
     if (asked !== this.asked) return;
@@ -90,7 +87,7 @@ export class Lens {
     const genre = this.pushed ? this.visit.entered.genres[channel] : null;
     $("lens-title").textContent = genre ? genre.genre : step.title;
     $("lens-name").textContent = genre ? "one of 25 genres" : `${this.visit.entered.groups[step.group]} · ${step.name}`;
-    $("which").textContent = step.step === 0 ? channelName(step, channel) : `${channel} of ${whole(step.channels)}`;
+    $("which").textContent = step.step === 0 ? channelName(step, channel) : `${step.image ? "map " : ""}${channel} (0–${step.channels - 1})`;
     $("read").replaceChildren(...this.said(step, account, genre));
     $("grip-text").textContent = genre ? `${genre.genre} ${percent(genre.probability)}` : `${step.title} · ${number(account.value)}`;
     $("tone-low").textContent = number(-step.scale);
@@ -108,12 +105,40 @@ export class Lens {
         : this.found.chain.map((each) => block(each, here, each.step === step.step))),
     );
     $("lens-inside").scrollTop = before;
+    $("as-json").href = `/api/v1/inside/${this.visit.token}/numbers/${step.step}?${this.query()}`;
+  }
+
+  query() {
+    const [row, column, channel] = this.at.place;
+    const query = new URLSearchParams({ row, column, channel, mirrored: this.mirrored ? 1 : 0 });
+    if (this.at.input !== null && this.at.input !== undefined) query.set("input", this.at.input);
+    return query;
   }
 
   // The middle of a map; a single number has one place only.
   strongest(origin) {
     const step = this.visit.entered.steps[origin.step];
     return [Math.floor(step.height / 2), Math.floor(step.width / 2), origin.channel];
+  }
+
+  // What the second and the third picture show: { step, channel, frames, caption }, or nothing.
+  others() {
+    const step = this.step();
+    const { steps } = this.visit.entered;
+    const whole = (origin, caption) => steps[origin.step].image && { step: steps[origin.step], channel: origin.channel, frames: [], caption };
+    if (this.pushed) {
+      const { features } = this.pushed;
+      const [most, least] = [features[0].origin, features[features.length - 1].origin];
+      return [whole(most, `Most for: map ${most.channel}`), whole(least, `Most against: map ${least.channel}`)];
+    }
+    if (!step.image) {
+      const { origin } = this.found;
+      const own = this.source();
+      return [own ?? whole(origin, `The ${origin.how} of map ${origin.channel}`), null];
+    }
+    const channel = this.at.place[2];
+    const caption = step.step === 0 ? `This colour: ${channelName(step, channel)}` : `This map: ${channel}`;
+    return [this.source(), { step, channel, frames: [pixel(this.at.place)], caption }];
   }
 
   said(step, account, genre) {
@@ -131,33 +156,36 @@ export class Lens {
     const { steps } = this.visit.entered;
     if (!first.inputs.length) return null;
     const step = steps[first.inputs[0]];
-    if (!step.image) return null;
-    const channel = first.input_channel ?? (first.kind === "joined" ? first.from[2] : first.place[2]);
+    if (!step.image || !this.step().image) return first.kind.startsWith("global") ? this.pooled(step, first) : null;
+    const channel = first.input_channel ?? first.place[2];
     const frames = [];
     if (first.corner) {
       const [top, left] = first.corner;
       const tall = (first.size[0] - 1) * first.dilation[0] + 1;
       const wide = (first.size[1] - 1) * first.dilation[1] + 1;
       frames.push(clipped({ top, left, bottom: top + tall, right: left + wide }, step));
-    } else if (first.winner) {
-      frames.push(pixel(first.winner));
     } else if (first.kind === "sum") {
       frames.push(pixel(first.place));
     }
-    return { step, channel: Math.min(channel, step.channels - 1), frames };
+    const caption = first.kind === "sum" ? `Main path: map ${channel}` : `Reads ${channelName(step, channel)}`;
+    return { step, channel, frames, caption };
+  }
+
+  // The map that a global pooling makes one number of.
+  pooled(step, account) {
+    const channel = account.place[2];
+    const frames = account.winner ? [pixel(account.winner)] : [];
+    return { step, channel, frames, caption: `Reads map ${channel}` };
   }
 
   async loadViews(asked) {
-    const step = this.step();
-    const source = this.source();
-    const mirrored = this.mirrored ? 1 : 0;
-    const [poster, map, input] = await Promise.all([
-      this.picture(`poster.png?mirrored=${mirrored}`),
-      step.image ? this.map(step, this.at.place[2]) : null,
-      source && this.map(source.step, source.channel),
+    const others = this.others();
+    const [poster, ...maps] = await Promise.all([
+      this.picture(`poster.png?mirrored=${this.mirrored ? 1 : 0}`),
+      ...others.map((view) => view && this.map(view.step, view.channel)),
     ]);
     if (asked !== this.asked) return;
-    this.views = { poster, map, input, source, step, place: this.at.place, field: this.found.field };
+    this.views = { poster, maps, others, field: this.found.field };
     this.drawViews();
   }
 
@@ -175,18 +203,20 @@ export class Lens {
 
   drawViews() {
     if (!this.views) return;
-    const { poster, map, input, source, step, place, field } = this.views;
+    const { poster, maps, others, field } = this.views;
     const [top, left, bottom, right] = field;
-    const size = this.visit.entered.steps[0];
+    const [size] = this.visit.entered.steps;
     drawView($("view-poster"), poster, size.height, size.width, [{ top, left, bottom, right, kind: "field" }]);
     $("caption-poster").textContent = "Receptive field";
-    $("view-input").hidden = !input;
-    if (input) drawView($("view-input"), input, source.step.height, source.step.width, source.frames);
-    $("caption-input").textContent = source ? `Reads ${channelName(source.step, source.channel)}` : "";
-    $("view-map").hidden = !map;
-    if (map) drawView($("view-map"), map, step.height, step.width, [pixel(place)]);
-    $("caption-map").textContent = map ? `This ${step.step === 0 ? "colour" : "map"}` : "";
-    $("view-map").setAttribute("aria-label", `${channelName(step, place[2])} of ${step.title}, ${step.height} rows and ${step.width} columns; arrow keys move the pixel`);
+    ["input", "map"].forEach((name, i) => {
+      const view = others[i];
+      $(`view-${name}`).closest("figure").hidden = !view;
+      if (!view) return;
+      drawView($(`view-${name}`), maps[i], view.step.height, view.step.width, view.frames);
+      $(`caption-${name}`).textContent = view.caption;
+      const keys = name === "map" ? "; arrow keys move the pixel" : "";
+      $(`view-${name}`).setAttribute("aria-label", `${view.caption}, ${view.step.height} rows and ${view.step.width} columns${keys}`);
+    });
     $("view-poster").setAttribute("aria-label", `The poster; framed: rows ${top} to ${bottom - 1} of ${size.height}, columns ${left} to ${right - 1} of ${size.width}`);
   }
 }

@@ -80,15 +80,19 @@ export class Strip {
     pen.drawImage(this.atlas, left, top, wide, tall, x, y, width, height);
   }
 
-  async load(visit, mirrored) {
+  // Resolves when the maps of this visit are drawn.
+  load(visit, mirrored) {
     const wanted = `maps/${this.step.step}.png?ground=${ground()}&mirrored=${mirrored ? 1 : 0}`;
-    if (this.wanted === wanted && this.visit === visit) return;
-    this.wanted = wanted;
-    this.visit = visit;
-    const atlas = await visit.picture(wanted);
-    if (this.wanted !== wanted) return;
-    this.atlas = atlas;
-    this.draw();
+    if (this.wanted !== wanted || this.visit !== visit) {
+      this.wanted = wanted;
+      this.visit = visit;
+      this.loading = visit.picture(wanted).then((atlas) => {
+        if (this.wanted !== wanted || this.visit !== visit) return;
+        this.atlas = atlas;
+        this.draw();
+      });
+    }
+    return this.loading;
   }
 
   mark(channel) {
@@ -107,6 +111,10 @@ export class Strip {
 
   showAll(all) {
     this.all = all;
+    this.resize();
+  }
+
+  resize() {
     this.layOut();
     this.onresize?.();
   }

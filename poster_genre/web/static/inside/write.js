@@ -7,6 +7,15 @@ export function showAllDigits(all) {
 
 // 0.1234, −1.23e−5
 export function number(x) {
+  return written(x, digits);
+}
+
+// The same for a narrow place: a digit less, unless all are wanted.
+export function narrow(x) {
+  return written(x, digits === 4 ? 3 : digits);
+}
+
+function written(x, digits) {
   if (x === 0) return "0";
   const size = Math.abs(x);
   let text = size >= 1e-3 && size < 1e6 ? x.toPrecision(digits) : x.toExponential(digits - 1);
@@ -21,6 +30,11 @@ export function signed(x) {
 // A number as a term of a sum: in brackets where it is negative.
 export function term(x) {
   return x < 0 ? `(${number(x)})` : number(x);
+}
+
+// How far apart two numbers are that should be one.
+export function apart(difference) {
+  return difference === 0 ? "exactly the same" : `apart by ${difference.toExponential(1).replace("-", "−")}`;
 }
 
 export function whole(n) {
