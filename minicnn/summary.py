@@ -39,9 +39,10 @@ class Row:
 def layer_rows(model: Layer, input_shape: Sequence[int]) -> list[Row]:
     """One row for every layer and container below ``model``, in forward order.
 
-    A model that is a lone layer, or merges branches or owns parameters itself, comes first, under the name "". ``input_shape``
-    is one sample's, such as (height, width, channels), without the batch. Containers other than Parallel are
-    read as chains. Raises ValueError, with the layer's dotted name, for shapes that misfit.
+    A model that is a lone layer, or merges branches or owns parameters itself, comes first, under the name
+    "". ``input_shape`` is one sample's, such as (height, width, channels), without the batch. Containers
+    other than Parallel are read as chains. Raises ValueError, with the layer's dotted name, for shapes that
+    misfit.
     """
     if not isinstance(model, Layer):
         raise TypeError(f"summary: expected a model, got {type(model).__name__}")

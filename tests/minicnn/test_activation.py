@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy import special
 
 from minicnn.kernels import dispatch
+from minicnn.kernels.dispatch import relu_backward, relu_forward
 from minicnn.layer import Layer
 from minicnn.layers.activation import LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh
 
@@ -166,9 +167,9 @@ def test_leaky_relu_with_slope_zero_is_relu() -> None:
 @pytest.mark.parametrize("backend", ["naive", "numpy", "numba"])
 def test_relu_runs_the_kernels_of_its_backend(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    for name in ("relu_forward", "relu_backward"):
+    for name, kernel in (("relu_forward", relu_forward), ("relu_backward", relu_backward)):
 
-        def watched(*arguments: Any, kernel: Any = getattr(dispatch, name)) -> np.ndarray:
+        def watched(*arguments: Any, kernel: Any = kernel) -> np.ndarray:
             asked.append(arguments[-1])
             return kernel(*arguments)
 
