@@ -156,30 +156,56 @@ class Block(Layer):
             self.remember(None, when=record)
             return x
 
-        from minicnn.kernels import algorithms, fused
+        y_shape = self._pooled_shape(z_shape)
+        if not training:
+            return self._infer(x, pads, z_shape, y_shape)
 
-        layer, norm = self.convolution, self.norm
-        z = algorithms.conv2d_forward(
-            x,
-            layer.weight.data,
-            None if layer.bias is None else layer.bias.data,
-            *self._settings(pads),
-            relu=self.relu_before,
-            out=self.arena.take(z_shape, x.dtype) if record else None,
+        from minicnn.kernels import fused
+
+        norm, settings = self.norm, self._settings(pads)
+        z, moments = self.arena.take(z_shape, x.dtype), fused.Moments(z_shape[3], x.dtype)
+        _algorithms().conv2d_rows(
+            x, *self._weights(), *settings, relu=self.relu_before, out=z, consumer=moments
         )
-        if training:
-            mean, var = fused.statistics(z)
-            norm._update_running(mean, var, z.size // z_shape[3])
-        else:
-            mean, var = norm.running_mean.astype(np.float64), norm.running_var.astype(np.float64)
-        constants = fused.Normalization(
-            mean, 1 / np.sqrt(var + norm.eps), norm.weight.data.copy(), norm.bias.data.copy()
-        )
-        y_shape = fused.pooled_shape(z_shape) if self.pooled else z_shape
+        mean, var = moments.statistics()
+        norm._update_running(mean, var, z.size // z_shape[3])
+        constants = self._constants(mean, var)
         out = self.arena.take(y_shape, x.dtype) if record and self.before_a_block else None
         y, winners = fused.forward(z, constants, self.relu, self.pooled, out)
         self.remember((x, z, winners, constants, pads, y_shape), when=record)
+        if not record:
+            self.arena.give(z)
         return y
+
+    def _infer(
+        self, x: np.ndarray, pads: Pads, z_shape: tuple[int, ...], y_shape: tuple[int, ...]
+    ) -> np.ndarray:
+        """y with the running statistics; z never exists as a whole."""
+        from minicnn.kernels import fused
+
+        norm = self.norm
+        constants = self._constants(norm.running_mean.astype(np.float64), norm.running_var.astype(np.float64))
+        y = np.empty(y_shape, x.dtype)
+        normalizer = fused.Normalizer(z_shape, y, constants, self.relu, self.pooled)
+        _algorithms().conv2d_rows(
+            x, *self._weights(), *self._settings(pads), relu=self.relu_before, consumer=normalizer
+        )
+        return y
+
+    def _weights(self) -> tuple[np.ndarray, np.ndarray | None]:
+        layer = self.convolution
+        return layer.weight.data, None if layer.bias is None else layer.bias.data
+
+    def _constants(self, mean: np.ndarray, var: np.ndarray) -> Any:
+        from minicnn.kernels import fused
+
+        norm = self.norm
+        inv_std = 1 / np.sqrt(var + norm.eps)
+        return fused.Normalization(mean, inv_std, norm.weight.data.copy(), norm.bias.data.copy())
+
+    def _pooled_shape(self, z_shape: tuple[int, ...]) -> tuple[int, ...]:
+        n, height, width, channels = z_shape
+        return (n, height // 2, width // 2, channels) if self.pooled else z_shape
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         (kept,) = self.recall()

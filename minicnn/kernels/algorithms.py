@@ -17,7 +17,8 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from minicnn.kernels import depthwise, implicit_gemm, patches, winograd, winograd_gradient
+from minicnn.kernels import depthwise, implicit_gemm, patches, pool, winograd, winograd_gradient
+from minicnn.kernels.rows import RowConsumer
 from minicnn.shapes import Pads, Pair, output_size
 
 FORCED = "MINICNN_CONVOLUTION"
@@ -77,21 +78,74 @@ def conv2d_forward(
     pads: Pads,
     dilation: Pair,
     groups: int,
-    relu: bool = False,
-    out: np.ndarray | None = None,
 ) -> np.ndarray:
-    """y (N, OH, OW, O) of x (N, H, W, C), w (kh, kw, C / groups, O) and b (O,) or None.
-
-    With ``relu`` max(y, 0). ``out`` may become y, or be left unused.
-    """
-    size = output_size("conv2d", (x.shape[1], x.shape[2]), (w.shape[0], w.shape[1]), stride, pads, dilation)
-    name = choose(w.shape, size, stride, dilation, groups, x.dtype).name
+    """y (N, OH, OW, O) of x (N, H, W, C), w (kh, kw, C / groups, O) and b (O,) or None."""
+    name = _name(x, w, stride, pads, dilation, groups)[0]
     if name == "winograd":
-        return winograd.forward(x, w, b, pads, relu, out)
+        return winograd.forward(x, w, b, pads)
     if name == "implicit":
-        return implicit_gemm.forward(x, w, b, stride, pads, relu, out)
-    y = patches.conv2d_forward(x, w, b, stride, pads, dilation, groups)
-    return np.maximum(y, 0, out=y) if relu else y
+        return implicit_gemm.forward(x, w, b, stride, pads)
+    return patches.conv2d_forward(x, w, b, stride, pads, dilation, groups)
+
+
+def _name(
+    x: np.ndarray, w: np.ndarray, stride: Pair, pads: Pads, dilation: Pair, groups: int
+) -> tuple[str, Pair]:
+    """The algorithm's name, and the output's height and width."""
+    size = output_size("conv2d", (x.shape[1], x.shape[2]), (w.shape[0], w.shape[1]), stride, pads, dilation)
+    return choose(w.shape, size, stride, dilation, groups, x.dtype).name, size
+
+
+class Prepared(NamedTuple):
+    """Weights as an algorithm wants them: transformed, packed, or as they are."""
+
+    algorithm: str
+    weights: np.ndarray
+
+
+def prepare(x: np.ndarray, w: np.ndarray, stride: Pair, pads: Pads, dilation: Pair, groups: int) -> Prepared:
+    """What ``conv2d_rows`` needs of w, for images like x."""
+    name = _name(x, w, stride, pads, dilation, groups)[0]
+    if name == "winograd":
+        return Prepared(name, winograd.transformed_filters(w))
+    if name == "implicit":
+        return Prepared(name, implicit_gemm.packed_weights(w))
+    return Prepared(name, w)
+
+
+def conv2d_rows(
+    x: np.ndarray,
+    w: np.ndarray,
+    b: np.ndarray | None,
+    stride: Pair,
+    pads: Pads,
+    dilation: Pair,
+    groups: int,
+    *,
+    relu: bool = False,
+    prepared: Prepared | None = None,
+    out: np.ndarray | None = None,
+    consumer: RowConsumer,
+) -> None:
+    """The rows of ``conv2d_forward``, max(y, 0) with ``relu``, go to ``consumer`` while they are cached.
+
+    See ``rows.py``. They go to ``out`` too where that is given. ``prepared`` is what ``prepare`` made of w.
+    """
+    name, weights = prepared or prepare(x, w, stride, pads, dilation, groups)
+    size = _name(x, w, stride, pads, dilation, groups)[1]
+    y_shape = (len(x), *size, w.shape[3])
+    if name == "winograd":
+        winograd.compute(x, weights, b, (pads[0][0], pads[1][0]), y_shape, relu, out, consumer)
+    elif name == "implicit":
+        implicit_gemm.compute(x, weights, b, w.shape, stride, pads, y_shape, relu, out, consumer)
+    else:
+        y = patches.conv2d_forward(x, w, b, stride, pads, dilation, groups)
+        if out is not None or relu:
+            y = np.maximum(y, 0 if relu else -np.inf, out=y if out is None else out)
+        rows = size[0]
+        consumer.expect(len(x))
+        flat = y.reshape(len(x), -1)
+        pool.run(lambda n: consumer(n, n * rows, (n + 1) * rows, flat[n]), len(x))
 
 
 def conv2d_backward_input(

@@ -89,17 +89,17 @@ def normalize(z, mean, scale, shift, floor, y, channels, first, last):  # type: 
 
 
 @jit
-def normalize_pool(z, mean, scale, shift, floor, y, winners, size, first, last):  # type: ignore[no-untyped-def]
-    """Rows first..last-1 of y; ``size`` is (height, width, channels) of z."""
+def normalize_pool(z, origin, mean, scale, shift, floor, y, winners, base, size, first, last):  # type: ignore[no-untyped-def]
+    """Rows first..last-1 of all y; the z given begins at number ``origin``, y and winners at row ``base``."""
     height, width, channels = size
     rows, windows = height // 2, width // 2
     for r in range(first, last):
-        start = (r // rows * height + r % rows * 2) * width * channels
+        start = (r // rows * height + r % rows * 2) * width * channels - origin
         for vector in range(0, channels, WIDTH):
             c = min(vector, channels - WIDTH)
             normalize_pool_row(
                 z, start + c, width * channels, windows, channels, mean, scale, shift, c, floor,
-                y, r * windows * channels + c, winners,
+                y, (r - base) * windows * channels + c, winners,
             )  # fmt: skip
 
 
@@ -190,20 +190,51 @@ def combine_moments(
     return mean, np.maximum(about.sum(axis=0) / n.sum(), 0)
 
 
-def statistics(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and biased variance (C,), float64, of z (..., C)."""
-    channels = z.shape[-1]
-    flat = plain(z).reshape(-1)
-    parts = _parts(flat.size // channels)
-    pivots = np.stack([flat[first * channels : (first + 1) * channels] for first, _ in parts])
-    sums, squares = np.zeros_like(pivots), np.zeros_like(pivots)
+class Moments:
+    """Takes the rows of z from the convolution (``rows.py``); then ``statistics`` of all of them."""
 
-    def part(p: int) -> None:
-        moments(flat, channels, *parts[p], pivots[p], sums[p], squares[p])
+    def __init__(self, channels: int, dtype: np.dtype) -> None:
+        self.channels, self.dtype = channels, dtype
 
-    pool.run(part, len(parts))
-    counts = np.array([last - first for first, last in parts])
-    return combine_moments(counts, pivots, sums, squares)
+    def expect(self, tasks: int) -> None:
+        self.counts = np.zeros(tasks)
+        self.pivots, self.sums, self.squares = np.zeros((3, tasks, self.channels), self.dtype)
+
+    def __call__(self, task: int, first: int, last: int, rows: np.ndarray) -> None:
+        pixels = rows.size // self.channels
+        self.counts[task] = pixels
+        self.pivots[task] = rows[: self.channels]
+        moments(rows, self.channels, 0, pixels, self.pivots[task], self.sums[task], self.squares[task])
+
+    def statistics(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and biased variance (C,), float64."""
+        return combine_moments(self.counts, self.pivots, self.sums, self.squares)
+
+
+class Normalizer:
+    """Takes the rows of z from the convolution and turns them into those of y, normalised and pooled."""
+
+    def __init__(
+        self, z_shape: tuple[int, ...], y: np.ndarray, n: Normalization, relu: bool, pooled: bool
+    ) -> None:
+        self.size, self.y, self.pooled = z_shape[1:], y.reshape(-1), pooled
+        self.constants, self.floor = n.constants(y.dtype), _floor(relu, y.dtype)
+
+    def expect(self, tasks: int) -> None:
+        """Nothing to prepare: rows of y do not depend on each other."""
+
+    def __call__(self, task: int, first: int, last: int, rows: np.ndarray) -> None:
+        height, width, channels = self.size
+        if self.pooled:
+            begin, end = (row // height * (height // 2) + row % height // 2 for row in (first, last))
+            y = self.y[begin * (width // 2) * channels : end * (width // 2) * channels]
+            normalize_pool(
+                rows, first * width * channels, *self.constants, self.floor,
+                y, np.empty(y.size, np.uint8), begin, self.size, begin, end,
+            )  # fmt: skip
+        else:
+            y = self.y[first * width * channels : last * width * channels]
+            normalize(rows, *self.constants, self.floor, y, channels, 0, rows.size // channels)
 
 
 def _floor(relu: bool, dtype: np.dtype) -> np.ndarray:
@@ -229,7 +260,7 @@ def forward(
 
     def part(p: int) -> None:
         if pooled:
-            normalize_pool(flat_z, mean, scale, shift, floor, flat_y, flat_winners, size, *parts[p])
+            normalize_pool(flat_z, 0, mean, scale, shift, floor, flat_y, flat_winners, 0, size, *parts[p])
         else:
             normalize(flat_z, mean, scale, shift, floor, flat_y, channels, *parts[p])
 

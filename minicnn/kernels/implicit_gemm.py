@@ -36,6 +36,7 @@ import numpy as np
 
 from minicnn.kernels import microkernel, pool
 from minicnn.kernels.jit import jit, plain
+from minicnn.kernels.rows import RowConsumer
 from minicnn.kernels.simd import WIDTH, Emitter, address_of, copy_vector, emitted
 from minicnn.shapes import Pads, Pair, output_size
 
@@ -93,10 +94,10 @@ def fill_strip(x, n, first_row, rows, length, geometry, strip):  # type: ignore[
 
 
 @jit
-def forward_strips(x, weights, bias, floor, y, geometry, strip_rows, first, last, length, strip, tile):  # type: ignore[no-untyped-def]
-    """Strips first..last-1 of y; geometry, strip_rows and length are those of ``_Strips``."""
+def forward_strips(x, weights, bias, floor, y, origin, geometry, first, last, strip, tile):  # type: ignore[no-untyped-def]
+    """Strips first..last-1 of the output, whose number ``origin`` is the first in y; see ``_Strips``."""
     channels, kh, kw, sh, sw, top = geometry[2:8]
-    oh, ow, outputs = geometry[9:12]
+    oh, ow, outputs, strip_rows, length = geometry[9:]
     strips = (oh + strip_rows - 1) // strip_rows
     depth = kw * channels
     for s in range(first, last):
@@ -108,7 +109,7 @@ def forward_strips(x, weights, bias, floor, y, geometry, strip_rows, first, last
             for r in range(rows):
                 for j in range(0, ow, ROWS):
                     at = r * sh * length + j * sw * channels
-                    to = ((n * oh + r0 + r) * ow + j) * outputs + o
+                    to = ((n * oh + r0 + r) * ow + j) * outputs + o - origin
                     if outputs - o > WIDTH:
                         set_two(
                             strip, at, sw * channels, length, 1, kh, depth,
@@ -134,10 +135,10 @@ def forward_strips(x, weights, bias, floor, y, geometry, strip_rows, first, last
 
 
 @jit
-def gradient_strips(x, dy, geometry, strip_rows, first, last, length, strip, dy_strip, sums):  # type: ignore[no-untyped-def]
+def gradient_strips(x, dy, geometry, first, last, strip, dy_strip, sums):  # type: ignore[no-untyped-def]
     """sums (kh, kw * C rounded up, O rounded up) += the weight gradient of strips first..last-1."""
     channels, kh, kw, sh, sw, top = geometry[2:8]
-    oh, ow, outputs = geometry[9:12]
+    oh, ow, outputs, strip_rows, length = geometry[9:]
     strips = (oh + strip_rows - 1) // strip_rows
     step = rows_of_weights(kw * channels)
     depth = (kw * channels + step - 1) // step * step
@@ -192,17 +193,27 @@ class _Strips:
         n, height, width, channels = x_shape
         kh, kw, _, outputs = w_shape
         (oh, ow), (sh, sw) = out, stride
-        self.geometry = (height, width, channels, kh, kw, sh, sw, pads[0][0], pads[1][0], oh, ow, outputs)
         # Micro-kernel tiles that begin inside the last pixels of a row read ROWS pixels all the same.
         self.length = ((-(-ow // ROWS) * ROWS - 1) * sw + kw) * channels
         self.columns = -(-outputs // WIDTH) * WIDTH
         numbers = STRIP_BYTES // 4
-        self.rows = max(
-            1, min(numbers // (sh * self.length + ow * self.columns), -(-n * oh // LEAST_STRIPS), oh)
-        )
+        rows = min(numbers // (sh * self.length + ow * self.columns), -(-n * oh // LEAST_STRIPS), oh)
+        # An even number, for the sake of whoever takes the rows two by two.
+        self.rows = max(2, rows // 2 * 2)
+        self.row_numbers = ow * outputs
+        self.geometry = (
+            height, width, channels, kh, kw, sh, sw, pads[0][0], pads[1][0],
+            oh, ow, outputs, self.rows, self.length,
+        )  # fmt: skip
         self.count = n * -(-oh // self.rows)
         self.parts = min(PARTS, self.count)
         self.numbers = ((self.rows - 1) * sh + kh) * self.length + ROWS
+
+    def image_row(self, strip: int) -> int:
+        """The first row of the output in a strip, counted through the batch."""
+        oh = self.geometry[9]
+        n, place = divmod(strip, -(-oh // self.rows))
+        return n * oh + place * self.rows
 
 
 def packed_weights(w: np.ndarray) -> np.ndarray:
@@ -229,23 +240,49 @@ def forward(
     """y (N, OH, OW, O) of x (N, H, W, C), w (kh, kw, C, O) and b (O,) or None; max(y, 0) with ``relu``."""
     size = output_size("conv2d", (x.shape[1], x.shape[2]), (w.shape[0], w.shape[1]), stride, pads)
     y = np.empty((len(x), *size, w.shape[3]), x.dtype) if out is None else out
-    cut = _Strips(x.shape, w.shape, size, stride, pads)
-    weights = packed_weights(w)
-    bias = np.zeros(cut.columns, x.dtype)
-    if b is not None:
-        bias[: len(b)] = b
+    compute(x, packed_weights(w), b, w.shape, stride, pads, y.shape, relu, y)
+    return y
+
+
+def compute(
+    x: np.ndarray,
+    weights: np.ndarray,
+    bias: np.ndarray | None,
+    w_shape: tuple[int, ...],
+    stride: Pair,
+    pads: Pads,
+    y_shape: tuple[int, ...],
+    relu: bool = False,
+    out: np.ndarray | None = None,
+    consumer: RowConsumer | None = None,
+) -> None:
+    """Convolution with packed weights. y goes to ``out``, to ``consumer`` (see ``rows.py``) or to both."""
+    cut = _Strips(x.shape, w_shape, (y_shape[1], y_shape[2]), stride, pads)
+    shift = np.zeros(cut.columns, x.dtype)
+    if bias is not None:
+        shift[: len(bias)] = bias
     floor = np.array([0 if relu else -np.inf], x.dtype)
-    flat_x, flat_y = plain(x).reshape(-1), y.reshape(-1)
+    flat_x = plain(x).reshape(-1)
 
     def part(p: int) -> None:
         strip, tile = np.zeros(cut.numbers, x.dtype), np.empty(2 * ROWS * WIDTH, x.dtype)
-        first, last = p * cut.count // cut.parts, (p + 1) * cut.count // cut.parts
-        forward_strips(
-            flat_x, weights, bias, floor, flat_y, cut.geometry, cut.rows, first, last, cut.length, strip, tile
-        )
+        target = np.empty(cut.rows * cut.row_numbers, x.dtype) if out is None else out.reshape(-1)
+        start, stop = p * cut.count // cut.parts, (p + 1) * cut.count // cut.parts
+        step = stop - start if consumer is None else 1
+        for s in range(start, stop, step):
+            first, last = cut.image_row(s), cut.image_row(s + step)
+            origin = first * cut.row_numbers if out is None else 0
+            forward_strips(
+                flat_x, weights, shift, floor, target, origin,
+                cut.geometry, s, s + step, strip, tile,
+            )  # fmt: skip
+            if consumer is not None:
+                at = first * cut.row_numbers - origin
+                consumer(s, first, last, target[at : at + (last - first) * cut.row_numbers])
 
+    if consumer is not None:
+        consumer.expect(cut.count)
     pool.run(part, cut.parts)
-    return y
 
 
 def has_input_gradient(w_shape: tuple[int, ...], stride: Pair, pads: Pads) -> bool:
@@ -279,18 +316,7 @@ def backward_weight(
         strip = np.zeros(cut.numbers, x.dtype)
         dy_strip = np.empty(cut.rows * dy.shape[2] * cut.columns, x.dtype)
         first, last = p * cut.count // cut.parts, (p + 1) * cut.count // cut.parts
-        gradient_strips(
-            flat_x,
-            flat_dy,
-            cut.geometry,
-            cut.rows,
-            first,
-            last,
-            cut.length,
-            strip,
-            dy_strip,
-            sums[p].reshape(-1),
-        )
+        gradient_strips(flat_x, flat_dy, cut.geometry, first, last, strip, dy_strip, sums[p].reshape(-1))
 
     pool.run(part, cut.parts)
     return np.ascontiguousarray(sums.sum(axis=0)[:, : kw * channels, :outputs]).reshape(w_shape)

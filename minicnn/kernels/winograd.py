@@ -26,28 +26,34 @@ number of threads. The workspace is a few megabytes whatever the image's size.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from minicnn.kernels import microkernel, pool
 from minicnn.kernels.jit import jit, plain
+from minicnn.kernels.rows import RowConsumer
 from minicnn.kernels.simd import WIDTH, address_of, copy_vector
 from minicnn.kernels.winograd_algebra import PATCH, PRODUCTS, TILE
 from minicnn.kernels.winograd_tiles import cut_out, pack_filters, panels, transform_input, transform_output
-from minicnn.shapes import Pads
+from minicnn.shapes import Pads, Pair
 
 ROWS = microkernel.ROWS
 set_one, set_two = microkernel.set_one, microkernel.set_two
 
-# Tiles in a block, and blocks in a task: the block is to stay in a 1 MB cache.
+# Tiles in a block, which is to stay in a 1 MB cache, and in a task, whose part of the output is to do so too.
+# With many channels the filters are what must be read seldom: larger blocks, fewer tasks.
 BLOCK = 16
-WIDE_BLOCK = 32
+TASK_TILES = 128
+LEAST_TASKS = 8
 WIDE_CHANNELS = 768
-TASK_BLOCKS = 8
+WIDE_BLOCK = 32
+WIDE_TASKS = 2
 
 
 @jit
-def forward_tiles(x, filters, bias, floor, y, geometry, block, first, last, work, patch):  # type: ignore[no-untyped-def]
-    """Tiles first..last-1 of y, a block at a time. ``geometry`` and ``work`` are those of ``_forward``."""
+def forward_tiles(x, filters, bias, floor, y, origin, geometry, block, first, last, work, patch):  # type: ignore[no-untyped-def]
+    """Tiles first..last-1 of the output, whose number ``origin`` is the first in y; a block at a time."""
     height, width, channels, top, left, oh, ow, outputs = geometry
     tile_columns = (ow + TILE - 1) // TILE
     tiles_of_image = (oh + TILE - 1) // TILE * tile_columns
@@ -88,7 +94,7 @@ def forward_tiles(x, filters, bias, floor, y, geometry, block, first, last, work
         for t in range(tiles):
             n, place = (start + t) // tiles_of_image, (start + t) % tiles_of_image
             i, j = place // tile_columns * TILE, place % tile_columns * TILE
-            to = ((n * oh + i) * ow + j) * outputs
+            to = ((n * oh + i) * ow + j) * outputs - origin
             rows, columns = min(TILE, oh - i), min(TILE, ow - j)
             for p in range(o_panels):
                 lanes = min(WIDTH, outputs - p * WIDTH)
@@ -129,40 +135,85 @@ def transformed_filters(w: np.ndarray, rotated: bool = False) -> np.ndarray:
     return filters
 
 
-def _forward(
+class _Tasks:
+    """How the tiles are cut into tasks of whole rows of tiles, and these into blocks."""
+
+    def __init__(self, x: np.ndarray, y_shape: tuple[int, ...]) -> None:
+        (n, height, width, self.channels), (_, oh, ow, self.outputs) = x.shape, y_shape
+        self.image_rows, self.row_numbers = oh, ow * self.outputs
+        self.tile_rows, self.columns = -(-oh // TILE), -(-ow // TILE)
+        wide = self.channels + self.outputs > WIDE_CHANNELS
+        # Rows of tiles that make whole tiles of the micro-kernel; a task has a multiple of them.
+        step = ROWS // math.gcd(ROWS, self.columns)
+        total = n * self.tile_rows
+        share = -(-total // (WIDE_TASKS if wide else LEAST_TASKS))
+        wanted = min(TASK_TILES // self.columns, share)
+        self.rows = max(step, wanted // step * step)
+        self.count = -(-total // self.rows)
+        self.total = total
+        self.block = min(WIDE_BLOCK if wide else BLOCK, -(-self.rows * self.columns // ROWS) * ROWS)
+        self.workspace = PRODUCTS * (panels(self.channels) + panels(self.outputs)) * self.block * WIDTH
+        self.patch = PRODUCTS * panels(self.channels) * WIDTH
+        self.size = (height, width)
+
+    def tiles(self, task: int) -> tuple[int, int]:
+        """First tile, and the one after the last."""
+        first = task * self.rows
+        return first * self.columns, min(first + self.rows, self.total) * self.columns
+
+    def image_row(self, task: int) -> int:
+        """The first row of the output that a task computes, counted through the batch."""
+        tile_row = min(task * self.rows, self.total)
+        n, place = divmod(tile_row, self.tile_rows)
+        return n * self.image_rows + place * TILE
+
+
+def compute(
     x: np.ndarray,
     filters: np.ndarray,
     bias: np.ndarray | None,
-    y: np.ndarray,
-    top: int,
-    left: int,
+    corner: Pair,
+    y_shape: tuple[int, ...],
     relu: bool = False,
+    out: np.ndarray | None = None,
+    consumer: RowConsumer | None = None,
 ) -> None:
-    """Fill y (N, OH, OW, O) from x (N, H, W, C), which begins ``top`` rows and ``left`` columns late."""
-    n, height, width, channels = x.shape
-    _, oh, ow, outputs = y.shape
-    c_panels, o_panels = panels(channels), panels(outputs)
-    tiles = n * -(-oh // TILE) * -(-ow // TILE)
-    block = WIDE_BLOCK if channels + outputs > WIDE_CHANNELS else BLOCK
-    share = -(-tiles // (2 * ROWS)) * ROWS
-    block = min(block, max(ROWS, share))
-    task = min(block * TASK_BLOCKS, -(-tiles // (2 * block)) * block)
-    shift = np.zeros(o_panels * WIDTH, x.dtype)
+    """The convolution with transformed filters; pixel (0, 0) of y sees x from -corner on. y goes to ``out``.
+
+    ``consumer`` (see ``rows.py``) receives the rows of y while they are in the cache; without ``out`` they
+    are nowhere else, and y as a whole never exists.
+    """
+    tasks = _Tasks(x, y_shape)
+    shift = np.zeros(panels(tasks.outputs) * WIDTH, x.dtype)
     if bias is not None:
-        shift[:outputs] = bias
+        shift[: tasks.outputs] = bias
     floor = np.array([0 if relu else -np.inf], x.dtype)
-    geometry = (height, width, channels, top, left, oh, ow, outputs)
-    size, patch_size = PRODUCTS * (c_panels + o_panels) * block * WIDTH, PRODUCTS * c_panels * WIDTH
-    flat_x, flat_y = plain(x).reshape(-1), y.reshape(-1)
-    idle: list[tuple[np.ndarray, np.ndarray]] = []
+    geometry = (*tasks.size, tasks.channels, *corner, tasks.image_rows, y_shape[2], tasks.outputs)
+    flat_x = plain(x).reshape(-1)
+    longest = tasks.rows * TILE * tasks.row_numbers
+    idle: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
 
-    def compute(part: int) -> None:
-        work, patch = idle.pop() if idle else (np.empty(size, x.dtype), np.empty(patch_size, x.dtype))
-        first, last = part * task, min(tiles, part * task + task)
-        forward_tiles(flat_x, filters, shift, floor, flat_y, geometry, block, first, last, work, patch)
-        idle.append((work, patch))
+    def task(t: int) -> None:
+        if idle:
+            work, patch, rows = idle.pop()
+        else:
+            work, patch = np.empty(tasks.workspace, x.dtype), np.empty(tasks.patch, x.dtype)
+            rows = np.empty(longest if out is None else 0, x.dtype)
+        first, last = tasks.image_row(t), tasks.image_row(t + 1)
+        origin = first * tasks.row_numbers
+        target = rows if out is None else out.reshape(-1)
+        forward_tiles(
+            flat_x, filters, shift, floor, target, origin if out is None else 0,
+            geometry, tasks.block, *tasks.tiles(t), work, patch,
+        )  # fmt: skip
+        if consumer is not None:
+            start = 0 if out is None else origin
+            consumer(t, first, last, target[start : start + (last - first) * tasks.row_numbers])
+        idle.append((work, patch, rows))
 
-    pool.run(compute, -(-tiles // task))
+    if consumer is not None:
+        consumer.expect(tasks.count)
+    pool.run(task, tasks.count)
 
 
 def forward(
@@ -174,12 +225,14 @@ def forward(
     out: np.ndarray | None = None,
 ) -> np.ndarray:
     """y (N, OH, OW, O) of x (N, H, W, C), w (3, 3, C, O) and b (O,) or None; max(y, 0) with ``relu``."""
-    n, height, width, _ = x.shape
-    (top, bottom), (left, right) = pads
-    shape = (n, height + top + bottom - 2, width + left + right - 2, w.shape[3])
-    y = np.empty(shape, x.dtype) if out is None else out
-    _forward(x, transformed_filters(w), b, y, top, left, relu)
+    y = np.empty(output_shape(x.shape, w.shape, pads), x.dtype) if out is None else out
+    compute(x, transformed_filters(w), b, (pads[0][0], pads[1][0]), y.shape, relu, y)
     return y
+
+
+def output_shape(x_shape: tuple[int, ...], w_shape: tuple[int, ...], pads: Pads) -> tuple[int, ...]:
+    n, height, width, _ = x_shape
+    return n, height + sum(pads[0]) - 2, width + sum(pads[1]) - 2, w_shape[3]
 
 
 def backward_input(
@@ -187,6 +240,6 @@ def backward_input(
 ) -> np.ndarray:
     """dx (N, H, W, C): the same convolution of dy, with w rotated and the padding turned inside out."""
     dx = np.empty(x_shape, dy.dtype) if out is None else out
-    (top, _), (left, _) = pads
-    _forward(dy, transformed_filters(w, rotated=True), None, dx, 2 - top, 2 - left)
+    corner = (2 - pads[0][0], 2 - pads[1][0])
+    compute(dy, transformed_filters(w, rotated=True), None, corner, x_shape, out=dx)
     return dx

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from canaries import Walled
@@ -19,6 +21,16 @@ def normalization(z, seed=0):
     mean, var = z.mean(axis=(0, 1, 2), dtype=np.float64), z.var(axis=(0, 1, 2), dtype=np.float64)
     gamma, beta = numbers((channels,), z.dtype, seed + 1), numbers((channels,), z.dtype, seed + 2)
     return fused.Normalization(mean, 1 / np.sqrt(var + 1e-5), gamma, beta)
+
+
+def statistics(z):
+    """Mean and variance, gathered from pieces of unequal size."""
+    moments, rows = fused.Moments(z.shape[-1], z.dtype), z.reshape(-1, *z.shape[2:])
+    cuts = sorted({0, 1, len(rows) // 2, len(rows)})
+    moments.expect(len(cuts) - 1)
+    for task, (first, last) in enumerate(pairwise(cuts)):
+        moments(task, first, last, rows[first:last].reshape(-1))
+    return moments.statistics()
 
 
 def in_float64(n):
@@ -61,10 +73,24 @@ def test_the_passes_are_the_layers_in_turn_and_stay_inside_their_arrays(
 @given(shape=images(), centre=st.sampled_from([0.0, 3.0, 1000.0]))
 def test_statistics_keep_their_digits_far_from_zero(shape, centre):
     z = numbers(shape, np.float32) + np.float32(centre)
-    mean, var = fused.statistics(z)
+    mean, var = statistics(z)
     wide = z.astype(np.float64)
     np.testing.assert_allclose(mean, wide.mean(axis=(0, 1, 2)), rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(var, wide.var(axis=(0, 1, 2)), rtol=1e-5, atol=1e-9)
+
+
+@pytest.mark.parametrize("pooled", [False, True])
+def test_rows_normalised_one_piece_at_a_time_are_those_of_the_whole(pooled):
+    z = numbers((2, 7, 5, WIDTH + 3), np.float32)
+    n = normalization(z)
+    expected, _ = fused.forward(z, n, True, pooled)
+    y = np.full_like(expected, np.nan)
+    normalizer = fused.Normalizer(z.shape, y, n, True, pooled)
+    normalizer.expect(3)
+    rows = z.reshape(14, -1)
+    for task, (first, last) in enumerate(((0, 4), (4, 11), (11, 14))):
+        normalizer(task, first, last, rows[first:last].reshape(-1))
+    np.testing.assert_array_equal(y, expected)
 
 
 def test_ties_go_to_the_first_cell_and_nobody_wins_below_zero():
@@ -97,7 +123,7 @@ def test_threads_change_no_bit():
         for threads in (1, 3):
             pool.resize(threads)
             y, winners = fused.forward(z, n, True, True)
-            results.append((y, *fused.statistics(z), *fused.backward(dy, z, winners, n, True, False)))
+            results.append((y, *fused.backward(dy, z, winners, n, True, False)))
     finally:
         pool.resize(before)
     for a, b in zip(*results, strict=True):

@@ -186,6 +186,19 @@ def test_a_recorded_inference_pass_goes_backward_with_fixed_statistics():
     np.testing.assert_array_equal(*gradients)
 
 
+def test_training_without_a_record_moves_the_statistics_and_keeps_nothing():
+    model, other = chain(), chain()
+    fused, x = fuse(other), numbers((2, 28, 22, 3), np.float32)
+    for run in (model, fused):
+        reseed(run, 3, 0)
+    expected = model.forward(x, training=True, record=False)
+    np.testing.assert_allclose(fused.forward(x, training=True, record=False), expected, rtol=1e-4, atol=1e-4)
+    for name, array in model.state().items():
+        np.testing.assert_allclose(other.state()[name], array, rtol=1e-5, atol=1e-6, err_msg=name)
+    with pytest.raises(RuntimeError, match="needs a recorded forward pass"):
+        fused.backward(expected)
+
+
 def test_backward_without_the_input_gradient_leaves_the_same_gradients():
     for run in (model := chain(), fuse(model)):
         x = numbers((2, 28, 22, 3), np.float32)
