@@ -31,7 +31,9 @@ def printed(cell: nbformat.NotebookNode) -> str:
 
 def executed(path: Path) -> nbformat.NotebookNode:
     notebook = nbformat.read(path, as_version=4)
-    client = NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": FOLDER}})
+    client = NotebookClient(
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": FOLDER}}
+    )
     client.execute()
     for cell in notebook.cells:  # what varies from run to run has no place in a committed file
         cell.metadata.pop("execution", None)
@@ -63,7 +65,9 @@ def main(arguments: list[str]) -> int:
             i for i, (a, b) in enumerate(zip(old.cells, new.cells, strict=True)) if printed(a) != printed(b)
         ]
         for i in changed:
-            print(f"{path.name}, cell {i}: committed output\n{printed(old.cells[i])}now prints\n{printed(new.cells[i])}")
+            print(
+                f"{path.name}, cell {i}: committed output\n{printed(old.cells[i])}now prints\n{printed(new.cells[i])}"
+            )
         print(f"{path.name}: {'outputs differ' if changed else 'executed, outputs as committed'}")
         failed += bool(changed)
     return 1 if failed else 0
