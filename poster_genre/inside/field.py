@@ -57,7 +57,7 @@ def window_of(step: Step, source: Step) -> Window | None:
 
 
 def receptive_field(steps: Sequence[Step], index: int, row: int, column: int, channel: int) -> Region:
-    """The poster's pixels that number (row, column, channel) of step ``index`` depends on."""
+    """The smallest rectangle of the poster that a number of step ``index`` reads from."""
     regions: dict[int, Region] = {index: Region(row, column, row + 1, column + 1)}
     one = {index: channel}  # steps of which a single channel is read, as far as that is known
     for at in range(index, 0, -1):

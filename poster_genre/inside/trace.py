@@ -76,13 +76,13 @@ def image_shape(shape: Shape) -> tuple[int, int, int]:
     return (shape[0], shape[1], shape[2]) if len(shape) == 3 else (1, 1, shape[0])
 
 
-def lay_out(network: Layer, input_size: Pair) -> list[Step]:
+def lay_out(network: Layer, input_size: Pair, channels: int = 3) -> list[Step]:
     """The network's steps in the order in which they run.
 
     Chains and branches are followed to any depth; an untouched branch is no step. PosterGenreError for a
     container of another kind.
     """
-    steps = [Step(0, "input", None, (), (*input_size, 3), 0, "")]
+    steps = [Step(0, "input", None, (), (*input_size, channels), 0, "")]
     _lay(network, "", 0, "", steps)
     return steps
 
@@ -133,10 +133,15 @@ def follow(steps: Sequence[Step], classifier: PosterGenreClassifier, pixels: np.
     The classifier is not written to; threads queue for the network.
     """
     with ONE_AT_A_TIME:
-        outputs = [to_input(classifier.spec_, pixels[None])]
-        for step in steps[1:]:
-            read = [outputs[i] for i in step.inputs]
-            outputs.append(merge(step.layer, read) if isinstance(step.layer, Parallel) else _run(step, read))
+        return run(steps, to_input(classifier.spec_, pixels[None])[0])
+
+
+def run(steps: Sequence[Step], x: np.ndarray) -> Trace:
+    """What every step puts out for one input x (height, width, channels)."""
+    outputs = [x[None]]
+    for step in steps[1:]:
+        read = [outputs[i] for i in step.inputs]
+        outputs.append(merge(step.layer, read) if isinstance(step.layer, Parallel) else _run(step, read))
     return Trace(steps, [y[0] for y in outputs])
 
 
