@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from minicnn.checks import real
+
 Shape = tuple[int, ...]
 Initializer = Callable[..., np.ndarray]
 
@@ -56,17 +58,20 @@ def glorot_uniform(shape: Shape, rng: np.random.Generator, dtype: Any = np.float
 
 
 def normal(std: float) -> Initializer:
-    """An initialiser that draws from N(0, std**2)."""
+    """An initialiser that draws from N(0, std**2). Raises ValueError for a negative or infinite ``std``."""
+    std = real("normal", "std", std, at_least=0)
     return lambda shape, rng, dtype=np.float32: _normal(shape, rng, std, dtype)
 
 
 def uniform(limit: float) -> Initializer:
-    """An initialiser that draws from U(-limit, limit)."""
+    """An initialiser that draws from U(-limit, limit). Raises ValueError for a negative or infinite one."""
+    limit = real("uniform", "limit", limit, at_least=0)
     return lambda shape, rng, dtype=np.float32: _uniform(shape, rng, limit, dtype)
 
 
 def constant(value: float) -> Initializer:
-    """An initialiser that fills with ``value``."""
+    """An initialiser that fills with ``value``. Raises ValueError where that is NaN or infinite."""
+    value = real("constant", "value", value)
     return lambda shape, rng, dtype=np.float32: np.full(shape, value, dtype)
 
 
@@ -76,6 +81,28 @@ def zeros(shape: Shape, rng: np.random.Generator | None = None, dtype: Any = np.
 
 def ones(shape: Shape, rng: np.random.Generator | None = None, dtype: Any = np.float32) -> np.ndarray:
     return np.ones(shape, dtype)
+
+
+def initial_weights(name: str, init: Any, shape: Shape, rng: Any, dtype: np.dtype) -> np.ndarray:
+    """What ``init`` gives for a weight of the layer called ``name``.
+
+    Raises TypeError where ``init`` cannot be called or gives no array of ``dtype``, ValueError where that
+    array has another shape than ``shape`` or is not finite.
+    """
+    if not callable(init):
+        raise TypeError(
+            f"{name}: init must be a function of (shape, rng, dtype) such as minicnn.init.he_normal, "
+            f"got {init!r}"
+        )
+    weights = init(shape, check_generator(name, rng), dtype)
+    if not isinstance(weights, np.ndarray) or weights.dtype != dtype:
+        found = weights.dtype if isinstance(weights, np.ndarray) else type(weights).__name__
+        raise TypeError(f"{name}: init must return an array of {dtype}, the dtype it is given, got {found}")
+    if weights.shape != shape:
+        raise ValueError(f"{name}: init must return an array of shape {shape}, got {weights.shape}")
+    if not np.isfinite(weights).all():
+        raise ValueError(f"{name}: init returned weights that are NaN or infinite; use a smaller spread")
+    return weights
 
 
 def check_generator(name: str, rng: Any) -> np.random.Generator:

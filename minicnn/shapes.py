@@ -53,9 +53,10 @@ def check_array(name: str, x: Any, shape: Sequence[int | str], dtype: Any = None
                 f"{name}: expected float32 or float64, got {x.dtype}; convert it with x.astype(...)"
             )
     elif x.dtype != dtype:
+        other = f" or build the layer with dtype={x.dtype}" if x.dtype in FLOAT_TYPES else ""
         raise TypeError(
             f"{name}: expected {np.dtype(dtype)}, got {x.dtype}; convert the input with "
-            f"x.astype({np.dtype(dtype)}) or build the layer with dtype={x.dtype}"
+            f"x.astype({np.dtype(dtype)}){other}"
         )
 
 

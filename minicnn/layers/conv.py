@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minicnn.init import Initializer, check_generator, he_normal
+from minicnn.init import Initializer, he_normal, initial_weights
 from minicnn.kernels import dispatch
 from minicnn.layer import Layer, Parameter
 from minicnn.shapes import (
@@ -78,7 +78,7 @@ class Conv2D(Layer):
             )
         dtype = check_dtype("Conv2D", dtype)
         shape = (*self.kernel_size, self.in_channels // self.groups, self.out_channels)
-        self.weight = Parameter(init(shape, check_generator("Conv2D", rng), dtype))
+        self.weight = Parameter(initial_weights("Conv2D", init, shape, rng, dtype))
         self.bias = Parameter(np.zeros(self.out_channels, dtype), decay=False) if bias else None
 
     def forward(self, x: np.ndarray, training: bool = False, record: bool | None = None) -> np.ndarray:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minicnn.init import Initializer, check_generator, he_normal
+from minicnn.init import Initializer, he_normal, initial_weights
 from minicnn.layer import Layer, Parameter
 from minicnn.shapes import check_array, check_dtype, check_shape, positive_int
 
@@ -37,7 +37,7 @@ class Dense(Layer):
             positive_int("Dense", "out_features", out_features),
         )
         dtype = check_dtype("Dense", dtype)
-        self.weight = Parameter(init(shape, check_generator("Dense", rng), dtype))
+        self.weight = Parameter(initial_weights("Dense", init, shape, rng, dtype))
         self.bias = Parameter(np.zeros(shape[1], dtype), decay=False) if bias else None
 
     def forward(self, x: np.ndarray, training: bool = False, record: bool | None = None) -> np.ndarray:

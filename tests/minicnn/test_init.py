@@ -20,6 +20,8 @@ from minicnn.init import (
     uniform,
     zeros,
 )
+from minicnn.layers.conv import Conv2D
+from minicnn.layers.dense import Dense
 
 DENSE, CONV = (400, 300), (3, 3, 40, 60)
 RANDOM = [he_normal, he_uniform, glorot_normal, glorot_uniform, normal(0.3), uniform(0.3)]
@@ -115,3 +117,40 @@ def test_a_generator_is_taken_as_it_is_and_a_seed_made_into_one() -> None:
 def test_anything_else_is_a_type_error_that_names_the_layer(rng: Any) -> None:
     with pytest.raises(TypeError, match=r"Dense: rng must be a numpy\.random\.Generator or a seed"):
         check_generator("Dense", rng)
+
+
+@pytest.mark.parametrize("make", [normal, uniform, constant])
+@pytest.mark.parametrize("size", [np.nan, np.inf])
+def test_a_spread_that_is_not_finite_is_a_value_error(make: Any, size: float) -> None:
+    with pytest.raises(ValueError, match=rf"{make.__name__}: \w+ must be a finite number"):
+        make(size)
+
+
+@pytest.mark.parametrize("make", [normal, uniform])
+def test_a_negative_spread_is_a_value_error(make: Any) -> None:
+    with pytest.raises(ValueError, match=f"{make.__name__}: .* at least 0, got -1"):
+        make(-1)
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("Dense", lambda init: Dense(3, 2, rng=0, init=init)),
+        ("Conv2D", lambda init: Conv2D(3, 2, 3, rng=0, init=init)),
+    ],
+)
+@pytest.mark.parametrize(
+    ("init", "error", "words"),
+    [
+        ("he_normal", TypeError, "must be a function of .* got 'he_normal'"),
+        (lambda shape, rng, dtype: [0.0], TypeError, "an array of float32, .* got list"),
+        (lambda shape, rng, dtype: np.zeros(shape), TypeError, "an array of float32, .* got float64"),
+        (lambda shape, rng, dtype: np.zeros((1, *shape), dtype), ValueError, r"of shape .* got \(1, "),
+        (lambda shape, rng, dtype: np.full(shape, np.nan, dtype), ValueError, "NaN or infinite"),
+    ],
+)
+def test_an_initialiser_that_cannot_be_used_is_refused_in_the_layers_name(
+    name: str, make: Any, init: Any, error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=f"{name}: init .*{words}"):
+        make(init)

@@ -193,3 +193,10 @@ def test_the_identity_hands_on_values_and_gradients() -> None:
     layer, x = Identity(), np.arange(6.0).reshape(2, 3)
     np.testing.assert_array_equal(layer.forward(x, training=True), x)
     np.testing.assert_array_equal(layer.backward(2 * x), 2 * x)
+
+
+def test_the_error_about_integers_does_not_advise_a_layer_of_integers() -> None:
+    with pytest.raises(TypeError, match=r"got uint8; convert the input with x\.astype\(float32\)$"):
+        check_array("Dense", np.zeros((2, 3), np.uint8), ("N", 3), np.float32)
+    with pytest.raises(TypeError, match=r"or build the layer with dtype=float64$"):
+        check_array("Dense", np.zeros((2, 3)), ("N", 3), np.float32)
