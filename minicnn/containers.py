@@ -42,6 +42,15 @@ class Container(Layer):
                         f"{kind}: {layer!r} stands in the model twice; a layer instance stands once"
                     )
                 seen.add(id(layer))
+        owners: dict[int, str] = {}
+        for name, layer in named.items():
+            for key, parameter in layer.parameters().items():
+                other = owners.setdefault(id(parameter), f"{name}.{key}")
+                if other != f"{name}.{key}":
+                    raise ValueError(
+                        f"{kind}: {other} and {name}.{key} are one Parameter, which an optimiser would step "
+                        "twice; give each layer its own"
+                    )
         self._members = named
 
     def children(self) -> dict[str, Layer]:

@@ -219,3 +219,23 @@ def test_repr_shows_the_tree() -> None:
         "  )",
         ")",
     ]
+
+
+@pytest.mark.parametrize("make", [Sequential, lambda members: Parallel(members), lambda m: Residual(*m)])
+def test_two_layers_that_share_a_parameter_are_refused(make):
+    first, second = Dense(3, 3, rng=0), Dense(3, 3, rng=1)
+    second.weight = first.weight
+    with pytest.raises(ValueError, match=r"weight and .*weight are one Parameter, .*step twice"):
+        make([first, Sequential([ReLU(), second])])
+
+
+def test_a_layer_whose_own_attributes_share_a_parameter_is_refused():
+    tied = Dense(3, 3, rng=0)
+    tied.again = tied.weight
+    with pytest.raises(ValueError, match=r"0\.weight and 0\.again are one Parameter"):
+        Sequential([tied])
+
+
+def test_two_models_may_share_a_layer():
+    shared = Dense(3, 3, rng=0)
+    assert Sequential([shared])[0] is Sequential([shared, ReLU()])[0]
