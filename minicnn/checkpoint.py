@@ -12,6 +12,7 @@ from __future__ import annotations
 import inspect
 import zlib
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ class RunFolder:
         self.path = Path(path)
         self.last = self.path / "last.npz"
         self.best = self.path / "best.npz"
+        self._made = False
 
     def create(self) -> None:
         """Make the folder. Raises RunFolderError unless it is new or empty."""
@@ -51,8 +53,18 @@ class RunFolder:
                     f"the folder {self.path} is not empty (it holds {', '.join(others[:3])}"
                     f"{', ...' if len(others) > 3 else ''}); {advice}"
                 )
+        self._made = not self.path.exists()
         self.path.mkdir(parents=True, exist_ok=True)
         self._tidy()
+
+    def abandon(self) -> None:
+        """Undo ``create`` and the ``save_last`` after it, for a run refused before it learnt anything.
+
+        Files that are not the run's stay, and then the folder does too.
+        """
+        self.last.unlink(missing_ok=True)
+        if self._made and not any(self.path.iterdir()):
+            self.path.rmdir()
 
     def resume(self, settings: Mapping[str, Any]) -> tuple[Arrays, dict[str, Any]]:
         """(arrays, metadata) of the last checkpoint, after checking that it was made with ``settings``."""
@@ -104,6 +116,26 @@ def settings_of(thing: Any) -> dict[str, Any] | None:
         elif isinstance(value, (bool, int, float, str, tuple)) or value is None:
             settings[name] = value
     return settings
+
+
+def schedule_settings(schedule: Any, steps: int) -> str | None:
+    """What tells a learning-rate schedule from another: its fields where those are plain values, as in those
+    of minicnn.schedules; for any other function a checksum of the rates of all ``steps``.
+    """
+    if schedule is None:
+        return None
+    if _plain(schedule):
+        return repr(schedule)
+    rates = np.array([schedule(step) for step in range(steps)], np.float64)
+    name = getattr(schedule, "__name__", type(schedule).__name__)
+    return f"{name}, checksum of {steps} rates {zlib.crc32(rates.tobytes())}"
+
+
+def _plain(value: Any) -> bool:
+    """Whether ``repr`` says all there is to say."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return all(field.repr and _plain(getattr(value, field.name)) for field in fields(value))
+    return value is None or isinstance(value, (bool, int, float, str))
 
 
 def differences(saved: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

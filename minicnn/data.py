@@ -7,6 +7,7 @@ was interrupted, therefore changes no batch.
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 import zlib
@@ -20,12 +21,19 @@ from minicnn.shapes import positive_int
 Batch = tuple[np.ndarray, np.ndarray]
 Batches = Generator[Batch, None, None]
 
+SAMPLED = 64
+_CHUNK_BYTES = 2**24
+
 # What a generator is for, as part of its seed: equal numbers for different uses must not give equal draws.
 _ORDER, _SAMPLE, _BATCH = 1, 2, 3
 
 
 class Dataset(Protocol):
-    """Anything with a length whose items are pairs (input, target) of arrays or numbers."""
+    """Anything with a length whose items are pairs (input, target) of arrays or numbers.
+
+    One that also has ``checksum() -> int``, of all it holds, is told apart from any other when a run is
+    resumed; of the rest ``DataLoader.settings`` compares SAMPLED items.
+    """
 
     def __len__(self) -> int: ...
 
@@ -54,6 +62,23 @@ class ArrayDataset:
 
     def __getitem__(self, index: int, /) -> tuple[Any, Any]:
         return self.x[index], self.y[index]
+
+    def checksum(self) -> int:
+        """CRC-32 of all inputs and targets; takes about a second for each gigabyte."""
+        return _crc_of_array(self.y, _crc_of_array(self.x, 0))
+
+
+class Unlabelled:
+    """Inputs without targets, as a data set for prediction."""
+
+    def __init__(self, x: np.ndarray) -> None:
+        self.x = x
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, index: int, /) -> tuple[Any, Any]:
+        return self.x[index], 0
 
 
 class DataLoader:
@@ -126,10 +151,14 @@ class DataLoader:
 
     def settings(self) -> dict[str, Any]:
         """What decides which batches come: a resumed run must have the same."""
-        n, checksum = len(self.dataset), 0
-        for index in (0, n // 2, n - 1):
-            for part in self.dataset[index]:
-                checksum = zlib.crc32(np.ascontiguousarray(part).tobytes(), checksum)
+        n = len(self.dataset)
+        if hasattr(self.dataset, "checksum"):
+            checksum = int(self.dataset.checksum())
+        else:
+            checksum = 0
+            for index in np.unique(np.linspace(0, n - 1, min(n, SAMPLED)).astype(int)):
+                for part in self.dataset[int(index)]:
+                    checksum = _crc_of_item(part, checksum)
         return {
             "samples": n,
             "batch_size": self.batch_size,
@@ -138,7 +167,7 @@ class DataLoader:
             "seed": self.seed,
             "augment": self.augment is not None,
             "batch_augment": self.batch_augment is not None,
-            "checksum of three samples": checksum,
+            "checksum": checksum,
         }
 
     def _generator(self, epoch: int, use: int, index: int) -> np.random.Generator:
@@ -149,7 +178,8 @@ class DataLoader:
         for number in range(len(self)):
             chosen = order[number * self.batch_size : (number + 1) * self.batch_size]
             samples = [self._sample(int(index), epoch) for index in chosen]
-            x, y = np.stack([x for x, _ in samples]), np.stack([y for _, y in samples])
+            x = _stack("input", [x for x, _ in samples], chosen)
+            y = _stack("target", [y for _, y in samples], chosen)
             if self.batch_augment is not None:
                 x, y = self.batch_augment(x, y, self._generator(epoch, _BATCH, number))
             if self.to_input is not None:
@@ -165,6 +195,53 @@ class DataLoader:
             error.add_note(f"while the DataLoader read sample {index} in epoch {epoch + 1}")
             raise
         return x, y
+
+
+def _stack(what: str, parts: list[Any], samples: np.ndarray) -> np.ndarray:
+    """One array (batch, ...) of the inputs or the targets of ``samples``."""
+    arrays = [np.asarray(part) for part in parts]
+    for array, sample in zip(arrays, samples, strict=True):
+        if array.shape != arrays[0].shape:
+            raise ValueError(
+                f"DataLoader: the {what} of sample {sample} has shape {array.shape} and that of sample "
+                f"{samples[0]} has {arrays[0].shape}; all samples must have one shape"
+            )
+    return np.stack(arrays)
+
+
+def _crc_of_array(array: np.ndarray, crc: int) -> int:
+    """CRC-32 of an array's shape, dtype and numbers, read piece by piece: it may be a large memory map."""
+    crc = zlib.crc32(f"{array.shape} {array.dtype}".encode(), crc)
+    if array.dtype.hasobject:
+        for item in array:
+            crc = _crc_of_item(item, crc)
+        return crc
+    step = max(1, _CHUNK_BYTES * len(array) // max(1, array.nbytes))
+    for start in range(0, len(array), step):
+        piece = np.ascontiguousarray(array[start : start + step])
+        crc = zlib.crc32(piece.reshape(-1).view(np.uint8), crc)
+    return crc
+
+
+def _crc_of_item(item: Any, crc: int) -> int:
+    return zlib.crc32(np.ascontiguousarray(item).tobytes(), crc)
+
+
+def check_finite(
+    x: np.ndarray, y: np.ndarray, loader: DataLoader, epoch: int, number: int, phase: str
+) -> None:
+    """Raise for NaN or infinity, naming the sample. The sum shows both, so most batches need no more."""
+    for what, array in (("input", x), ("target", y)):
+        with np.errstate(all="ignore"):
+            if array.dtype.kind != "f" or math.isfinite(array.sum()):
+                continue
+        bad = np.flatnonzero(~np.isfinite(array).reshape(len(array), -1).all(axis=1))
+        if bad.size:
+            sample = loader.order(epoch)[number * loader.batch_size + bad[0]]
+            raise ValueError(
+                f"Trainer: the {what} of sample {sample} is NaN or infinite "
+                f"({phase} batch {number + 1} of epoch {epoch + 1}); repair it or leave it out"
+            )
 
 
 def _count(what: str, value: Any) -> int:

@@ -23,8 +23,9 @@ from typing import Any
 import numpy as np
 
 from minicnn.callbacks import Callback, better
-from minicnn.checkpoint import ResumeError, RunFolder, settings_of
-from minicnn.data import DataLoader
+from minicnn.checkpoint import ResumeError, RunFolder, schedule_settings, settings_of
+from minicnn.checks import real
+from minicnn.data import DataLoader, Unlabelled, check_finite
 from minicnn.ema import ExponentialMovingAverage
 from minicnn.fusion import fuse
 from minicnn.kernels import dispatch
@@ -74,7 +75,13 @@ class Trainer:
         self.model, self.loss, self.optimizer = model, loss, optimizer
         # The same layers, computed with fewer passes over memory.
         self._fused = fuse(model)
-        self.schedule, self.ema, self.clip_norm, self.seed = schedule, ema, clip_norm, seed
+        if schedule is not None and not callable(schedule):
+            raise TypeError(f"Trainer: schedule must be a function of the step, got {schedule!r}")
+        if clip_norm is not None and clip_norm != math.inf:  # infinite: measure only
+            clip_norm = real("Trainer", "clip_norm", clip_norm, above=0)
+        if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0:
+            raise ValueError(f"Trainer: seed must be an integer of at least 0, got {seed!r}")
+        self.schedule, self.ema, self.clip_norm, self.seed = schedule, ema, clip_norm, int(seed)
         self.callbacks = list(callbacks)
         self.configuration = dict(configuration or {})
         self._optimizer_settings = settings_of(optimizer) or {}
@@ -116,8 +123,12 @@ class Trainer:
         run would have had. best.npz holds the best epoch by ``monitor``, a column (val_loss, else loss).
 
         Raises RunFolderError or ResumeError before anything is touched, DivergedError where the loss or the
-        weights stop being finite, ValueError for a batch that is not finite.
+        weights stop being finite, ValueError for a batch that is not finite. A run that a ValueError or
+        TypeError ends in its first epoch leaves no checkpoint: the folder is free for the next attempt.
         """
+        _check_loader("train_loader", train_loader)
+        if val_loader is not None:
+            _check_loader("val_loader", val_loader)
         positive_int("Trainer.fit", "epochs", epochs)
         monitor = monitor or ("val_loss" if val_loader is not None else "loss")
         if mode not in ("min", "max"):
@@ -127,14 +138,18 @@ class Trainer:
 
         self._reset(epochs, epochs * len(train_loader))
         folder = None if checkpoint_dir is None else RunFolder(checkpoint_dir)
-        settings = self._settings(train_loader, val_loader, monitor, mode)
-        if resume:
-            if folder is None:
-                raise ResumeError("resume=True needs the checkpoint_dir of the run to continue")
-            self._restore(*folder.resume(settings))
-        elif folder is not None:
-            folder.create()
-            folder.save_last(*self._checkpoint(settings))
+        if resume and folder is None:
+            raise ResumeError("resume=True needs the checkpoint_dir of the run to continue")
+        settings: dict[str, Any] = {}
+        untrained = False  # whether the folder holds a run of this call and nothing learnt
+        if folder is not None:
+            settings = self._settings(train_loader, val_loader, monitor, mode)
+            if resume:
+                self._restore(*folder.resume(settings))
+            else:
+                folder.create()
+                folder.save_last(*self._checkpoint(settings))
+                untrained = True
 
         try:
             for callback in self.callbacks:
@@ -145,11 +160,16 @@ class Trainer:
                 for callback in self.callbacks:
                     callback.on_epoch_end(self, self.history[-1])
                 if folder is not None:
+                    untrained = False
                     if improved:
                         folder.save_best(self.inference_arrays(), {**(self.best or {}), "settings": settings})
                     folder.save_last(*self._checkpoint(settings))
             for callback in self.callbacks:
                 callback.on_train_end(self)
+        except (ValueError, TypeError) as error:
+            if folder is not None and untrained and not isinstance(error, DivergedError):
+                folder.abandon()
+            raise
         finally:
             for callback in self.callbacks:
                 callback.close()
@@ -167,7 +187,7 @@ class Trainer:
             callback.on_epoch_begin(self)
         with closing(train_loader.epoch(self.epoch)) as batches, np.errstate(all="ignore"):
             for number, (x, y) in enumerate(batches):
-                _check_finite(x, y, train_loader, self.epoch, number, "training")
+                check_finite(x, y, train_loader, self.epoch, number, "training")
                 loss = self._train_step(x, y, folder)
                 total, seen = total + loss * len(x), seen + len(x)
                 for callback in self.callbacks:
@@ -210,7 +230,7 @@ class Trainer:
         total, seen, targets, probabilities = 0.0, 0, [], []
         with self._inference(), closing(loader.epoch(0)) as batches, np.errstate(all="ignore"):
             for number, (x, y) in enumerate(batches):
-                _check_finite(x, y, loader, 0, number, "validation")
+                check_finite(x, y, loader, 0, number, "validation")
                 prediction = self._fused.forward(x)
                 total += float(self.loss.forward(prediction, y, record=False)) * len(x)
                 seen += len(x)
@@ -239,13 +259,13 @@ class Trainer:
         else:
             if len(x) == 0:
                 raise ValueError("Trainer.predict: expected at least one sample, got an empty array")
-            loader = DataLoader(_Inputs(x), batch_size, prefetch=0)
+            loader = DataLoader(Unlabelled(x), batch_size, prefetch=0)
         if loader.shuffle or loader.drop_last:
             raise ValueError("Trainer.predict: use a loader with shuffle=False and drop_last=False")
         outputs = []
         with self._inference(), closing(loader.epoch(0)) as batches:
             for number, (inputs, targets) in enumerate(batches):
-                _check_finite(inputs, targets, loader, 0, number, "prediction")
+                check_finite(inputs, targets, loader, 0, number, "prediction")
                 outputs.append(self._fused.forward(inputs))
         return np.concatenate(outputs)
 
@@ -277,7 +297,6 @@ class Trainer:
         self, train_loader: DataLoader, val_loader: DataLoader | None, monitor: str, mode: str
     ) -> dict[str, Any]:
         """All that decides the weights a run ends with, as far as it can be told; JSON."""
-        schedule, last = self.schedule, self.steps - 1
         settings = {
             "configuration": self.configuration,
             "epochs": self.epochs,
@@ -286,8 +305,7 @@ class Trainer:
             "frozen": [name for name, p in self.model.parameters().items() if not p.trainable],
             "loss": settings_of(self.loss),
             "optimizer": self._optimizer_settings,
-            # A schedule is a function, so it is known by its values.
-            "schedule": schedule and [float(schedule(last * i // 7)) for i in range(8)],
+            "schedule": schedule_settings(self.schedule, self.steps),
             "ema": settings_of(self.ema),
             "clip_norm": self.clip_norm,
             "training data": train_loader.settings(),
@@ -362,31 +380,9 @@ class Trainer:
         )
 
 
-class _Inputs:
-    """Inputs without targets, as a data set."""
-
-    def __init__(self, x: np.ndarray) -> None:
-        self.x = x
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-    def __getitem__(self, index: int, /) -> tuple[Any, Any]:
-        return self.x[index], 0
-
-
-def _check_finite(
-    x: np.ndarray, y: np.ndarray, loader: DataLoader, epoch: int, number: int, phase: str
-) -> None:
-    """Raise for NaN or infinity, naming the sample. The sum shows both, so most batches need no more."""
-    for what, array in (("input", x), ("target", y)):
-        with np.errstate(all="ignore"):
-            if array.dtype.kind != "f" or math.isfinite(array.sum()):
-                continue
-        bad = np.flatnonzero(~np.isfinite(array).reshape(len(array), -1).all(axis=1))
-        if bad.size:
-            sample = loader.order(epoch)[number * loader.batch_size + bad[0]]
-            raise ValueError(
-                f"Trainer: the {what} of sample {sample} is NaN or infinite "
-                f"({phase} batch {number + 1} of epoch {epoch + 1}); repair it or leave it out"
-            )
+def _check_loader(what: str, loader: Any) -> None:
+    if not isinstance(loader, DataLoader):
+        raise TypeError(
+            f"Trainer.fit: {what} must be a DataLoader, got {type(loader).__name__}; "
+            "make one with DataLoader(ArrayDataset(x, y), batch_size)"
+        )

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import minicnn.data
 from minicnn.data import ArrayDataset, DataLoader
 
 
@@ -235,3 +236,66 @@ def test_inputs_and_targets_must_be_arrays_of_one_length():
         ArrayDataset(np.zeros(3), np.zeros(2))
     with pytest.raises(TypeError, match="y must be an array of samples, got list"):
         ArrayDataset(np.zeros(3), [1, 2, 3])
+
+
+@pytest.mark.parametrize("part", ["x", "y"])
+@pytest.mark.parametrize("index", [0, 1, 777, 998, 999])
+def test_settings_tell_data_apart_that_differs_in_any_one_number(part, index):
+    arrays = {"x": np.zeros((1000, 3), np.uint8), "y": np.zeros((1000, 2), np.float32)}
+    before = DataLoader(ArrayDataset(**arrays), 2).settings()
+    arrays[part][index, 1] = 1
+    assert DataLoader(ArrayDataset(**arrays), 2).settings() != before
+
+
+def test_the_checksum_does_not_depend_on_how_an_array_lies_in_memory(monkeypatch, tmp_path):
+    x, y = np.arange(700).reshape(100, 7), np.arange(100)
+    mapped = np.memmap(tmp_path / "x", x.dtype, "w+", shape=x.shape)
+    mapped[:] = x
+    sums = {ArrayDataset(a, y).checksum() for a in (x, mapped, np.asfortranarray(x), np.repeat(x, 2, 0)[::2])}
+    monkeypatch.setattr(minicnn.data, "_CHUNK_BYTES", 100)
+    sums.add(ArrayDataset(x, y).checksum())
+    assert len(sums) == 1
+
+
+def test_the_checksum_knows_the_shape_and_the_type():
+    y = np.zeros(8)
+    xs = [np.zeros((8, 4), np.uint8), np.zeros((8, 2, 2), np.uint8), np.zeros((8, 1), np.float32)]
+    assert len({ArrayDataset(x, y).checksum() for x in xs}) == 3
+
+
+def test_arrays_of_objects_have_a_checksum_by_their_content():
+    def made():
+        x = np.empty(2, object)
+        x[:] = [np.zeros(3), np.ones(4)]
+        return ArrayDataset(x, np.zeros(2)).checksum()
+
+    assert made() == made()
+
+
+class Listed:
+    """A data set that is no pair of arrays."""
+
+    def __init__(self, items):
+        self.items = items
+
+    def __len__(self):
+        return len(self.items)
+
+    def __getitem__(self, index):
+        return self.items[index]
+
+
+def test_settings_of_a_data_set_without_arrays_compare_samples():
+    items = [(np.full(3, i), i) for i in range(50)]
+    before = DataLoader(Listed(items), 2).settings()
+    assert DataLoader(Listed(list(items)), 2).settings() == before
+    items[17] = (items[17][0], -1)
+    assert DataLoader(Listed(items), 2).settings() != before
+
+
+@pytest.mark.parametrize(("part", "what"), [(0, "input"), (1, "target")])
+def test_a_sample_of_another_shape_is_named(part, what):
+    items = [[np.zeros(3), np.zeros(2)] for _ in range(6)]
+    items[4][part] = np.zeros(5)
+    with pytest.raises(ValueError, match=rf"the {what} of sample 4 has shape \(5,\) and that of sample 3"):
+        list(DataLoader(Listed(items), 3))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from minicnn.callbacks import Callback
-from minicnn.checkpoint import ResumeError, RunFolderError
+from minicnn.checkpoint import ResumeError, RunFolderError, schedule_settings
 from minicnn.containers import Sequential
 from minicnn.data import ArrayDataset, DataLoader
 from minicnn.ema import ExponentialMovingAverage
@@ -15,7 +15,7 @@ from minicnn.layers.dense import Dense
 from minicnn.layers.dropout import Dropout
 from minicnn.losses import BinaryCrossEntropyWithLogits, MeanSquaredError
 from minicnn.optim import SGD, Adam
-from minicnn.schedules import Cosine
+from minicnn.schedules import Cosine, WarmUp
 from minicnn.serialize import LEFTOVER, SerializeError, load, load_weights, model_arrays
 from minicnn.trainer import DivergedError, Trainer
 
@@ -451,3 +451,119 @@ def test_after_ctrl_c_the_same_trainer_resumes_to_the_same_bits(tmp_path, moment
     assert [row["epoch"] for row in history] == [1, 2, 3]
     assert same_weights(weights(whole.model), weights(trainer.model))
     assert same_weights(whole.inference_arrays(), trainer.inference_arrays())
+
+
+# A run refused at its first step must not stand in the way of the next attempt.
+
+
+def misfit_loader():
+    x, y = make_data()
+    return DataLoader(ArrayDataset(x[:, :2], y), 8)
+
+
+@pytest.mark.parametrize("existing", [False, True])
+@pytest.mark.parametrize(
+    "call", [{"train_loader": misfit_loader()}, {"val_loader": misfit_loader()}, {"monitor": "auc"}]
+)
+def test_a_run_refused_in_its_first_epoch_leaves_the_folder_free(tmp_path, existing, call):
+    folder = tmp_path / "run"
+    if existing:
+        folder.mkdir()
+    with pytest.raises(ValueError, match=r"expected shape|no column"):
+        make_trainer().fit(**{"train_loader": make_loader(), "epochs": 1, **call}, checkpoint_dir=folder)
+    assert folder.exists() == existing
+    make_trainer().fit(make_loader(), 1, checkpoint_dir=folder)
+    assert (folder / "last.npz").is_file()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_a_run_killed_in_its_first_epoch_keeps_its_checkpoint(tmp_path, error):
+    def fail(trainer):
+        raise error
+
+    with pytest.raises(error):
+        make_trainer(callbacks=[Tell("batch end", fail)]).fit(make_loader(), 1, checkpoint_dir=tmp_path)
+    assert load(tmp_path / "last.npz")[1]["epoch"] == 0
+
+
+def test_a_run_refused_later_keeps_what_it_has_learnt(tmp_path):
+    def fail(trainer):
+        if trainer.epoch == 1:
+            raise ValueError("the disk is full")
+
+    with pytest.raises(ValueError, match="the disk is full"):
+        make_trainer(callbacks=[Tell("epoch begin", fail)]).fit(make_loader(), 2, checkpoint_dir=tmp_path)
+    assert load(tmp_path / "last.npz")[1]["epoch"] == 1
+
+
+def test_a_refused_run_leaves_files_that_are_not_its_own(tmp_path):
+    note = tmp_path / "run" / "note.txt"
+    tell = Tell("train begin", lambda trainer: note.write_text("mine"))
+    with pytest.raises(ValueError, match="expected shape"):
+        make_trainer(callbacks=[tell]).fit(misfit_loader(), 1, checkpoint_dir=note.parent)
+    assert [path.name for path in note.parent.iterdir()] == ["note.txt"]
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"clip_norm": 0}, ValueError, "Trainer: clip_norm must be a finite number above 0, got 0"),
+        ({"clip_norm": math.nan}, ValueError, "Trainer: clip_norm"),
+        ({"clip_norm": "1"}, TypeError, "Trainer: clip_norm must be a number"),
+        ({"seed": -1}, ValueError, "Trainer: seed must be an integer of at least 0, got -1"),
+        ({"seed": None}, ValueError, "Trainer: seed must be an integer"),
+        ({"schedule": 0.1}, TypeError, "Trainer: schedule must be a function of the step, got 0.1"),
+    ],
+)
+def test_settings_of_a_trainer_that_cannot_work_are_refused_at_once(options, error, words):
+    with pytest.raises(error, match=words):
+        make_trainer(**options)
+
+
+@pytest.mark.parametrize("what", ["train_loader", "val_loader"])
+def test_a_loader_must_be_a_data_loader(what):
+    loaders = {"train_loader": make_loader(), what: list(make_loader())}
+    with pytest.raises(TypeError, match=f"Trainer.fit: {what} must be a DataLoader, got list"):
+        make_trainer().fit(**loaders, epochs=1)
+
+
+# What tells one schedule from another.
+
+
+def test_a_schedule_that_differs_at_one_step_in_between_is_not_resumed(tmp_path):
+    def constant(step):
+        return 0.1
+
+    def dented(step):
+        return 0.2 if step == 4 else 0.1
+
+    dented.__name__ = "constant"
+    make_trainer(schedule=constant).fit(make_loader(), 9, checkpoint_dir=tmp_path)
+    with pytest.raises(ResumeError, match="schedule was 'constant, checksum of 27 rates"):
+        make_trainer(schedule=dented).fit(make_loader(), 9, checkpoint_dir=tmp_path, resume=True)
+    make_trainer(schedule=constant).fit(make_loader(), 9, checkpoint_dir=tmp_path, resume=True)
+
+
+def test_another_schedule_is_named_with_its_settings(tmp_path):
+    make_trainer(schedule=WarmUp(Cosine(0.1, 3), 1)).fit(make_loader(), 1, checkpoint_dir=tmp_path)
+    words = r"schedule was 'WarmUp\(schedule=Cosine\(lr=0.1, .* and is now 'WarmUp\(schedule=Cosine\(lr=0.2, "
+    with pytest.raises(ResumeError, match=words):
+        make_trainer(schedule=WarmUp(Cosine(0.2, 3), 1)).fit(
+            make_loader(), 1, checkpoint_dir=tmp_path, resume=True
+        )
+
+
+def test_a_schedule_around_a_function_is_known_by_its_rates():
+    first, second = (schedule_settings(WarmUp(lambda step: 0.1, 2), 5) for _ in range(2))
+    assert first == second
+    assert first != schedule_settings(WarmUp(lambda step: 0.3, 2), 5)
+
+
+@pytest.mark.parametrize("part", [0, 1])
+def test_data_that_differs_in_one_number_is_not_resumed(tmp_path, part):
+    make_trainer().fit(make_loader(), 1, checkpoint_dir=tmp_path)
+    data = make_data()
+    data[part][7, 1] = 0.5
+    loader = DataLoader(ArrayDataset(*data), 8)
+    with pytest.raises(ResumeError, match=r"training data\.checksum"):
+        make_trainer().fit(loader, 1, checkpoint_dir=tmp_path, resume=True)
