@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -109,7 +110,9 @@ def verdict(classifier: PosterGenreClassifier, trace: Trace, pixels: np.ndarray)
     odds = [each.outputs[index] for each in traces]
     raw = [probabilities(classifier.spec_, each.outputs[-1]) for each in traces]
     mean, final = answer(classifier, raw)
-    _, fast = answer(classifier, [fast_probabilities(trace, classifier, view) for view in views])
+    fused = [trace.fast or fast_outputs(trace.steps, classifier, pixels)]
+    fused += [fast_outputs(trace.steps, classifier, view) for view in views[1:]]
+    _, fast = answer(classifier, [fast_probabilities(classifier, outputs) for outputs in fused])
     said = classifier.predict_proba(pixels[None])[0]
     calibration = classifier.calibration_
     return [
@@ -133,12 +136,12 @@ def verdict(classifier: PosterGenreClassifier, trace: Trace, pixels: np.ndarray)
     ]
 
 
-def fast_probabilities(trace: Trace, classifier: PosterGenreClassifier, view: np.ndarray) -> np.ndarray:
-    """(25,) by the fused network, of one view."""
-    outputs = fast_outputs(trace.steps, classifier, view)[-1]
-    if outputs is None:
+def fast_probabilities(classifier: PosterGenreClassifier, outputs: Sequence[np.ndarray | None]) -> np.ndarray:
+    """(25,) of what the fused network puts out at each step."""
+    last = outputs[-1]
+    if last is None:
         raise PosterGenreError("the fused network puts out nothing at its last step")
-    return probabilities(classifier.spec_, outputs)
+    return probabilities(classifier.spec_, last)
 
 
 def answer(classifier: PosterGenreClassifier, raw: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

@@ -108,7 +108,7 @@ async def enter(request: Request) -> Response:
         raise Problem(422, pixels)
     token = within.visits.keep(pixels)
     trace = await within.trace(token, False)
-    answers = await within.compute(lambda: verdict(here.classifier, trace, pixels))
+    answers, steps = await within.compute(lambda: (verdict(here.classifier, trace, pixels), described(trace)))
     return JSONResponse(
         {
             "token": token,
@@ -118,7 +118,7 @@ async def enter(request: Request) -> Response:
             "difference": max(each["fast_difference"] for each in answers),
             "genres": answers,
             "groups": group_titles(within.steps),
-            "steps": described(trace),
+            "steps": steps,
         }
     )
 

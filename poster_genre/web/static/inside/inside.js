@@ -83,18 +83,55 @@ function layOut() {
     const members = steps.filter((step) => step.group === group);
     return el(
       "section",
-      { className: "group" },
-      el("h2", {}, title, el("small", {}, sizes(members))),
+      { className: "group", id: `group-${group}`, data: { group: String(group) } },
+      el("h2", { tabIndex: -1 }, title, el("small", {}, sizes(members))),
       ...branched(members),
     );
   }));
   fillGenres();
+  overview(groups);
   for (const strip of strips.values()) strip.resize();
 }
 
+// The way through the network at a glance; a click goes there.
+function overview(groups) {
+  $("overview").replaceChildren(...groups.map((title, group) => el("li", {}, el(
+    "button",
+    {
+      type: "button",
+      data: { group: String(group) },
+      onclick: () => {
+        const there = $(`group-${group}`);
+        there.scrollIntoView();
+        there.querySelector("h2").focus({ preventScroll: true });
+      },
+    },
+    title,
+  ))));
+  for (const section of document.querySelectorAll(".group")) passing.observe(section);
+}
+
+const passing = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) target.classList.toggle("passing", isIntersecting);
+  const [first] = document.querySelectorAll(".group.passing");
+  for (const button of $("overview").querySelectorAll("button")) {
+    const here = button.dataset.group === first?.dataset.group;
+    if (here && button.ariaCurrent !== "true") {
+      const list = $("overview");
+      list.scrollLeft = button.offsetLeft - list.clientWidth / 2 + button.offsetWidth / 2;
+    }
+    button.ariaCurrent = String(here);
+  }
+}, { rootMargin: "-20% 0px -70% 0px" });
+
 function sizes(members) {
-  const { height, width, channels, image } = members[members.length - 1];
-  return image ? `${width} × ${height} pixels, ${channels} maps` : `${whole(channels)} numbers`;
+  const [first] = members;
+  const source = first.inputs.length ? `${size(visit.entered.steps[first.inputs[0]])} → ` : "";
+  return source + size(members[members.length - 1]);
+}
+
+function size({ height, width, channels, image }) {
+  return image ? `${width} × ${height} × ${channels}` : whole(channels);
 }
 
 // Cards; those of one branch stand together under its name.
@@ -121,7 +158,6 @@ function card(step) {
     el("p", { className: "tells" }, step.text),
   );
   if (step.filters) made.append(filterPicture(step));
-  if (step.step === 0) made.classList.add("first");
   if (step.title === "Genres") {
     made.append(el("ul", { className: "bars all", id: "genres" }));
   } else if (step.shown && step.kind !== "Dropout" && step.kind !== "Flatten") {
@@ -131,10 +167,9 @@ function card(step) {
 }
 
 function facts(step) {
-  const size = step.image ? `${step.width} × ${step.height} × ${step.channels}` : whole(step.channels);
   const weights = step.count ? ` · ${whole(step.count)} parameters` : "";
   const work = step.multiply_adds ? ` · ${(step.multiply_adds / 1e6).toFixed(step.multiply_adds < 1e6 ? 2 : 1)} M multiplications` : "";
-  return `${size}${weights}${work}`;
+  return `${step.image ? `${step.width} × ${step.height} pixels, ${step.channels} ${step.step === 0 ? "colours" : "maps"}` : `${whole(step.channels)} numbers`}${weights}${work}`;
 }
 
 function stripOf(step) {
@@ -215,7 +250,7 @@ function thumbnail(step, channel) {
 
 // Choosing.
 
-async function choose(step, place, { input = null, open = true } = {}) {
+async function choose(step, place, { input = null, open = true, scroll = false } = {}) {
   const before = at;
   at = { step, place, input };
   for (const [index, strip] of strips) strip.mark(index === step ? place[2] : null);
@@ -224,6 +259,7 @@ async function choose(step, place, { input = null, open = true } = {}) {
     each.setAttribute("aria-pressed", String(visit.entered.steps[step].title === "Genres" && Number(each.dataset.channel) === place[2]));
   }
   if (open) lens.open(true);
+  if (scroll) $(`step-${step}`).scrollIntoView({ block: "nearest" });
   if (before && before.step !== step && open) $("lens-inside").scrollTop = 0;
   toAddress();
   try {

@@ -94,9 +94,9 @@ export class Lens {
     $("tone-high").textContent = number(step.scale);
     const here = {
       steps,
-      go: (to, place) => this.choose(to, place),
+      go: (to, place) => this.choose(to, place, { scroll: true }),
       pick: (input) => this.choose(this.at.step, this.at.place, { input }),
-      visit: (origin) => this.choose(origin.step, this.strongest(origin)),
+      visit: (origin) => this.choose(origin.step, this.middle(origin), { scroll: true }),
     };
     const before = $("lens-inside").scrollTop;
     $("accounts").replaceChildren(
@@ -116,7 +116,7 @@ export class Lens {
   }
 
   // The middle of a map; a single number has one place only.
-  strongest(origin) {
+  middle(origin) {
     const step = this.visit.entered.steps[origin.step];
     return [Math.floor(step.height / 2), Math.floor(step.width / 2), origin.channel];
   }

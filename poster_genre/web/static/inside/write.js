@@ -12,7 +12,8 @@ export function number(x) {
 
 // The same for a narrow place: a digit less, unless all are wanted.
 export function narrow(x) {
-  return written(x, digits === 4 ? 3 : digits);
+  if (digits > 4) return number(x);
+  return x !== 0 && Math.abs(x) < 1e-3 ? written(x, 1) : written(x, 3);
 }
 
 function written(x, digits) {
