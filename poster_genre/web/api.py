@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable
 from typing import Any, TypeVar
 
 import numpy as np
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
@@ -20,7 +20,7 @@ from poster_genre.transforms import FORMATS
 from poster_genre.web.problems import Problem, busy
 from poster_genre.web.serving import Serving, serving
 from poster_genre.web.uploads import Form, read_form, share_of
-from poster_genre.web.workers import Gone, unless_gone
+from poster_genre.web.workers import unless_gone
 
 T = TypeVar("T")
 NDJSON = "application/x-ndjson"
@@ -35,6 +35,7 @@ async def predict(request: Request) -> Response:
     """
     here = serving(request)
     top = wanted_top(request)
+    here.workers.check_room()
     with share_of(here.memory) as taken:
         form = with_pictures(await read_form(request, here.limits, here.memory, taken))
         answers = await in_time(request, here, here.workers.predict(form.pictures))
@@ -112,7 +113,7 @@ async def progress_lines(
 
 def stop_if(abandoned: threading.Event) -> None:
     if abandoned.is_set():
-        raise Gone
+        raise ClientDisconnect
 
 
 def explained(found: ExplainResult) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 import numpy as np
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
@@ -22,7 +22,7 @@ from poster_genre.web import api, openapi, pages
 from poster_genre.web.assets import load_assets, serve_asset
 from poster_genre.web.guard import Guard
 from poster_genre.web.limits import Limits
-from poster_genre.web.problems import Problem, answer_bug, answer_http_error, answer_problem
+from poster_genre.web.problems import Problem, answer_bug, answer_http_error, answer_nobody, answer_problem
 from poster_genre.web.serving import Serving, serving
 from poster_genre.web.uploads import Memory
 from poster_genre.web.workers import Workers
@@ -59,6 +59,7 @@ def create_app(
         exception_handlers={
             Problem: answer_problem,
             HTTPException: answer_http_error,
+            ClientDisconnect: answer_nobody,
             Exception: answer_bug,
         },
     )

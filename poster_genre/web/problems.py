@@ -58,6 +58,11 @@ async def answer_http_error(request: Request, error: Exception) -> Response:
     return Problem(error.status_code, detail, headers=dict(error.headers or {})).response()
 
 
+async def answer_nobody(request: Request, error: Exception) -> Response:
+    """The client has left; what is returned goes nowhere."""
+    return Response(status_code=400)
+
+
 async def answer_bug(request: Request, error: Exception) -> Response:
     """The last resort: the log gets the traceback, the visitor one sentence."""
     return Problem(500, "something went wrong in the server; its log says more").response()

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+from starlette.requests import ClientDisconnect
 
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.explain import ExplainResult, Progress, explain
@@ -35,10 +36,6 @@ class Job:
 
     waiting: list[tuple[str, np.ndarray | str]]
     future: asyncio.Future[list[Answer]]
-
-
-class Gone(Exception):
-    """Whoever asked has left."""
 
 
 class Workers:
@@ -73,6 +70,11 @@ class Workers:
             future: asyncio.Future[list[Answer]] = asyncio.get_running_loop().create_future()
             self._jobs.put(Job(list(zip(names, decoded, strict=True)), future))
             return await future
+
+    def check_room(self) -> None:
+        """Problem 503 where the queue is full already: better said before an upload is read than after."""
+        if self.pictures >= self.limits.queue:
+            raise busy(self.limits.retry_after)
 
     async def decode(self, data: bytes, name: str) -> np.ndarray | str:
         size = self.classifier.spec_.input_size
@@ -149,13 +151,13 @@ def settle(outcomes: list[tuple[asyncio.Future[list[Answer]], list[Answer] | Exc
 
 
 async def unless_gone(receive: Callable[[], Awaitable[object]], work: Awaitable[T]) -> T:
-    """The result of ``work``, given up when the client leaves; ``receive`` returns once it has."""
+    """The result of ``work``; ClientDisconnect once the client leaves, which is when ``receive`` returns."""
     doing, leaving = asyncio.ensure_future(work), asyncio.ensure_future(receive())
     try:
         await asyncio.wait((doing, leaving), return_when=asyncio.FIRST_COMPLETED)
         if doing.done():
             return doing.result()
-        raise Gone
+        raise ClientDisconnect
     finally:
         for task in (doing, leaving):
             task.cancel()

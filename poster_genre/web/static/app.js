@@ -2,7 +2,7 @@
 import { Refused, explain, predict } from "./api.js";
 import { card, percent } from "./card.js";
 import { draw } from "./heat.js";
-import { keepPoster } from "./shelf.js";
+import { forgetPoster, keepPoster } from "./shelf.js";
 
 const AT_ONCE = 2; // posters asked about at a time
 const MOST = 60; // posters on the page
@@ -313,6 +313,7 @@ function summary({ state, result, problem }) {
 
 function clear() {
   stopLooking();
+  forgetPoster();
   for (const { url } of entries) URL.revokeObjectURL(url);
   entries = [];
   current = null;

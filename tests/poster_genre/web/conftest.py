@@ -1,14 +1,10 @@
-"""A small model, and servers around it that listen on a port of their own."""
+"""A small model, and servers around it. Without the extras every module here is skipped, with the reason."""
 
 from __future__ import annotations
 
 import io
-import socket
-import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,64 +15,18 @@ from PIL import Image
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.models import ModelSpec
 
-for needed in ("starlette", "uvicorn", "python_multipart", "httpx"):
-    pytest.importorskip(needed, reason="needs the extras web and browser")
-
-import httpx  # noqa: E402
-
-from poster_genre.web.app import create_app  # noqa: E402
-from poster_genre.web.guard import hosts_for  # noqa: E402
-from poster_genre.web.limits import Limits  # noqa: E402
-from poster_genre.web.server import Server, configuration, listen  # noqa: E402
+MISSING = [name for name in ("starlette", "uvicorn", "python_multipart", "httpx") if find_spec(name) is None]
 
 
-@dataclass
-class Live:
-    """A server in a thread of this process."""
+class Unsupported(pytest.Module):
+    """A module that cannot be imported here."""
 
-    port: int
-    app: Any
-    client: httpx.Client
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def serving(self) -> Any:
-        return self.app.app.state.serving
-
-    def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
-
-    def predict(self, *pictures: bytes, **more: Any) -> httpx.Response:
-        files = [("image", ("poster.jpg", picture, "image/jpeg")) for picture in pictures]
-        return self.client.post("/api/v1/predict", files=files, **more)
+    def collect(self) -> Any:
+        pytest.skip(f"needs the extras web and browser ({', '.join(MISSING)})", allow_module_level=True)
 
 
-@contextmanager
-def running(classifier: PosterGenreClassifier, limits: Limits) -> Iterator[Live]:
-    app = create_app(classifier, limits, hosts_for("127.0.0.1"))
-    with listen("127.0.0.1", 0) as listener:
-        server = Server(configuration(app, limits))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            port = listener.getsockname()[1]
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-                wait_until(lambda: server.started)
-                yield Live(port, app, client)
-        finally:
-            server.should_exit = True
-            thread.join(30)
-    assert not thread.is_alive()
-
-
-def wait_until(true: Callable[[], bool], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "what was waited for never came"
-        time.sleep(0.01)
+def pytest_pycollect_makemodule(module_path: Path, parent: Any) -> pytest.Module | None:
+    return Unsupported.from_parent(parent, path=module_path) if MISSING else None
 
 
 @pytest.fixture(scope="session")
@@ -96,18 +46,28 @@ def web_model(web_classifier: PosterGenreClassifier, tmp_path_factory: pytest.Te
 
 
 @pytest.fixture(scope="session")
-def live(web_classifier: PosterGenreClassifier) -> Iterator[Live]:
+def live(web_classifier: PosterGenreClassifier) -> Iterator[Any]:
+    """The server that most tests talk to, with the limits as they are by default."""
+    from live import running
+
+    from poster_genre.web.limits import Limits
+
     with running(web_classifier, Limits()) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def serve_with(web_classifier: PosterGenreClassifier) -> Callable[[Limits], Any]:
+def serve_with(web_classifier: PosterGenreClassifier) -> Callable[[Any], Any]:
+    """Servers with limits of the test's own."""
+    from live import running
+
     return lambda limits: running(web_classifier, limits)
 
 
 @pytest.fixture(scope="session")
 def until() -> Callable[..., None]:
+    from live import wait_until
+
     return wait_until
 
 

@@ -1,0 +1,1 @@
+"""The web app under load, on loopback: ``python -m benchmarks.web --help``."""

@@ -1,0 +1,170 @@
+"""``python -m benchmarks.web [--model-file FILE] [--quick] [--json FILE] [--threads N]``"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.__main__ import machine
+from benchmarks.web.load import Heard, crowd, crowd_and_visitor, get_request, predict_request
+from poster_genre.classifier import PosterGenreClassifier
+from poster_genre.genres import GENRES, N_GENRES
+from poster_genre.models import build_model, model_spec
+
+CLIENTS = (1, 8, 64)
+FLOOD = 256
+MANY = 10_000
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.web", description=__doc__)
+    parser.add_argument("--model-file", metavar="FILE", help="default: the compact network, untrained")
+    parser.add_argument("--quick", action="store_true", help="2 seconds a step and 1,000 requests")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
+    parser.add_argument("--threads", type=int, metavar="N", help="of the kernels (default: the cores)")
+    chosen = parser.parse_args(arguments)
+    seconds, many = (2.0, 1000) if chosen.quick else (12.0, MANY)
+    posters = examples()
+    with tempfile.TemporaryDirectory() as folder:
+        model = Path(chosen.model_file or untrained(Path(folder) / "model.npz"))
+        rows: list[dict[str, Any]] = [{"what": "machine", "said": machine()}]
+        rows += report(offline(model, posters, chosen.threads, seconds))
+        with server(model, chosen.threads) as (port, memory):
+            requests = [predict_request(poster, port) for poster in posters]
+            crowd(port, requests, 8, seconds=seconds / 4)
+            for clients in CLIENTS:
+                heard = crowd(port, requests, clients, seconds=seconds)
+                rows += report([row(f"{clients} clients", heard, relative_to=rows[1]["per_second"])])
+            flood, visitor = crowd_and_visitor(
+                port, requests, FLOOD, get_request("/healthz", port), seconds=seconds
+            )
+            rows += report([row(f"flood of {FLOOD} clients", flood), row("/healthz meanwhile", visitor)])
+            rows += report([endurance(port, requests, memory, many)])
+    if chosen.json:
+        chosen.json.write_text(json.dumps(rows, indent=1) + "\n")
+    failed = sum(n for each in rows for status, n in each.get("statuses", {}).items() if status not in OK)
+    return 1 if failed else 0
+
+
+OK = ("200", "503")
+
+
+def row(what: str, heard: Heard, relative_to: float | None = None) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "what": what,
+        "per_second": round(heard.rate, 1),
+        "p50_ms": round(heard.quantile(0.5), 1),
+        "p95_ms": round(heard.quantile(0.95), 1),
+        "p99_ms": round(heard.quantile(0.99), 1),
+        "statuses": {str(status): n for status, n in sorted(heard.statuses.items())},
+    }
+    if relative_to is not None:
+        found["of_offline"] = round(heard.rate / relative_to, 2)
+    return found
+
+
+def report(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    for each in rows:
+        said = "  ".join(f"{key} {value}" for key, value in each.items() if key != "what")
+        print(f"{each['what']:<24} {said}", flush=True)
+    return rows
+
+
+def examples() -> list[bytes]:
+    """The drawn posters that the page ships, JPEGs of 300 x 444 pixels."""
+    folder = resources.files("poster_genre.web") / "static" / "examples"
+    return [entry.read_bytes() for entry in sorted(folder.iterdir(), key=lambda each: each.name)]
+
+
+def untrained(path: Path) -> Path:
+    """A file of the compact network as training starts it: it is as fast as a trained one."""
+    spec = model_spec("compact")
+    classifier = PosterGenreClassifier(spec)
+    classifier.spec_, classifier.model_, classifier.genres_ = spec, build_model("compact", rng=0), GENRES
+    classifier.priors_, classifier.thresholds_ = np.full(N_GENRES, 0.1), np.full(N_GENRES, 0.5)
+    classifier.thresholds_from_, classifier.provenance_, classifier.calibration_ = "untrained", {}, None
+    classifier.save(path)
+    return path
+
+
+def offline(model: Path, posters: list[bytes], threads: int | None, seconds: float) -> list[dict[str, Any]]:
+    """Predictions a second without a server, one poster at a time: of pixels, and of files."""
+    if threads is not None:
+        from minicnn.threads import set_threads
+
+        set_threads(threads)
+    from poster_genre.transforms import load_poster
+
+    classifier = PosterGenreClassifier.load(model)
+    size = classifier.fitted_spec().input_size
+    pixels = [load_poster(poster, size)[None] for poster in posters]
+    return [
+        {"what": "offline, pixels", "per_second": rate(classifier.predict_proba, pixels, seconds / 2)},
+        {
+            "what": "offline, files",
+            "per_second": rate(lambda poster: classifier.predict_proba([poster]), posters, seconds / 2),
+        },
+    ]
+
+
+def rate(work: Callable[[Any], Any], inputs: Sequence[Any], seconds: float) -> float:
+    for each in inputs[:3]:
+        work(each)
+    done, start = 0, time.perf_counter()
+    while (passed := time.perf_counter() - start) < seconds:
+        work(inputs[done % len(inputs)])
+        done += 1
+    return round(done / passed, 1)
+
+
+def endurance(port: int, requests: list[bytes], memory: Callable[[], float], many: int) -> dict[str, Any]:
+    """Resident memory before, during and after many requests from 8 clients, MB."""
+    crowd(port, requests, 8, count=many // 10)
+    seen = [memory()]
+    for _ in range(10):
+        crowd(port, requests, 8, count=many // 10)
+        seen.append(memory())
+    return {"what": f"{many:,} requests", "resident_mb": [round(each, 1) for each in seen]}
+
+
+@contextmanager
+def server(model: Path, threads: int | None) -> Iterator[tuple[int, Callable[[], float]]]:
+    """A ``poster-genre serve`` of its own: its port, and what tells its resident memory in MB."""
+    command = [sys.executable, "-m", "poster_genre", "serve", "--port", "0", "--model-file", str(model)]
+    command += ["--threads", str(threads)] if threads is not None else []
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        port = ready(process)
+
+        def memory() -> float:
+            status = Path(f"/proc/{process.pid}/status").read_text()
+            return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
+
+        try:
+            yield port, memory
+        finally:
+            process.terminate()
+
+
+def ready(process: subprocess.Popen[str]) -> int:
+    if process.stderr is None:
+        raise RuntimeError("the server's standard error is not piped")
+    for line in process.stderr:
+        if found := re.search(r"http://127\.0\.0\.1:(\d+)", line):
+            return int(found[1])
+    raise RuntimeError("the server ended before it was ready")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

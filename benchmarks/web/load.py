@@ -1,0 +1,115 @@
+"""A crowd of clients in one thread: each sends, waits for the answer, and sends again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+BOUNDARY = b"benchmark"
+
+
+@dataclass
+class Heard:
+    """What came back: how often each status, and the seconds that each 200 took."""
+
+    statuses: Counter[int] = field(default_factory=Counter)
+    seconds: list[float] = field(default_factory=list)
+    started: float = 0.0
+    ended: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Answers of status 200 a second."""
+        return self.statuses[200] / (self.ended - self.started)
+
+    def quantile(self, q: float) -> float:
+        """Milliseconds that a share ``q`` of the answers did not exceed; the slowest of them."""
+        ordered = sorted(self.seconds)
+        return 1000 * ordered[min(int(q * len(ordered)), len(ordered) - 1)] if ordered else float("nan")
+
+
+def predict_request(poster: bytes, port: int) -> bytes:
+    """The whole of a POST with one picture."""
+    body = (
+        b"--" + BOUNDARY + b'\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\n'
+        b"Content-Type: image/jpeg\r\n\r\n" + poster + b"\r\n--" + BOUNDARY + b"--\r\n"
+    )
+    head = (
+        f"POST /api/v1/predict HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: {len(body)}\r\n"
+        f"Content-Type: multipart/form-data; boundary={BOUNDARY.decode()}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def get_request(path: str, port: int) -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
+
+
+def crowd(
+    port: int, requests: Sequence[bytes], clients: int, *, seconds: float = 1e9, count: int = 10**9
+) -> Heard:
+    """``clients`` keep asking for some ``seconds``, or until ``count`` answers have come."""
+    return asyncio.run(_crowd(port, requests, clients, seconds, count))
+
+
+def crowd_and_visitor(
+    port: int, requests: Sequence[bytes], clients: int, visit: bytes, seconds: float
+) -> tuple[Heard, Heard]:
+    """A crowd, and beside it somebody who asks ``visit`` ten times a second."""
+
+    async def both() -> tuple[Heard, Heard]:
+        visitor = Heard(started=time.perf_counter())
+        asking = asyncio.create_task(
+            _client(port, [visit], 0, visitor, visitor.started + seconds, 10**9, pause=0.1)
+        )
+        flood = await _crowd(port, requests, clients, seconds, 10**9)
+        await asking
+        visitor.ended = time.perf_counter()
+        return flood, visitor
+
+    return asyncio.run(both())
+
+
+async def _crowd(port: int, requests: Sequence[bytes], clients: int, seconds: float, count: int) -> Heard:
+    heard = Heard(started=time.perf_counter())
+    until = heard.started + seconds
+    await asyncio.gather(*(_client(port, requests, i, heard, until, count) for i in range(clients)))
+    heard.ended = time.perf_counter()
+    return heard
+
+
+async def _client(
+    port: int, requests: Sequence[bytes], first: int, heard: Heard, until: float, count: int, pause: float = 0
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    turn = first
+    try:
+        while time.perf_counter() < until and heard.statuses.total() < count:
+            start = time.perf_counter()
+            writer.write(requests[turn % len(requests)])
+            status, retry = await _answer(reader)
+            heard.statuses[status] += 1
+            if status == 200:
+                heard.seconds.append(time.perf_counter() - start)
+            elif retry:
+                await asyncio.sleep(
+                    retry / 10
+                )  # a client in a hurry: it asks ten times as soon as it was told
+            turn += 1
+            if pause:
+                await asyncio.sleep(pause)
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+async def _answer(reader: asyncio.StreamReader) -> tuple[int, float]:
+    """The status, and what Retry-After says."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    lines = head.split(b"\r\n")
+    headers = {name.lower(): value for name, _, value in (line.partition(b": ") for line in lines[1:])}
+    await reader.readexactly(int(headers[b"content-length"]))
+    return int(lines[0].split()[1]), float(headers.get(b"retry-after", 0))
