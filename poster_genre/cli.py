@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
 import math
 import os
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-from poster_genre.errors import PosterGenreError, UsageError
+from poster_genre import commands
+from poster_genre.errors import FAILED, INTERRUPTED, USAGE, PosterGenreError, UsageError
 from poster_genre.genres import N_GENRES
 
 DEBUG = "POSTER_GENRE_DEBUG"
-FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -85,12 +83,12 @@ def parser() -> argparse.ArgumentParser:
         epilog="Start with: poster-genre demo",
     )
     top.add_argument("--version", action=Version)
-    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    subparsers = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     def command(
         name: str, run: Callable[[argparse.Namespace], int], summary: str, more: str, example: str
     ) -> argparse.ArgumentParser:
-        sub = commands.add_parser(
+        sub = subparsers.add_parser(
             name,
             help=summary,
             description=f"{summary[0].upper()}{summary[1:]}.{' ' if more else ''}{more}",
@@ -102,7 +100,7 @@ def parser() -> argparse.ArgumentParser:
 
     sub = command(
         "train",
-        run_train,
+        commands.run_train,
         "train a network on a data set",
         "OUT receives model.npz, report.html, the curves and the checkpoints. The train split is fitted; the "
         "val split "
@@ -128,7 +126,7 @@ def parser() -> argparse.ArgumentParser:
 
     sub = command(
         "evaluate",
-        run_evaluate,
+        commands.run_evaluate,
         "measure a model on one split, beside both baselines",
         "Macro means are over the genres with at least 10 positives in the split. F1 and Hamming loss use "
         "the "
@@ -147,7 +145,7 @@ def parser() -> argparse.ArgumentParser:
 
     sub = command(
         "predict",
-        run_predict,
+        commands.run_predict,
         "name the genres of posters",
         "A file that cannot be read is reported and the others are answered; the exit code is then 1.",
         "poster-genre predict poster.jpg more-posters/ --top 3",
@@ -163,7 +161,7 @@ def parser() -> argparse.ArgumentParser:
 
     sub = command(
         "explain",
-        run_explain,
+        commands.run_explain,
         "show where on a poster the evidence for a genre stands",
         "Grad-CAM looks inside the network; occlusion covers one place after the other, and takes longer.",
         "poster-genre explain poster.jpg --genre Horror --out map.png",
@@ -176,7 +174,7 @@ def parser() -> argparse.ArgumentParser:
 
     sub = command(
         "dataset",
-        run_dataset,
+        commands.run_dataset,
         "print and plot what a data set holds, and every defect in it",
         "",
         "poster-genre dataset Movies-Poster_Dataset.zip --out about-the-posters",
@@ -191,7 +189,7 @@ def parser() -> argparse.ArgumentParser:
 
     sub = command(
         "download",
-        run_download,
+        commands.run_download,
         "fetch the public data set (7,867 posters) and verify it",
         "The files are compared with the published version down to the last byte. A download that was cut "
         "off goes on "
@@ -202,7 +200,7 @@ def parser() -> argparse.ArgumentParser:
 
     sub = command(
         "synth",
-        run_synth,
+        commands.run_synth,
         "draw film posters in the layout of the data set",
         "",
         "poster-genre synth drawn --count 500 --seed 1",
@@ -215,7 +213,7 @@ def parser() -> argparse.ArgumentParser:
 
     sub = command(
         "serve",
-        run_serve,
+        commands.run_serve,
         "answer in a browser and over HTTP",
         "Opens its port when the model is loaded. SIGTERM and Ctrl+C end it once every request in flight is "
         "answered. Needs the extra: pip install 'poster-genre[web]'.",
@@ -241,7 +239,7 @@ def parser() -> argparse.ArgumentParser:
 
     sub = command(
         "demo",
-        run_demo,
+        commands.run_demo,
         "draw posters, train on them from nothing, and show what was learned",
         "Takes about a minute on two cores and needs no network.",
         "poster-genre demo",
@@ -312,133 +310,3 @@ def positive(text: str) -> float:
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"expected a number greater than 0, got {text!r}")
     return value
-
-
-# What the commands do.
-
-
-def run_train(arguments: argparse.Namespace) -> int:
-    from poster_genre import training
-    from poster_genre.evaluate import comparison
-
-    settings = training.Settings(
-        model=arguments.model,
-        epochs=arguments.epochs,
-        batch_size=arguments.batch_size,
-        seed=arguments.seed,
-        lr=arguments.lr,
-        init=arguments.init,
-        threads=arguments.threads,
-    )
-    classifier, result = training.train(arguments.data, arguments.out, settings, resume=arguments.resume)
-    out = Path(arguments.out)
-    if result is not None:
-        print(comparison(result))
-        print(f"\nreport      {out / training.REPORT}")
-    print(f"curves      {out / training.CURVES}")
-    print(f"model       {out / training.MODEL}  ({len(classifier.history_)} epochs)")
-    print(f"\nTry it:     poster-genre predict IMAGE... --model-file {out / training.MODEL}")
-    return 0
-
-
-def run_evaluate(arguments: argparse.Namespace) -> int:
-    from poster_genre.classifier import PosterGenreClassifier
-    from poster_genre.dataset import load_dataset
-    from poster_genre.evaluate import evaluate_classifier, table
-    from poster_genre.training import split_arrays
-
-    classifier = PosterGenreClassifier.load(arguments.model_file)
-    dataset = load_dataset(arguments.data)
-    pixels, labels, ids = split_arrays(dataset, arguments.split, classifier.spec_.input_size)
-    if len(pixels) == 0:
-        raise PosterGenreError(f"{arguments.data} has no usable poster in its {arguments.split} split")
-    result, probabilities = evaluate_classifier(classifier, pixels, labels, split=arguments.split)
-    if arguments.report:
-        from poster_genre.report import write_report
-
-        write_report(
-            Path(arguments.report), classifier, result, labels, probabilities, posters=pixels, ids=ids
-        )
-        print(f"report: {arguments.report}", file=sys.stderr)
-    print(json_text(result) if arguments.json else table(result))
-    return 0
-
-
-def run_predict(arguments: argparse.Namespace) -> int:
-    from poster_genre.predict import answers, as_text
-
-    failed = False
-    documents = []
-    for answer in answers(arguments.images, arguments.model_file, arguments.top):
-        if answer["error"] is not None:
-            failed = True
-            print(f"error: {answer['error']}", file=sys.stderr)
-        if arguments.json:
-            documents.append(answer)
-        elif answer["error"] is None:
-            print(as_text(answer))
-    if arguments.json:
-        print(json_text(documents))
-    return FAILED if failed else 0
-
-
-def run_explain(arguments: argparse.Namespace) -> int:
-    from poster_genre.heatmap import explain_file
-
-    result = explain_file(
-        arguments.image, arguments.genre, Path(arguments.out), arguments.method, arguments.model_file
-    )
-    print(f"{result.genre} {result.probability:.1%}, {result.method}: {arguments.out}")
-    return 0
-
-
-def run_dataset(arguments: argparse.Namespace) -> int:
-    from poster_genre.dataset_report import describe
-
-    print(describe(arguments.path, arguments.out))
-    return 0
-
-
-def run_download(arguments: argparse.Namespace) -> int:
-    from poster_genre.download import download
-
-    print(download(arguments.out))
-    return 0
-
-
-def run_synth(arguments: argparse.Namespace) -> int:
-    from poster_genre.synthetic import write_dataset
-
-    write_dataset(Path(arguments.out), arguments.count, arguments.seed)
-    print(f"{arguments.count} posters in {arguments.out}")
-    return 0
-
-
-def run_serve(arguments: argparse.Namespace) -> int:
-    try:
-        from poster_genre.web.server import serve
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] not in ("starlette", "uvicorn", "python_multipart"):
-            raise
-        raise PosterGenreError(
-            f"serving needs the package {error.name}: pip install 'poster-genre[web]'"
-        ) from error
-    serve(
-        arguments.host,
-        arguments.port,
-        model_file=arguments.model_file,
-        threads=arguments.threads,
-        allow_hosts=arguments.allow_host,
-    )
-    return 0
-
-
-def run_demo(arguments: argparse.Namespace) -> int:
-    from poster_genre.demo import demo
-
-    demo(Path(arguments.out), seed=arguments.seed, threads=arguments.threads)
-    return 0
-
-
-def json_text(document: Any) -> str:
-    return json.dumps(document, indent=2, allow_nan=False)

@@ -7,3 +7,7 @@ class PosterGenreError(ValueError):
 
 class UsageError(PosterGenreError):
     """It was asked for in a way that cannot work. The command line prints the text and exits with 2."""
+
+
+# Exit codes of the command line.
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
