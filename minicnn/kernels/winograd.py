@@ -42,22 +42,28 @@ ROWS = microkernel.ROWS
 set_one, set_two = microkernel.set_one, microkernel.set_two
 
 # Tiles in a block, which is to stay in a 1 MB cache, and in a task, whose part of the output is to do so too.
-# With many channels the filters are what must be read seldom: larger blocks, fewer tasks.
+# With many channels the filters are what must be read seldom: larger blocks.
 BLOCK = 16
-TASK_TILES = 128
-LEAST_TASKS = 8
 WIDE_CHANNELS = 768
-WIDE_BLOCK = 32
-WIDE_TASKS = 2
+WIDE_BLOCK = 64
+TASK_TILES = 128
+# Tasks are cut smaller, then by channels, where there would be fewer than these.
+LEAST_TASKS = 8
+FEW_TASKS = 3
 
 
 @jit
-def forward_tiles(x, filters, bias, floor, y, origin, geometry, block, first, last, work, patch):  # type: ignore[no-untyped-def]
-    """Tiles first..last-1 of the output, whose number ``origin`` is the first in y; a block at a time."""
+def forward_tiles(x, filters, bias, floor, y, origin, geometry, block, part, work, patch):  # type: ignore[no-untyped-def]
+    """Some tiles and panels of the output, whose number ``origin`` is the first in y; a block at a time.
+
+    ``part`` is (first tile, the one after the last, first panel of channels, the one after the last).
+    """
     height, width, channels, top, left, oh, ow, outputs = geometry
     tile_columns = (ow + TILE - 1) // TILE
     tiles_of_image = (oh + TILE - 1) // TILE * tile_columns
     c_panels, o_panels = (channels + WIDTH - 1) // WIDTH, (outputs + WIDTH - 1) // WIDTH
+    first, last, first_panel, last_panel = part
+    count = last_panel - first_panel
     depth, panel = c_panels * WIDTH, block * WIDTH
     products = PRODUCTS * c_panels * panel
     for start in range(first, last, block):
@@ -76,12 +82,12 @@ def forward_tiles(x, filters, bias, floor, y, origin, geometry, block, first, la
                 to = p * panel + t * WIDTH
                 transform_input(pixels + p * WIDTH * x.itemsize, row, column, work, to, c_panels * panel)
         for k in range(PRODUCTS):
-            a, c = k * c_panels * panel, products + k * o_panels * panel
-            for p in range(0, o_panels, 2):
-                b = address_of(filters, (k * o_panels + p) * depth * WIDTH)
+            a, c = k * c_panels * panel, products + k * count * panel
+            for p in range(0, count, 2):
+                b = address_of(filters, (k * o_panels + first_panel + p) * depth * WIDTH)
                 for t in range(0, tiles, ROWS):
                     to = c + p * panel + t * WIDTH
-                    if p + 1 < o_panels:
+                    if p + 1 < count:
                         set_two(
                             work, a + t * WIDTH, WIDTH, panel, 1, c_panels, WIDTH,
                             b, WIDTH, depth * WIDTH, work, to, WIDTH, panel,
@@ -96,21 +102,22 @@ def forward_tiles(x, filters, bias, floor, y, origin, geometry, block, first, la
             i, j = place // tile_columns * TILE, place % tile_columns * TILE
             to = ((n * oh + i) * ow + j) * outputs - origin
             rows, columns = min(TILE, oh - i), min(TILE, ow - j)
-            for p in range(o_panels):
-                lanes = min(WIDTH, outputs - p * WIDTH)
+            for p in range(count):
+                channel = (first_panel + p) * WIDTH
+                lanes = min(WIDTH, outputs - channel)
                 whole = rows == TILE and columns == TILE and lanes == WIDTH
                 if whole:
-                    pixels = address_of(y, to + p * WIDTH)
+                    pixels = address_of(y, to + channel)
                     row, column = ow * outputs, outputs
                 else:
                     pixels = address_of(patch, 0)
                     row, column = TILE * WIDTH, WIDTH
                 at = products + p * panel + t * WIDTH
-                transform_output(work, at, o_panels * panel, bias, p * WIDTH, floor, pixels, row, column)
+                transform_output(work, at, count * panel, bias, channel, floor, pixels, row, column)
                 if not whole:
                     for r in range(rows):
                         for q in range(columns):
-                            pixel = to + (r * ow + q) * outputs + p * WIDTH
+                            pixel = to + (r * ow + q) * outputs + channel
                             if lanes == WIDTH:
                                 copy_vector(patch, (r * TILE + q) * WIDTH, y, pixel)
                             for lane in range(lanes % WIDTH):
@@ -136,35 +143,40 @@ def transformed_filters(w: np.ndarray, rotated: bool = False) -> np.ndarray:
 
 
 class _Tasks:
-    """How the tiles are cut into tasks of whole rows of tiles, and these into blocks."""
+    """How the output is cut: into rows of tiles and, where these are few, panels of channels; then blocks."""
 
     def __init__(self, x: np.ndarray, y_shape: tuple[int, ...]) -> None:
         (n, height, width, self.channels), (_, oh, ow, self.outputs) = x.shape, y_shape
+        self.size = (height, width)
         self.image_rows, self.row_numbers = oh, ow * self.outputs
         self.tile_rows, self.columns = -(-oh // TILE), -(-ow // TILE)
+        self.total, self.panels = n * self.tile_rows, panels(self.outputs)
         wide = self.channels + self.outputs > WIDE_CHANNELS
         # Rows of tiles that make whole tiles of the micro-kernel; a task has a multiple of them.
         step = ROWS // math.gcd(ROWS, self.columns)
-        total = n * self.tile_rows
-        share = -(-total // (WIDE_TASKS if wide else LEAST_TASKS))
-        wanted = min(TASK_TILES // self.columns, share)
-        self.rows = max(step, wanted // step * step)
-        self.count = -(-total // self.rows)
-        self.total = total
-        self.block = min(WIDE_BLOCK if wide else BLOCK, -(-self.rows * self.columns // ROWS) * ROWS)
-        self.workspace = PRODUCTS * (panels(self.channels) + panels(self.outputs)) * self.block * WIDTH
+        wanted = TASK_TILES if wide else min(TASK_TILES, -(-self.total // LEAST_TASKS) * self.columns)
+        self.rows = max(step, wanted // self.columns // step * step)
+        tasks = -(-self.total // self.rows)
+        self.groups = min(-(-LEAST_TASKS // tasks), -(-self.panels // 2)) if tasks < FEW_TASKS else 1
+        self.group = -(-self.panels // (2 * self.groups)) * 2
+        self.groups = -(-self.panels // self.group)
+        self.count = tasks * self.groups
+        most = -(-min(self.rows, self.total) * self.columns // ROWS) * ROWS
+        self.block = min(WIDE_BLOCK if wide else BLOCK, most)
+        self.workspace = (
+            PRODUCTS * (panels(self.channels) + min(self.group, self.panels)) * self.block * WIDTH
+        )
         self.patch = PRODUCTS * panels(self.channels) * WIDTH
-        self.size = (height, width)
 
-    def tiles(self, task: int) -> tuple[int, int]:
-        """First tile, and the one after the last."""
-        first = task * self.rows
-        return first * self.columns, min(first + self.rows, self.total) * self.columns
+    def part(self, task: int) -> tuple[int, int, int, int]:
+        """What ``forward_tiles`` is to compute."""
+        row, panel = task // self.groups * self.rows, task % self.groups * self.group
+        last_row, last_panel = min(row + self.rows, self.total), min(panel + self.group, self.panels)
+        return row * self.columns, last_row * self.columns, panel, last_panel
 
     def image_row(self, task: int) -> int:
         """The first row of the output that a task computes, counted through the batch."""
-        tile_row = min(task * self.rows, self.total)
-        n, place = divmod(tile_row, self.tile_rows)
+        n, place = divmod(min(task // self.groups * self.rows, self.total), self.tile_rows)
         return n * self.image_rows + place * TILE
 
 
@@ -184,30 +196,36 @@ def compute(
     are nowhere else, and y as a whole never exists.
     """
     tasks = _Tasks(x, y_shape)
-    shift = np.zeros(panels(tasks.outputs) * WIDTH, x.dtype)
+    if tasks.groups > 1 and consumer is not None:
+        # No task has all channels of its rows; the output is small.
+        y = np.empty(y_shape, x.dtype) if out is None else out
+        compute(x, filters, bias, corner, y_shape, relu, y)
+        consumer.expect(1)
+        consumer(0, 0, y_shape[0] * y_shape[1], y.reshape(-1))
+        return
+    shift = np.zeros(tasks.panels * WIDTH, x.dtype)
     if bias is not None:
         shift[: tasks.outputs] = bias
     floor = np.array([0 if relu else -np.inf], x.dtype)
     geometry = (*tasks.size, tasks.channels, *corner, tasks.image_rows, y_shape[2], tasks.outputs)
     flat_x = plain(x).reshape(-1)
-    longest = tasks.rows * TILE * tasks.row_numbers
+    longest = tasks.rows * TILE * tasks.row_numbers if out is None else 0
     idle: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
 
     def task(t: int) -> None:
         if idle:
             work, patch, rows = idle.pop()
         else:
-            work, patch = np.empty(tasks.workspace, x.dtype), np.empty(tasks.patch, x.dtype)
-            rows = np.empty(longest if out is None else 0, x.dtype)
-        first, last = tasks.image_row(t), tasks.image_row(t + 1)
+            work, patch, rows = (np.empty(s, x.dtype) for s in (tasks.workspace, tasks.patch, longest))
+        first = tasks.image_row(t)
         origin = first * tasks.row_numbers
-        target = rows if out is None else out.reshape(-1)
+        target, start = (rows, 0) if out is None else (out.reshape(-1), origin)
         forward_tiles(
-            flat_x, filters, shift, floor, target, origin if out is None else 0,
-            geometry, tasks.block, *tasks.tiles(t), work, patch,
+            flat_x, filters, shift, floor, target, origin - start,
+            geometry, tasks.block, tasks.part(t), work, patch,
         )  # fmt: skip
         if consumer is not None:
-            start = 0 if out is None else origin
+            last = tasks.image_row(t + 1)
             consumer(t, first, last, target[start : start + (last - first) * tasks.row_numbers])
         idle.append((work, patch, rows))
 
