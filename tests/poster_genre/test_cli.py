@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from poster_genre import cli
+from poster_genre import cli, commands
 from poster_genre.cli import main
 from poster_genre.dataset import load_dataset
 from poster_genre.genres import GENRES
@@ -387,7 +387,7 @@ def failing(error):
     ],
 )
 def test_any_failure_is_one_line_and_an_exit_code(monkeypatch, capsys, error, code, says):
-    monkeypatch.setattr(cli, "run_demo", failing(error))
+    monkeypatch.setattr(commands, "run_demo", failing(error))
     assert main(["demo"]) == code
     said = capsys.readouterr().err
     assert said.startswith(says)
@@ -395,7 +395,7 @@ def test_any_failure_is_one_line_and_an_exit_code(monkeypatch, capsys, error, co
 
 
 def test_debug_lets_the_traceback_through(monkeypatch):
-    monkeypatch.setattr(cli, "run_demo", failing(RuntimeError("cat")))
+    monkeypatch.setattr(commands, "run_demo", failing(RuntimeError("cat")))
     monkeypatch.setenv("POSTER_GENRE_DEBUG", "1")
     with pytest.raises(RuntimeError, match="cat"):
         main(["demo"])
