@@ -146,6 +146,8 @@ class Block(Layer):
         self.pooled = kinds[-1] is MaxPool2D
         self.arena = Arena()
         self.after_a_block = self.before_a_block = False
+        # The weights as the convolution wants them, and the fingerprint of those they were made from.
+        self._prepared: tuple[Any, Any] | None = None
 
     def forward(self, x: np.ndarray, training: bool = False, record: bool | None = None) -> np.ndarray:
         record = training if record is None else record
@@ -163,6 +165,7 @@ class Block(Layer):
         from minicnn.kernels import fused
 
         norm, settings = self.norm, self._settings(pads)
+        self._prepared = None
         z, moments = self.arena.take(z_shape, x.dtype), fused.Moments(z_shape[3], x.dtype)
         _algorithms().conv2d_rows(
             x, *self._weights(), *settings, relu=self.relu_before, out=z, consumer=moments
@@ -188,9 +191,25 @@ class Block(Layer):
         y = np.empty(y_shape, x.dtype)
         normalizer = fused.Normalizer(z_shape, y, constants, self.relu, self.pooled)
         _algorithms().conv2d_rows(
-            x, *self._weights(), *self._settings(pads), relu=self.relu_before, consumer=normalizer
+            x,
+            *self._weights(),
+            *self._settings(pads),
+            relu=self.relu_before,
+            prepared=self._prepare(x, pads),
+            consumer=normalizer,
         )
         return y
+
+    def _prepare(self, x: np.ndarray, pads: Pads) -> Any:
+        """The prepared weights, from the last call where they have not changed."""
+        from minicnn.kernels.fingerprint import fingerprint
+
+        w, kept = self.convolution.weight.data, self._prepared
+        now = fingerprint(w), _algorithms().algorithm(x, w, *self._settings(pads))
+        if kept is None or kept[0] != now:
+            # One assignment: threads that predict together may both prepare, and either may stay.
+            kept = self._prepared = (now, _algorithms().prepare(x, w, *self._settings(pads)))
+        return kept[1]
 
     def _weights(self) -> tuple[np.ndarray, np.ndarray | None]:
         layer = self.convolution

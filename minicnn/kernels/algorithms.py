@@ -80,7 +80,7 @@ def conv2d_forward(
     groups: int,
 ) -> np.ndarray:
     """y (N, OH, OW, O) of x (N, H, W, C), w (kh, kw, C / groups, O) and b (O,) or None."""
-    name = _name(x, w, stride, pads, dilation, groups)[0]
+    name = algorithm(x, w, stride, pads, dilation, groups)
     if name == "winograd":
         return winograd.forward(x, w, b, pads)
     if name == "implicit":
@@ -88,12 +88,10 @@ def conv2d_forward(
     return patches.conv2d_forward(x, w, b, stride, pads, dilation, groups)
 
 
-def _name(
-    x: np.ndarray, w: np.ndarray, stride: Pair, pads: Pads, dilation: Pair, groups: int
-) -> tuple[str, Pair]:
-    """The algorithm's name, and the output's height and width."""
+def algorithm(x: np.ndarray, w: np.ndarray, stride: Pair, pads: Pads, dilation: Pair, groups: int) -> str:
+    """The name of the algorithm for images like x."""
     size = output_size("conv2d", (x.shape[1], x.shape[2]), (w.shape[0], w.shape[1]), stride, pads, dilation)
-    return choose(w.shape, size, stride, dilation, groups, x.dtype).name, size
+    return choose(w.shape, size, stride, dilation, groups, x.dtype).name
 
 
 class Prepared(NamedTuple):
@@ -105,7 +103,7 @@ class Prepared(NamedTuple):
 
 def prepare(x: np.ndarray, w: np.ndarray, stride: Pair, pads: Pads, dilation: Pair, groups: int) -> Prepared:
     """What ``conv2d_rows`` needs of w, for images like x."""
-    name = _name(x, w, stride, pads, dilation, groups)[0]
+    name = algorithm(x, w, stride, pads, dilation, groups)
     if name == "winograd":
         return Prepared(name, winograd.transformed_filters(w))
     if name == "implicit":
@@ -132,7 +130,7 @@ def conv2d_rows(
     See ``rows.py``. They go to ``out`` too where that is given. ``prepared`` is what ``prepare`` made of w.
     """
     name, weights = prepared or prepare(x, w, stride, pads, dilation, groups)
-    size = _name(x, w, stride, pads, dilation, groups)[1]
+    size = output_size("conv2d", (x.shape[1], x.shape[2]), (w.shape[0], w.shape[1]), stride, pads, dilation)
     y_shape = (len(x), *size, w.shape[3])
     if name == "winograd":
         winograd.compute(x, weights, b, (pads[0][0], pads[1][0]), y_shape, relu, out, consumer)

@@ -175,6 +175,20 @@ class Emitter:
         """A mask: the lanes where two vectors of bytes agree."""
         return self.builder.icmp_unsigned("==", a.value, b.value)
 
+    def load_bits(self, array: Any, at: Any) -> Vector:
+        """The 32-bit patterns of WIDTH float32 numbers, as integers."""
+        bits = ir.VectorType(_LANE, WIDTH)
+        return Vector(self, self.builder.bitcast(self.load(array, at).value, bits))
+
+    def store_bits(self, bits: Vector, array: Any, at: Any) -> None:
+        """The reverse of ``load_bits``."""
+        self.store(Vector(self, self.builder.bitcast(bits.value, self.type)), array, at)
+
+    def stir(self, state: Vector, bits: Vector, factor: int) -> Vector:
+        """state * factor + bits, for integers, modulo 2**32."""
+        constant = ir.Constant(state.value.type, [factor] * WIDTH)
+        return Vector(self, self.builder.add(self.builder.mul(state.value, constant), bits.value))
+
     def load_bytes(self, array: Any, at: Any) -> Vector:
         address = self.builder.gep(array, [self.index(at)])
         return Vector(self, self.builder.load(self.builder.bitcast(address, _BYTES.as_pointer()), align=1))
@@ -185,7 +199,7 @@ class Emitter:
 
     def variable(self, start: Vector) -> Any:
         """A vector that changes inside loops; LLVM keeps it in a register."""
-        slot = cgutils.alloca_once(self.builder, self.type)
+        slot = cgutils.alloca_once(self.builder, start.value.type)
         self.set(slot, start)
         return slot
 
