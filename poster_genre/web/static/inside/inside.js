@@ -286,6 +286,11 @@ function fromAddress() {
   return fits && whole ? { step: step.step, place: [row, column, channel], input: null } : null;
 }
 
+addEventListener("hashchange", () => {
+  const wanted = visit && fromAddress();
+  if (wanted) choose(wanted.step, wanted.place, { scroll: true });
+});
+
 // Switches and ways in.
 
 $("digits").addEventListener("change", () => {
