@@ -52,7 +52,8 @@ class Calibration:
     ``slope, offset``  (genres,) float64: the calibrated log-odds are ``slope * z + offset``, slope > 0.
     ``sure_above``     bits of information that an answer must exceed to be called sure.
     ``posters``        how many posters it was fitted on.
-    ``labels_digest``  SHA-256 of their labels: on these posters themselves the map must be cross-fitted.
+    ``labels_digest``  SHA-256 of their labels: on these posters, of whatever split, the
+                       map must be cross-fitted.
     """
 
     slope: np.ndarray

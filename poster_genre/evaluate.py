@@ -12,9 +12,10 @@ Conventions, all of them said in the output too:
 * ``binary_accuracy`` is the share of right cells with every threshold at 0.5, the figure usually reported.
 * ``calibration_error`` is the mean over those genres of the expected calibration error, in 15 bins of equal
   mass.
-* On the very posters that calibration and thresholds were fitted on, both are fitted anew for each of 5
-  folds, on the other four (``cross_fitted_folds`` is then 5, else 0). AP and AUC need none of that: a genre's
-  own ranking of the posters is the network's, whatever the calibration.
+* On val, whose posters the calibration and the thresholds were fitted on, both are fitted anew for each of 5
+  folds, on the other four (``cross_fitted_folds`` says how many folds there were, 0: none). The split's name
+  decides, not which of its posters happen to be there. AP and AUC need none of that: a genre's own ranking of
+  the posters is the network's, whatever the calibration.
 * ``bce`` is the mean binary cross-entropy, probabilities clipped to [1e-7, 1 - 1e-7].
 * A number that is not defined (no genre has 10 positives, a genre without positives) is None, null in JSON.
 """
@@ -27,7 +28,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from minicnn import metrics
-from poster_genre.calibration import FOLDS, calibrate, fit_maps, folds
+from poster_genre.calibration import calibrate, fit_maps, folds
 from poster_genre.errors import PosterGenreError
 from poster_genre.genres import GENRES
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 MIN_POSITIVES = 10
 CLIP = 1e-7
+CALIBRATION_SPLIT = "val"
 Scores = dict[str, Any]
 
 TITLES = {
@@ -109,12 +111,17 @@ def evaluate_classifier(
 ) -> tuple[Scores, np.ndarray]:
     """The evaluation of a classifier on posters, and the probabilities (N, 25) that it is about.
 
-    Where these posters calibrated the classifier, those are cross-fitted: no poster helped to calibrate
-    itself.
+    On the split val, and wherever these very posters calibrated the classifier, they are cross-fitted: no
+    poster helped to calibrate itself. A single poster has no others, and gets the classifier's calibration.
     """
     raw = classifier.predict_proba(pixels, calibrated=False)
     calibration, thresholds, priors = classifier.calibration_, classifier.thresholds_, classifier.priors_
-    if calibration is not None and calibration.was_fitted_on(labels):
+    parts = len(list(folds(len(labels))))
+    if (
+        parts
+        and calibration is not None
+        and (split == CALIBRATION_SPLIT or calibration.was_fitted_on(labels))
+    ):
         probabilities, decisions = cross_fitted(labels, raw)
         result = evaluation(
             labels,
@@ -122,7 +129,7 @@ def evaluate_classifier(
             split=split,
             thresholds=thresholds,
             priors=priors,
-            cross=CrossFit(raw, decisions, FOLDS),
+            cross=CrossFit(raw, decisions, parts),
         )
         return result, probabilities
     probabilities = raw if calibration is None else calibration.apply(raw)
@@ -279,12 +286,7 @@ def table(result: Scores) -> str:
         "",
         f"Macro means are over the {result['n_genres_macro']} genres with at least {MIN_POSITIVES} positives "
         "in this split.",
-        "F1 and Hamming loss use the thresholds in the model file, which were chosen on val"
-        + (
-            f"; here they and the calibration are {result['cross_fitted_folds']}-fold cross-fitted."
-            if result["cross_fitted_folds"]
-            else "."
-        ),
+        about_thresholds(result),
         "Binary accuracy uses 0.5; naming no genre at all scores what stands under 'all zeros'.",
         "",
         f"{'genre':<13}{'posters':>8}{'AP':>8}{'prior':>8}{'AUC':>8}{'threshold':>11}{'precision':>11}"
@@ -298,6 +300,17 @@ def table(result: Scores) -> str:
             f"{number(row['recall']):>8}{number(row['f1']):>8}"
         )
     return "\n".join(lines)
+
+
+def about_thresholds(result: Scores) -> str:
+    """Where the thresholds behind F1, precision, recall and Hamming loss come from."""
+    chosen = "F1 and Hamming loss use the thresholds in the model file, which were chosen on val"
+    if not result["cross_fitted_folds"]:
+        return f"{chosen}."
+    return (
+        f"{chosen}; here they and the calibration are {result['cross_fitted_folds']}-fold cross-fitted: the "
+        "file's thresholds are listed, and those of the folds decide precision, recall and F1."
+    )
 
 
 def number(value: float | None) -> str:

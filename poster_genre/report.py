@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from minicnn.metrics import expected_calibration_error, top_k
+from minicnn.metrics import top_k
 from minicnn.serialize import atomic_write
 from poster_genre import charts
+from poster_genre.calibration import gain
 from poster_genre.classifier import PosterGenreClassifier, top_of
 from poster_genre.errors import PosterGenreError
-from poster_genre.evaluate import CLIP, MIN_POSITIVES, TITLES, Scores, number
+from poster_genre.evaluate import MIN_POSITIVES, TITLES, Scores, about_thresholds, number
 from poster_genre.genres import GENRES
 from poster_genre.report_page import page, section
 
@@ -64,9 +65,9 @@ def report_html(
         section("Training", curves(classifier.history_)),
         section("Genre by genre", genre_table(result, classifier.thresholds_from_)),
         section("Precision and recall", recall_curves(labels, probabilities, frequent, result)),
-        section("Calibration", calibration(labels, probabilities)),
+        section("Calibration", calibration(labels, probabilities, result)),
         section("Confusions between genres", confusions(labels, probabilities)),
-        section("Best and worst posters", gallery(labels, probabilities, posters, ids)),
+        section("Best and worst posters", gallery(labels, probabilities, classifier.priors_, posters, ids)),
         section("The first layer's filters", filters(classifier)),
     ]
     provenance = classifier.provenance_
@@ -102,9 +103,8 @@ def comparison_table(result: Scores) -> str:
         "all</td>"
         f"</tr></thead><tbody>{rows}</tbody></table></div>"
         f'<p class="muted">Macro means are over the {result["n_genres_macro"]} genres with at least '
-        f"{MIN_POSITIVES} positives in this split. F1 and Hamming loss use the model's thresholds; binary "
-        "accuracy "
-        "uses 0.5, and is high for whoever names no genre at all.</p>"
+        f"{MIN_POSITIVES} positives in this split. {escape(about_thresholds(result))} Binary accuracy uses "
+        "0.5, and is high for whoever names no genre at all.</p>"
     )
 
 
@@ -184,7 +184,7 @@ def precision_recall_points(y: np.ndarray, p: np.ndarray) -> list[tuple[float, f
     return [(float(recall[i]), float(precision[i])) for i in some]
 
 
-def calibration(labels: np.ndarray, probabilities: np.ndarray) -> str:
+def calibration(labels: np.ndarray, probabilities: np.ndarray, result: Scores) -> str:
     """Of all the times the model said 30 %, how often was it right?"""
     inside = np.minimum((probabilities * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1).ravel()
     bins = []
@@ -198,13 +198,14 @@ def calibration(labels: np.ndarray, probabilities: np.ndarray) -> str:
                     int(here.sum()),
                 )
             )
-    error = expected_calibration_error(labels, np.clip(probabilities, 0, 1))
     return (
         f'<div class="side"><figure>{charts.reliability(bins)}</figure><p>Of all the times the model said '
         "30 %, how often "
         "was it right? On the dashed diagonal just as often. The area of a point is the number of (poster, "
         "genre) "
-        f"cells in it; most say nearly 0. Expected calibration error: <b>{error:.3f}</b>.</p></div>"
+        "cells in it; most say nearly 0. Expected calibration error, in 15 bins of equal mass, as the mean "
+        f"over the genres with at least {MIN_POSITIVES} positives: "
+        f"<b>{number(result['calibration_error'])}</b>.</p></div>"
     )
 
 
@@ -246,18 +247,26 @@ def confusions(labels: np.ndarray, probabilities: np.ndarray) -> str:
     )
 
 
-def gallery(labels: np.ndarray, probabilities: np.ndarray, posters: np.ndarray, ids: Sequence[str]) -> str:
-    """The posters with the lowest and the highest cross-entropy, as the network sees them."""
-    p = np.clip(probabilities.astype(np.float64), CLIP, 1 - CLIP)
-    surprise = -np.where(labels == 1, np.log(p), np.log1p(-p)).mean(axis=1)
-    order = np.argsort(surprise, kind="stable")
+def gallery(
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    priors: np.ndarray,
+    posters: np.ndarray,
+    ids: Sequence[str],
+) -> str:
+    """The posters where the answer gains most over the genre priors, and least, as the network sees them.
+
+    The cross-entropy alone would only show who has the commonest genre, and who has three rare ones.
+    """
+    order = np.argsort(-gain(labels, probabilities, priors), kind="stable")
     best, worst = order[:GALLERY], order[::-1][: min(GALLERY, len(order) - GALLERY)]
-    shown = f"<h3>Lowest cross-entropy</h3>{_cards(best, labels, probabilities, posters, ids)}"
+    shown = f"<h3>Most gained over the genre priors</h3>{_cards(best, labels, probabilities, posters, ids)}"
     if len(worst):
-        shown += f"<h3>Highest cross-entropy</h3>{_cards(worst, labels, probabilities, posters, ids)}"
+        shown += f"<h3>Least gained, or most lost</h3>{_cards(worst, labels, probabilities, posters, ids)}"
     return (
         shown
-        + '<p class="muted">Under each poster its first three genres, right ones marked, then the truth.</p>'
+        + '<p class="muted">Gain: how much lower the cross-entropy is than that of the genre priors on the '
+        "same poster. Under each poster its first three genres, right ones marked, then the truth.</p>"
     )
 
 

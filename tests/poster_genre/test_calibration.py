@@ -263,3 +263,14 @@ def test_a_model_file_whose_calibration_makes_no_sense_is_refused(fitted, tmp_pa
         save(path, worse, metadata)
         with pytest.raises(PosterGenreError, match="contradicts itself"):
             type(fitted).load(path)
+
+
+def test_val_is_scored_by_cross_fitting_though_some_of_its_posters_are_gone(fitted, coloured_posters):
+    pixels, labels = coloured_posters
+    fewer, _ = evaluate.evaluate_classifier(fitted, pixels[65:], labels[65:], split="val")
+    assert fewer["cross_fitted_folds"] == 5
+    three, _ = evaluate.evaluate_classifier(fitted, pixels[65:68], labels[65:68], split="val")
+    assert three["cross_fitted_folds"] == 3
+    one, p = evaluate.evaluate_classifier(fitted, pixels[65:66], labels[65:66], split="val")
+    assert one["cross_fitted_folds"] == 0
+    np.testing.assert_array_equal(p, fitted.predict_proba(pixels[65:66]))

@@ -12,7 +12,7 @@ from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.errors import PosterGenreError
 from poster_genre.evaluate import evaluation
 from poster_genre.genres import GENRES
-from poster_genre.report import precision_recall_points, report_html, write_report
+from poster_genre.report import calibration, gallery, precision_recall_points, report_html, write_report
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +112,34 @@ def test_ticks_enclose_the_values_and_are_few(low, high):
 
 def test_a_chart_of_nothing_says_so():
     assert "nothing to draw" in charts.line_chart({"loss": [(1, float("nan"))]}, "epoch")
+
+
+def test_the_report_says_where_the_thresholds_come_from(ingredients):
+    from poster_genre.evaluate import about_thresholds
+
+    classifier, result, *rest = ingredients
+    crossed = result | {"cross_fitted_folds": 5}
+    assert "5-fold cross-fitted" in html((classifier, crossed, *rest))
+    assert about_thresholds(result) in html(ingredients).replace("&#x27;", "'")
+    assert "cross-fitted" not in html(ingredients)
+
+
+def test_the_report_shows_one_calibration_error(ingredients):
+    _, result, labels, probabilities, _ = ingredients
+    text = calibration(labels, probabilities, result)
+    assert f"<b>{result['calibration_error']:.3f}</b>" in text
+
+
+def test_the_best_posters_are_those_that_gain_most_over_the_priors():
+    priors = np.full(25, 0.01)
+    priors[:2] = 0.98
+    labels = np.zeros((30, 25), np.uint8)
+    labels[:, :2] = 1
+    labels[7] = np.eye(25)[9]
+    probabilities = np.tile(priors, (30, 1))
+    probabilities[7] = (
+        0.3 * np.eye(25)[9] + 0.1
+    )  # a cross-entropy above all others, yet far below the priors'
+    posters = np.zeros((30, 4, 4, 3), np.uint8)
+    shown = gallery(labels, probabilities, priors, posters, [f"no{i}" for i in range(30)])
+    assert re.findall(r'alt="poster (no\d+)"', shown)[0] == "no7"
