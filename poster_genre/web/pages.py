@@ -24,7 +24,7 @@ HTML = "text/html; charset=utf-8"
 def nav() -> list[tuple[str, str]]:
     """(path, name) of the pages that every page leads to."""
     inside = [("/inside", "Inside")] if has_inside() else []
-    return [("/", "Predict"), *inside, ("/model", "Model card"), ("/api", "API")]
+    return [("/", "Predict"), *inside, ("/model", "Model"), ("/api", "API")]
 
 
 def has_inside() -> bool:
