@@ -1,4 +1,4 @@
-"""What ``python -m minicnn.gradcheck`` checks: every layer, container and loss in its settings."""
+"""What ``python -m minicnn.gradcheck`` checks in float64: every layer, container and loss in its settings."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from minicnn import gradcheck
 from minicnn.containers import Parallel, Residual, Sequential
+from minicnn.fusion import Block, FusedSequential
 from minicnn.layer import Layer
 from minicnn.layers.activation import LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh
 from minicnn.layers.conv import Conv2D
@@ -44,8 +45,13 @@ class LayerCase:
     training: bool = True
     choices: bool = False
 
+    dtype = "float64"
+
     def tensors(self) -> list[str]:
         return ["x", *self.build(None).parameters()]
+
+    def algorithm(self, backend: str | None, tensor: str) -> str:
+        return algorithm_of(self.build(backend), self.shape, tensor)
 
     def run(self, backend: str | None, bug: str | None = None) -> list[gradcheck.Result]:
         """Check every tensor; with ``bug`` only that one, its gradient disturbed."""
@@ -71,9 +77,13 @@ class LossCase:
     target: np.ndarray
     sample_weight: np.ndarray | None = None
     choices: bool = False
+    dtype = "float64"
 
     def tensors(self) -> list[str]:
         return ["prediction"]
+
+    def algorithm(self, backend: str | None, tensor: str) -> str:
+        return "-"
 
     def run(self, backend: str | None, bug: str | None = None) -> list[gradcheck.Result]:
         loss = self.loss if bug is None else gradcheck.PlantedLossBug(self.loss)
@@ -91,9 +101,13 @@ class ModelCase:
     shape: tuple[int, ...]
     target: np.ndarray
     choices: bool = True
+    dtype = "float64"
 
     def tensors(self) -> list[str]:
         return ["x", *self.build(None).parameters()]
+
+    def algorithm(self, backend: str | None, tensor: str) -> str:
+        return "-"
 
     def run(self, backend: str | None, bug: str | None = None) -> list[gradcheck.Result]:
         model = self.build(backend)
@@ -114,6 +128,24 @@ def cases() -> list[Case]:
     return [*_convolutions(), *_pools(), *_plain_layers(), *_normalisations(), *_containers(), *_losses()]
 
 
+def algorithm_of(layer: Layer, shape: tuple[int, ...], tensor: str) -> str:
+    """Which of the compiled convolutions computes ``tensor``; "fused" for blocks, "-" for the rest."""
+    if isinstance(layer, FusedSequential) and any(isinstance(step, Block) for step in layer.steps):
+        return "fused"
+    if not isinstance(layer, Conv2D) or layer.backend != "numba":
+        return "-"
+    from minicnn.kernels import algorithms, implicit_gemm
+
+    w, out = layer.weight.data, layer.output_shape(shape)
+    name = algorithms.choose(
+        w.shape, (out[1], out[2]), layer.stride, layer.dilation, layer.groups, w.dtype
+    ).name
+    if name == "implicit" and tensor == "x":
+        pads = layer._pads(shape)
+        return name if implicit_gemm.has_input_gradient(w.shape, layer.stride, pads) else "patches"
+    return "-" if tensor == "bias" else name
+
+
 def _lived_in(layer: Layer) -> Layer:
     """Parameters and statistics as training leaves them, not the ones and zeros of a new layer."""
     rng = np.random.default_rng(5)
@@ -125,19 +157,21 @@ def _lived_in(layer: Layer) -> Layer:
     return layer
 
 
-def _conv(channels: int, backend: str | None, *, filters: int, size: Any, **settings: Any) -> Layer:
-    return _lived_in(Conv2D(channels, filters, size, rng=2, dtype=F64, backend=backend, **settings))
+def conv(
+    channels: int, backend: str | None, *, filters: int, size: Any, dtype: Any = F64, **settings: Any
+) -> Layer:
+    return _lived_in(Conv2D(channels, filters, size, rng=2, dtype=dtype, backend=backend, **settings))
 
 
 def _dense(inputs: int, outputs: int, rng: int = 2, **settings: Any) -> Layer:
     return _lived_in(Dense(inputs, outputs, rng=rng, dtype=F64, **settings))
 
 
-def _norm(features: int, backend: str | None) -> Layer:
-    return _lived_in(BatchNorm(features, dtype=F64, backend=backend))
+def norm(features: int, backend: str | None, dtype: Any = F64) -> Layer:
+    return _lived_in(BatchNorm(features, dtype=dtype, backend=backend))
 
 
-def _pool(kind: Callable[..., Layer], backend: str | None, **settings: Any) -> Layer:
+def with_backend(kind: Callable[..., Layer], backend: str | None, **settings: Any) -> Layer:
     return kind(backend=backend, **settings)
 
 
@@ -159,7 +193,7 @@ def _convolutions() -> Iterator[Case]:
         "3x3, same, depthwise": {"filters": 2, "groups": 2, "padding": "same"},
     }
     for setting, chosen in settings.items():
-        build = partial(_conv, 2, **{"filters": 3, "size": 3, **chosen})
+        build = partial(conv, 2, **{"filters": 3, "size": 3, **chosen})
         yield LayerCase("Conv2D", setting, build, choices=True)
 
 
@@ -171,7 +205,7 @@ def _pools() -> Iterator[Case]:
     }
     for pool in (MaxPool2D, AveragePool2D):
         for setting, chosen in settings.items():
-            yield LayerCase(pool.__name__, setting, partial(_pool, pool, **chosen), choices=True)
+            yield LayerCase(pool.__name__, setting, partial(with_backend, pool, **chosen), choices=True)
     for kind in (GlobalAveragePool2D, GlobalMaxPool2D):
         for keepdims in (False, True):
             yield LayerCase(kind.__name__, f"keepdims={keepdims}", _made(kind, keepdims=keepdims))
@@ -180,7 +214,8 @@ def _pools() -> Iterator[Case]:
 def _plain_layers() -> Iterator[Case]:
     yield LayerCase("Dense", "", lambda b: _dense(5, 4), (3, 5))
     yield LayerCase("Dense", "no bias", lambda b: _dense(5, 4, bias=False), (3, 5))
-    for activation in (ReLU, LeakyReLU, SiLU, Sigmoid, Tanh, Softmax):
+    yield LayerCase("ReLU", "", partial(with_backend, ReLU), choices=True)
+    for activation in (LeakyReLU, SiLU, Sigmoid, Tanh, Softmax):
         yield LayerCase(activation.__name__, "", _made(activation))
     yield LayerCase("Dropout", "0.4, training", _made(Dropout, 0.4, rng=2))
     yield LayerCase("Dropout", "0.4, inference", _made(Dropout, 0.4, rng=2), training=False)
@@ -193,7 +228,7 @@ def _normalisations() -> Iterator[Case]:
         mode = "training" if training else "inference"
         for shape in ((6, 3), (2, 3, 2, 3)):
             setting = f"{len(shape)}-D, {mode}"
-            yield LayerCase("BatchNorm", setting, partial(_norm, 3), shape, training, choices=True)
+            yield LayerCase("BatchNorm", setting, partial(norm, 3), shape, training, choices=True)
 
 
 def _gated(backend: str | None) -> Layer:
@@ -201,9 +236,9 @@ def _gated(backend: str | None) -> Layer:
     gate = Sequential(
         [
             GlobalAveragePool2D(keepdims=True),
-            _conv(2, backend, filters=1, size=1),
+            conv(2, backend, filters=1, size=1),
             SiLU(),
-            _conv(1, backend, filters=2, size=1),
+            conv(1, backend, filters=2, size=1),
             Sigmoid(),
         ]
     )
@@ -217,18 +252,18 @@ def _merged(merge: str) -> Build:
 
 
 def _projected(backend: str | None) -> Layer:
-    body = _conv(2, backend, filters=3, size=3, stride=2, padding="same")
-    return Residual(body, _conv(2, backend, filters=3, size=1, stride=2))
+    body = conv(2, backend, filters=3, size=3, stride=2, padding="same")
+    return Residual(body, conv(2, backend, filters=3, size=1, stride=2))
 
 
 def _small_network(backend: str | None) -> Layer:
     """One of everything that a residual network is made of, in 4x4 pixels."""
-    body = Sequential([_conv(3, backend, filters=3, size=1, bias=False), _norm(3, backend)])
+    body = Sequential([conv(3, backend, filters=3, size=1, bias=False), norm(3, backend)])
     return Sequential(
         {
-            "conv": _conv(2, backend, filters=3, size=3, padding="same", bias=False),
-            "norm": _norm(3, backend),
-            "act": ReLU(),
+            "conv": conv(2, backend, filters=3, size=3, padding="same", bias=False),
+            "norm": norm(3, backend),
+            "act": ReLU(backend=backend),
             "pool": MaxPool2D(2, backend=backend),
             "block": Residual(body),
             "average": GlobalAveragePool2D(),

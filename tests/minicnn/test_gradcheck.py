@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minicnn import gradcheck
+from minicnn import gradcheck, planted_bugs
 from minicnn._gradcheck_catalogue import cases
+from minicnn._gradcheck_float32 import float32_cases
 from minicnn.containers import Sequential
 from minicnn.gradcheck import (
     PlantedBug,
@@ -22,6 +23,16 @@ from minicnn.gradcheck import (
     numerical_gradient,
     relative_error,
     spread_input,
+)
+from minicnn.kernels import (
+    activation,
+    fused,
+    implicit_gemm,
+    normalization,
+    patches,
+    pooling,
+    winograd,
+    winograd_gradient,
 )
 from minicnn.layer import Layer
 from minicnn.layers.activation import ReLU, Tanh
@@ -188,6 +199,35 @@ def test_a_wrong_backward_fails_in_the_tensor_that_is_wrong(layer: Layer, wrong:
     assert [result.tensor for result in check_layer(layer, X) if not result.passed] == wrong
 
 
+class ForgetfulDense(Dense):
+    """Right the first time, but puts the gradient in place of what was there instead of adding it."""
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        self.bias.grad[...] = 0
+        return super().backward(dy)
+
+
+class Grudging(Dense):
+    """Its input gradient grows with every backward."""
+
+    past: float | np.ndarray = 0.0
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        self.past = self.past + super().backward(dy)
+        return self.past
+
+
+@pytest.mark.parametrize(("kind", "wrong"), [(ForgetfulDense, "bias"), (Grudging, "x")])
+def test_a_gradient_that_is_right_only_the_first_time_fails(kind: type[Dense], wrong: str) -> None:
+    def failed(results: list[gradcheck.Result]) -> list[str]:
+        return [result.tensor for result in results if not result.passed]
+
+    assert failed(check_layer(kind(4, 2, rng=0, dtype=np.float64), X)) == [wrong]
+    layer = kind(4, 2, rng=0, dtype=np.float64)
+    assert failed(check_model(layer, MeanSquaredError(), X, np.zeros((3, 2)))) == [wrong]
+    assert failed(check_float32(kind(4, 2, rng=0), dense(), (3, 4))) == [wrong]
+
+
 @pytest.mark.parametrize("tensor", ["x", "weight", "bias"])
 def test_a_planted_bug_fails_in_its_tensor_alone(tensor: str) -> None:
     results = check_layer(PlantedBug(dense(), tensor), X)
@@ -245,8 +285,58 @@ def test_every_gradient_of_the_table_is_right_to_eight_digits(case: Any, backend
     assert max(result.error for result in results) <= 1e-8
 
 
+@pytest.mark.parametrize("case", float32_cases(), ids=lambda case: f"{case.subject}: {case.setting}")
+def test_every_float32_gradient_of_the_table_is_right_to_five_digits(case: Any) -> None:
+    results = case.run("numba")
+    assert {result.tensor for result in results} == {"y", *case.tensors()}
+    assert max(result.error for result in results) <= 1e-5
+
+
+def test_the_float32_rows_reach_every_algorithm_forward_and_backward() -> None:
+    for tensor in ("y", "x", "weight"):
+        reached = {case.algorithm("numba", tensor) for case in float32_cases()}
+        assert {"winograd", "implicit", "patches", "depthwise", "fused"} <= reached
+
+
+def halved(kernel: Any) -> Any:
+    def wrong(*arguments: Any, **named: Any) -> Any:
+        out = kernel(*arguments, **named)
+        if isinstance(out, fused.Gradients):
+            return out._replace(dz=out.dz * np.float32(0.5))
+        return out * np.float32(0.5)
+
+    return wrong
+
+
+@pytest.mark.parametrize(
+    ("home", "kernel", "wrong"),
+    [
+        (winograd, "forward", "y"),
+        (winograd, "backward_input", "x"),
+        (winograd_gradient, "backward_weight", "weight"),
+        (implicit_gemm, "forward", "y"),
+        (implicit_gemm, "backward_input", "x"),
+        (implicit_gemm, "backward_weight", "weight"),
+        (patches, "conv2d_backward_input", "x"),
+        (patches, "conv2d_backward_weight", "weight"),
+        (pooling, "maxpool2d_backward", "x"),
+        (pooling, "averagepool2d_backward", "x"),
+        (activation, "relu_backward", "x"),
+        (normalization, "batchnorm_input_gradient", "x"),
+        (fused, "backward", "0.weight"),
+    ],
+)
+def test_half_a_gradient_in_any_kernel_that_trains_fails_in_float32(
+    monkeypatch: pytest.MonkeyPatch, home: Any, kernel: str, wrong: str
+) -> None:
+    monkeypatch.setattr(home, kernel, halved(getattr(home, kernel)))
+    failed = {r.tensor for case in float32_cases() for r in case.run("numba") if not r.passed}
+    assert wrong in failed
+
+
 def test_the_table_covers_every_layer_and_loss_of_the_library() -> None:
     import minicnn.containers
+    import minicnn.fusion
     import minicnn.layers.activation
     import minicnn.layers.conv
     import minicnn.layers.dense
@@ -258,8 +348,8 @@ def test_the_table_covers_every_layer_and_loss_of_the_library() -> None:
 
     layers = minicnn.layers
     homes = [layers.activation, layers.conv, layers.dense, layers.dropout, layers.normalization]
-    homes += [layers.pooling, layers.reshape, minicnn.containers, minicnn.losses]
-    bases = {"Activation", "Container", "BinaryLoss"}
+    homes += [layers.pooling, layers.reshape, minicnn.containers, minicnn.losses, minicnn.fusion]
+    bases = {"Activation", "Container", "BinaryLoss", "Block"}
     public = {
         name
         for home in homes
@@ -270,7 +360,7 @@ def test_the_table_covers_every_layer_and_loss_of_the_library() -> None:
         and not name.startswith("_")
         and value is not minicnn.losses.Loss
     }
-    assert public - bases == {case.subject for case in cases()}
+    assert public - bases == {case.subject for case in [*cases(), *float32_cases()]}
 
 
 def table(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
@@ -295,6 +385,22 @@ def test_the_command_checks_one_backend_where_asked(capsys: pytest.CaptureFixtur
     assert "numpy" not in out
 
 
+def test_the_table_shows_dtype_and_algorithm(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = table("--layer", "Conv2D", "--backend", "numba", capsys=capsys)
+    rows = [line.split()[-6:-1] for line in out.splitlines() if line.startswith("Conv2D")]
+    assert {tuple(row[:3]) for row in rows} >= {
+        ("numba", "float64", "patches"),
+        ("numba", "float32", "winograd"),
+        ("numba", "float32", "implicit"),
+    }
+
+
+def test_a_layer_without_kernels_of_the_backend_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = table("--layer", "FusedSequential", "--backend", "naive", capsys=capsys)
+    assert (code, out) == (2, "")
+    assert err == "error: FusedSequential has no naive kernels\n"
+
+
 def test_an_unknown_layer_is_one_sentence_and_exit_code_two(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = table("--layer", "Conv3D", capsys=capsys)
     assert (code, out) == (2, "")
@@ -304,8 +410,8 @@ def test_an_unknown_layer_is_one_sentence_and_exit_code_two(capsys: pytest.Captu
 
 
 def test_planted_bugs_read_fail_and_the_exit_code_is_one(capsys: pytest.CaptureFixture[str]) -> None:
-    for name in ("Dense", "MeanSquaredError", "Parallel"):
-        code, out, _ = table("--plant-bug", "--layer", name, "--backend", "numpy", capsys=capsys)
+    for name in ("Dense", "MeanSquaredError", "Parallel", "MaxPool2D", "FusedSequential"):
+        code, out, _ = table("--plant-bug", "--layer", name, "--backend", "numba", capsys=capsys)
         rows = [line for line in out.splitlines() if line.startswith(name)]
         assert code == 1
         assert all(row.endswith("FAIL") for row in rows)
@@ -315,7 +421,7 @@ def test_planted_bugs_read_fail_and_the_exit_code_is_one(capsys: pytest.CaptureF
 def test_a_planted_bug_that_escapes_is_reported_and_exits_zero(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gradcheck, "_disturbed", lambda gradient, rng: gradient.copy())
+    monkeypatch.setattr(planted_bugs, "_disturbed", lambda gradient, rng: gradient.copy())
     code, out, _ = table("--plant-bug", "--layer", "Dense", capsys=capsys)
     assert code == 0
     assert "5 escaped" in out
