@@ -219,7 +219,7 @@ def _crc_of_array(array: np.ndarray, crc: int) -> int:
     step = max(1, _CHUNK_BYTES * len(array) // max(1, array.nbytes))
     for start in range(0, len(array), step):
         piece = np.ascontiguousarray(array[start : start + step])
-        crc = zlib.crc32(piece.reshape(-1).view(np.uint8), crc)
+        crc = zlib.crc32(piece.reshape(-1).view(np.uint8).data, crc)
     return crc
 
 
