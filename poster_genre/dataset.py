@@ -41,7 +41,7 @@ DEFECT_KINDS: dict[str, str] = {
     "repeated Id": "several rows have the same Id; all of them are kept",
     "identical posters": "several Ids have the same image, byte for byte; all of them are kept",
     "contradictory genres": "the Genre list and the 0/1 columns differ; the columns are used",
-    "unexpected file": "a file in Images that is no <Id>.jpg, or a second one for its Id; it is left out",
+    "unexpected file": "something in Images that is no <Id>.jpg, or a second one for its Id; it is left out",
 }
 
 _LIST = re.compile(r"""\[\s*(?:(?:'[^']*'|"[^"]*")\s*(?:,\s*(?=['"])|(?=\])))*\]""")
@@ -175,6 +175,12 @@ def _read_table(where: str, data: bytes) -> Any:
         reason = str(error).strip().splitlines()[0]
         raise PosterGenreError(f"{where} is not a CSV table in UTF-8 ({reason}); export it again") from error
     table.columns = [str(name).strip() for name in table.columns]
+    known = {"Id", "Genre", *GENRES}
+    # pandas has called the second Drama "Drama.1" by now.
+    names = [re.sub(r"\.\d+$", "", name) if name not in known else name for name in table.columns]
+    twice = sorted({name for name in names if name in known and names.count(name) > 1})
+    if twice:
+        raise PosterGenreError(f"{where} has the column {_some(twice)} more than once; take the others out")
     missing = [name for name in ("Id", "Genre", *GENRES) if name not in table.columns]
     if missing:
         raise PosterGenreError(

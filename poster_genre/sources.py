@@ -20,6 +20,7 @@ IMAGE_FOLDER = "images"
 IMAGE_SUFFIXES = (".jpg", ".jpeg")
 MAX_FILE_BYTES = 100_000_000
 _WRAPPING_FOLDERS = 2
+_AGAIN = "download it again, or give the folder"
 _LAYOUT = "expected train.csv and, beside it, a folder Images with <Id>.jpg"
 
 
@@ -27,10 +28,11 @@ class Source:
     """A place that holds one data set.
 
     name: the path as it was given. images: poster Id -> file, a plain .jpg before other spellings.
-    strays: files in the image folder that are no poster of ours, or a second one for the same Id.
+    strays: what else is in the image folder: files that are no poster of ours, or a second one for the same
+    Id, and ``others``, which are no files at all.
     """
 
-    def __init__(self, name: str, csv_path: str, image_files: Iterable[str]) -> None:
+    def __init__(self, name: str, csv_path: str, image_files: Iterable[str], others: Iterable[str]) -> None:
         self.name = name
         self.csv_path = csv_path
         self.images: dict[str, str] = {}
@@ -43,7 +45,7 @@ class Source:
                 self.images[path.stem] = file
             else:
                 self.strays.append(file)
-        self.strays.sort()
+        self.strays = sorted([*self.strays, *(o for o in others if not _is_clutter(PurePosixPath(o)))])
 
     def read(self, file: str) -> bytes:
         """The bytes of one file; any number of threads may read at once."""
@@ -67,8 +69,9 @@ class FolderSource(Source):
             raise PosterGenreError(f"{csv.parent} has {CSV_NAME} but no folder Images; {_LAYOUT}")
         self._root = path
         with os.scandir(sorted(folders)[0]) as entries:
-            files = [Path(entry.path).relative_to(path).as_posix() for entry in entries if entry.is_file()]
-        super().__init__(str(path), csv.relative_to(path).as_posix(), files)
+            inside = [(Path(entry.path).relative_to(path).as_posix(), entry.is_file()) for entry in entries]
+        files, others = ([file for file, plain in inside if plain is wanted] for wanted in (True, False))
+        super().__init__(str(path), csv.relative_to(path).as_posix(), files, others)
 
     def read(self, file: str) -> bytes:
         path = self._root / file
@@ -96,10 +99,14 @@ class ZipSource(Source):
             self._archive = zipfile.ZipFile(path)
         except zipfile.BadZipFile as error:
             raise PosterGenreError(
-                f"{path} is not a complete zip archive ({error}); download it again, or give the folder"
+                f"{path} is not a complete zip archive ({_said(error)}); {_AGAIN}"
             ) from error
         except OSError as error:
             raise PosterGenreError(f"{path} cannot be opened ({error.strerror or error})") from error
+        except MemoryError:
+            raise
+        except Exception as error:  # On damaged headers zipfile raises nearly every type there is.
+            raise PosterGenreError(f"{path} is a damaged zip archive ({_said(error)}); {_AGAIN}") from error
         # ZipFile counts its open members without a lock of its own, and would close the file under a reader.
         self._lock = threading.Lock()
         self._path = path
@@ -111,10 +118,13 @@ class ZipSource(Source):
 
     def _index(self) -> None:
         self._members: dict[str, zipfile.ZipInfo] = {}
+        names: list[str] = []
         for info in self._archive.infolist():
             _refuse_escape(str(self._path), info)
+            name = str(PurePosixPath(info.filename))  # some programs write ./train.csv
+            names.append(name)
             if not info.is_dir():
-                self._members.setdefault(info.filename, info)
+                self._members.setdefault(name, info)
         paths = [PurePosixPath(name) for name in self._members]
         tables = [p for p in paths if p.name == CSV_NAME and not _is_clutter(p)]
         tables = [p for p in tables if len(p.parts) <= _WRAPPING_FOLDERS + 1]
@@ -124,7 +134,10 @@ class ZipSource(Source):
         files = [str(p) for p in paths if p.parent.parent == root and p.parent.name.lower() == IMAGE_FOLDER]
         if not files:
             raise PosterGenreError(f"{self._path} has {csv} but no Images beside it; {_LAYOUT}")
-        super().__init__(str(self._path), csv, files)
+        depth = len(root.parts) + 2  # what lies deeper belongs to a subfolder, which is named once
+        inside = {PurePosixPath(*PurePosixPath(name).parts[:depth]) for name in names}
+        others = [str(p) for p in inside if p.parent in {PurePosixPath(f).parent for f in files}]
+        super().__init__(str(self._path), csv, files, sorted(set(others) - set(files)))
 
     def read(self, file: str) -> bytes:
         where = f"{self._path}: {file}"
@@ -138,9 +151,11 @@ class ZipSource(Source):
         try:
             with self._lock:
                 return self._archive.read(info)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
+        except MemoryError:
+            raise
+        except Exception as error:  # Every method of compression has its own kind of exception.
             raise PosterGenreError(
-                f"{where} is damaged inside the zip ({error}); download it again"
+                f"{where} cannot be unpacked from the zip ({_said(error)}); {_AGAIN}"
             ) from error
 
     def fingerprint(self, file: str) -> str:
@@ -191,6 +206,11 @@ def _is_clutter(path: PurePosixPath) -> bool:
     return (
         path.parts[0] == "__MACOSX" or path.name.startswith(".") or path.name in ("Thumbs.db", "desktop.ini")
     )
+
+
+def _said(error: Exception) -> str:
+    """What an exception says, in one line; its type where it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _refuse_escape(where: str, info: zipfile.ZipInfo) -> None:

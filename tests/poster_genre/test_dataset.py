@@ -247,7 +247,7 @@ def test_a_member_damaged_inside_the_zip_is_an_error_of_that_poster_alone(tmp_pa
     data[info.header_offset + 300] ^= 255
     path.write_bytes(data)
     dataset = load_dataset(path)
-    with pytest.raises(PosterGenreError, match=r"tt0000003.jpg is damaged inside the zip"):
+    with pytest.raises(PosterGenreError, match=r"tt0000003.jpg cannot be unpacked from the zip"):
         dataset.read(3)
     assert dataset.read(4) == images["tt0000004.jpg"]
 
@@ -309,3 +309,59 @@ def test_a_table_that_cannot_be_meant_is_refused_in_one_sentence(
 def test_a_source_shows_what_it_is(tmp_path: Path) -> None:
     assert "12 images" in repr(open_source(write_folder(tmp_path / "set", *sound())))
     assert "12 rows, 0 defects" in repr(load_dataset(tmp_path / "set"))
+
+
+def test_a_zip_whose_members_start_with_a_dot_and_a_slash_is_read(tmp_path: Path) -> None:
+    csv, images = sound()
+    dataset = load_dataset(write_zip(tmp_path / "posters.zip", csv, images, "./"))
+    assert dataset.read(3) == images[f"{dataset.ids[3]}.jpg"]
+    assert dataset.defects == []
+
+
+def test_an_image_packed_with_lzma_and_damaged_is_one_sentence(tmp_path: Path) -> None:
+    csv, images = sound()
+    path = tmp_path / "posters.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("train.csv", csv)
+        for name, data in images.items():
+            archive.writestr(f"Images/{name}", data)
+        start = archive.infolist()[3].header_offset
+    data = bytearray(path.read_bytes())
+    data[start + 70 : start + 110] = bytes(range(200, 240))
+    path.write_bytes(data)
+    with pytest.raises(PosterGenreError, match="cannot be unpacked from the zip") as caught:
+        load_dataset(path).read(2)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_method_of_compression_that_nobody_knows_is_one_sentence(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "posters.zip", *sound())
+    data = bytearray(path.read_bytes())
+    place = data.find(b"PK\x01\x02")
+    while place >= 0:
+        data[place + 10] = 99
+        place = data.find(b"PK\x01\x02", place + 4)
+    path.write_bytes(data)
+    assert "train.csv cannot be unpacked from the zip" in refusal(path)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_folder_inside_images_is_named_once_and_left_out(tmp_path: Path, packed: bool) -> None:
+    csv, images = sound()
+    images |= {"more/a.jpg": jpeg(), "more/deep/b.jpg": jpeg(), ".hidden/c.jpg": jpeg()}
+    path = tmp_path / "set"
+    if packed:
+        path = write_zip(path, csv, images, "wrapped/")
+    else:
+        for name in images:
+            (path / "Images" / name).parent.mkdir(parents=True, exist_ok=True)
+            (path / "Images" / name).write_bytes(images[name])
+        (path / "train.csv").write_text(csv)
+    assert kinds(path) == {"unexpected file": ["more"]}
+
+
+@pytest.mark.parametrize("header", ["Id,Genre,Drama,", " Drama,Id,Genre,"], ids=["plain", "with a space"])
+def test_a_column_that_comes_twice_is_named(tmp_path: Path, header: str) -> None:
+    csv = HEADER.replace("Id,Genre,", header, 1) + "\n" + ",".join(["0"] * (len(HEADER.split(",")) + 1))
+    said = refusal(write_folder(tmp_path / "set", csv, {f"{A}.jpg": jpeg()}))
+    assert "the column 'Drama' more than once" in said
