@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import data, layers, scaling, startup, steps
-from benchmarks.harness import Case, Row, Settings, note
+from benchmarks.harness import Case, DisagreementError, Row, Settings, note
 from benchmarks.plot import bar_chart
 
 SLOW_START = 2.0  # seconds of a first repetition that are worth a word
@@ -120,16 +120,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     note(f"{machine()}; {settings.threads} threads")
     warn_of_company()
     rows: list[Row] = []
+    failed = False
     for case in cases:
-        row = case.measure(settings)
+        try:
+            row = case.measure(settings)
+        except (DisagreementError, ChildProcessError) as error:
+            note(f"{case.name} was not measured: {error}")
+            failed = True
+            continue
         rows.append(row)
         print(as_text(row), flush=True)
         if chosen.json:
             chosen.json.write_text(json.dumps(rows, indent=1) + "\n")
-    print(*targets(rows), sep="\n")
+    for line in targets(rows):
+        print(line)
     if chosen.plot:
         bar_chart(rows, chosen.plot, f"minicnn beside PyTorch: {machine()}")
-    return 0
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ drops the gradients, ``inference_mode``. Nothing in it is slowed down, nothing t
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import importlib.util
@@ -184,13 +185,11 @@ class Torch:
         return self.conversion.gradients()
 
 
-_inductor_cache: list[tempfile.TemporaryDirectory[str]] = []
-
-
 def _start_with_an_empty_cache() -> None:
     """So that the compile time is that of a first time, whatever was compiled on this machine before."""
     import torch
 
     torch._dynamo.reset()
-    _inductor_cache[:] = [tempfile.TemporaryDirectory(prefix="inductor-", ignore_cleanup_errors=True)]
-    os.environ["TORCHINDUCTOR_CACHE_DIR"] = _inductor_cache[0].name
+    folder = tempfile.mkdtemp(prefix="inductor-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = folder

@@ -21,6 +21,7 @@ from benchmarks.harness import (
     take_turns,
     warm_up,
 )
+from benchmarks.table import markdown
 
 KEYS = {"name", "unit", "ours", "peers", "ratio_best_eager", "ratio_spread", "peak_rss_mb"}
 
@@ -178,3 +179,15 @@ def test_a_quick_budget_is_shorter() -> None:
     quick, full = Settings(1, quick=True).budget(), Settings(1).budget()
     assert quick.seconds < full.seconds
     assert quick.most < full.most
+
+
+def test_rows_become_a_table_with_a_line_each() -> None:
+    rows = [
+        compared(
+            "train/x/b8", "images/s", {"ours": [1.0], "torch_nchw": [2.0]}, work=8, peak_rss_mb={"ours": 7.0}
+        ),
+        compared("data/y", "posters/s", {"ours": [1.0]}, work=5),
+    ]
+    *_, first, second = markdown(rows).splitlines()
+    assert first == "| `train/x/b8` | 8 | images/s | **2.00** | 2.00 to 2.00 | torch_nchw 4 (2.00) | ours 7 |"
+    assert second == "| `data/y` | 5 | posters/s |  |  |  |  |"

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks import layers, memory, peers, plot, steps
 from benchmarks.__main__ import main
-from benchmarks.harness import Case, Row, Settings, compared, sgemm_peak
+from benchmarks.harness import Case, DisagreementError, Row, Settings, compared, sgemm_peak
 from benchmarks.networks import Network
 from minicnn.containers import Sequential
 from minicnn.layers.conv import Conv2D
@@ -60,7 +60,7 @@ def test_without_pytorch_its_peers_are_skipped_by_name(capsys: pytest.CaptureFix
 
 
 def test_without_a_compiler_torch_compile_is_skipped_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("torch")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: name)
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("CXX", raising=False)
     peers.missing.cache_clear()
@@ -141,3 +141,40 @@ def test_a_chart_shows_seconds_as_how_many_times_faster() -> None:
 def test_a_chart_without_a_ratio_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no ratio"):
         plot.bar_chart([compared("x", "s", {"ours": [1.0]})], tmp_path / "x.png", "title")
+
+
+def test_a_disagreement_costs_its_case_and_the_exit_status(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def disagree(settings: Settings) -> Row:
+        raise DisagreementError("train/a/b1: 0.weight differs by 0.5 of its size")
+
+    def measure(settings: Settings) -> Row:
+        return compared("train/b/b1", "images/s", {"ours": [1.0]}, work=1)
+
+    found = [Case("train/a/b1", disagree), Case("train/b/b1", measure)]
+    monkeypatch.setattr("benchmarks.__main__.all_cases", lambda: found)
+    assert main(["--json", str(tmp_path / "rows.json")]) == 1
+    assert [row["name"] for row in json.loads((tmp_path / "rows.json").read_text())] == ["train/b/b1"]
+    assert "train/a/b1 was not measured: train/a/b1: 0.weight differs" in capsys.readouterr().err
+
+
+@pytest.mark.oracle
+def test_a_module_that_does_not_compile_sits_out_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch = pytest.importorskip("torch")
+
+    def broken(module: object) -> object:
+        def run(x: object) -> object:
+            raise RuntimeError("no such header: omp.h\nmore")
+
+        return run
+
+    monkeypatch.setattr(torch, "compile", broken)
+    monkeypatch.setattr(peers, "_start_with_an_empty_cache", lambda: None)
+    monkeypatch.setattr(peers, "missing", lambda peer: None)
+    for measure in (steps.training, steps.inference):
+        result = measure("x", TINY, 4, ["torch_nchw", "torch_compile"], SETTINGS)
+        assert result["peers"].keys() == {"torch_nchw"}
+        assert "skipped torch_compile: no such header: omp.h\n" in capsys.readouterr().err
