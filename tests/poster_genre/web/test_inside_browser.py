@@ -1,0 +1,276 @@
+"""The Inside page in a real browser: what it shows is what the library computes."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from poster_genre.classifier import PosterGenreClassifier
+from poster_genre.genres import GENRES
+from poster_genre.inside.field import receptive_field
+from poster_genre.inside.trace import Trace, follow, lay_out
+from poster_genre.transforms import load_poster
+
+playwright_api = pytest.importorskip("playwright.sync_api", reason="needs the extra browser")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium on the path")
+
+SWITCHES = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+)
+Open = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES.split())
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def open_inside(browser: Any, live: Any, poster: bytes) -> Iterator[Open]:
+    """The page with the test's poster. In the end the console is empty and nothing was asked elsewhere."""
+    contexts, complaints = [], []
+
+    def opened(address: str = "", upload: bool = True, **options: Any) -> Any:
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        context.set_default_timeout(20_000)
+        contexts.append(context)
+
+        def only_here(route: Any) -> None:
+            if route.request.url.startswith(live.url):
+                route.continue_()
+            else:
+                complaints.append(f"a request to {route.request.url}")
+                route.abort()
+
+        context.route(re.compile("^(?!blob:|data:)"), only_here)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(f"{live.url}/inside{address}")
+        page.wait_for_selector('#through[data-state="shown"] .account', state="attached")
+        if upload:
+            picture = {"name": "film.jpg", "mimeType": "image/jpeg", "buffer": poster}
+            with page.expect_response(lambda answer: answer.url.endswith("/api/v1/inside")):
+                page.set_input_files("#file", [picture])
+            page.wait_for_selector("#through:not([aria-busy])")
+        return page
+
+    opened.complaints = complaints  # type: ignore[attr-defined]
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture(scope="module")
+def trace(web_classifier: PosterGenreClassifier, poster: bytes) -> Trace:
+    pixels = load_poster(poster, web_classifier.spec_.input_size)
+    return follow(lay_out(web_classifier.model_, web_classifier.spec_.input_size), web_classifier, pixels)
+
+
+def shot(page: Any, name: str) -> None:
+    folder = os.environ.get("POSTER_GENRE_SCREENSHOTS")
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.wait_for_timeout(500)
+        page.screenshot(path=Path(folder) / f"{name}.png")
+
+
+def shown(locator: Any) -> float:
+    return float(locator.text_content().replace("−", "-"))
+
+
+def choose(page: Any, step: int, channel: int, row: int, column: int) -> None:
+    """By the address, then by mouse or keys as a test likes."""
+    with page.expect_response(re.compile(rf"/numbers/{step}\?row={row}&column={column}&channel={channel}&")):
+        page.evaluate(f"location.hash = '#step={step}&map={channel}&at={row},{column}'")
+    page.wait_for_selector(f'.account.focused[data-step="{step}"]')
+
+
+def result(page: Any, step: int) -> Any:
+    return page.locator(f'.account[data-step="{step}"] .result strong')
+
+
+def state(page: Any) -> list[int]:
+    """[step, channel, row, column] as the address has them."""
+    return [int(n) for n in re.findall(r"\d+", page.evaluate("decodeURIComponent(location.hash)"))]
+
+
+def test_a_click_on_a_map_shows_the_librarys_numbers_and_their_sum(open_inside: Open, trace: Trace) -> None:
+    page = open_inside()
+    page.check("#digits")
+    page.locator("#step-4 canvas.strip").click(position={"x": 8, "y": 8})
+    page.wait_for_selector('.account.focused[data-step="4"]')
+    step, channel, row, column = state(page)
+    assert step == 4
+    block = page.locator('.account[data-kind="convolution"]')
+    grids = block.locator("table.grid")
+
+    def cells(which: int) -> np.ndarray:
+        return np.array([shown(cell) for cell in grids.nth(which).locator("td").all()])
+
+    patch, kernel, products = cells(0), cells(1), cells(2)
+    pressed = int(block.locator('.bars button[aria-pressed="true"] .name').text_content().split()[-1])
+    x, weight = trace.image(3), trace.steps[4].layer.weight.data  # type: ignore[union-attr]
+    padded = np.pad(x[:, :, pressed], 1)[row : row + 3, column : column + 3]
+    np.testing.assert_allclose(patch, padded.ravel(), rtol=1e-7)
+    np.testing.assert_allclose(kernel, weight[:, :, pressed, channel].ravel(), rtol=1e-7)
+    np.testing.assert_allclose(products, patch * kernel, rtol=1e-6)
+    assert np.float32(shown(result(page, 4))) == trace.image(4)[row, column, channel]
+    assert np.float32(shown(result(page, 5))) == trace.image(5)[row, column, channel]
+    assert np.float32(shown(result(page, 6))) == trace.image(6)[row, column, channel]
+    shot(page, "inside-convolution")
+
+
+def test_the_receptive_field_is_told_and_framed(open_inside: Open, trace: Trace) -> None:
+    page = open_inside()
+    choose(page, 5, 1, 6, 5)
+    top, left, bottom, right = receptive_field(trace.steps, 5, 6, 5, 1)
+    page.wait_for_function("document.getElementById('view-poster').ariaLabel.includes('rows')")
+    label = page.get_attribute("#view-poster", "aria-label")
+    assert f"rows {top} to {bottom - 1} of 24, columns {left} to {right - 1} of 16" in label
+    assert f"{right - left} × {bottom - top} pixels" in page.text_content("#read")
+
+
+def test_a_number_of_the_patch_leads_to_itself(open_inside: Open, trace: Trace) -> None:
+    page = open_inside()
+    choose(page, 4, 2, 5, 5)
+    page.locator("table.grid >> nth=0").locator("button").nth(4).click()
+    page.wait_for_selector('.account.focused[data-step="3"]')
+    step, channel, row, column = state(page)
+    assert (step, row, column) == (3, 5, 5)
+    page.check("#digits")
+    assert np.float32(shown(result(page, 3))) == trace.image(3)[5, 5, channel]
+
+
+def test_the_pool_marks_who_won(open_inside: Open, trace: Trace) -> None:
+    page = open_inside()
+    pool = next(step.index for step in trace.steps if step.name == "pool2")
+    choose(page, pool, 1, 2, 3)
+    page.check("#digits")
+    window = trace.image(trace.steps[pool].inputs[0])[4:6, 6:8, 1]
+    winner = page.locator("td.winner")
+    assert winner.count() == 1
+    assert np.float32(shown(winner)) == window.max() == np.float32(shown(result(page, pool)))
+
+
+def test_a_residual_sum_shows_its_two_addends(open_inside: Open, trace: Trace) -> None:
+    page = open_inside()
+    total = next(step for step in trace.steps if step.name == "block1_1")
+    choose(page, total.index, 0, 3, 3)
+    page.check("#digits")
+    values = page.locator(f'.account[data-step="{total.index}"] dd')
+    addends = [np.float32(shown(values.nth(i))) for i in range(2)]
+    assert addends == [trace.image(i)[3, 3, 0] for i in total.inputs]
+
+
+def test_arrow_keys_move_the_pixel_and_the_map(open_inside: Open) -> None:
+    page = open_inside()
+    choose(page, 2, 1, 4, 4)
+    page.focus("#view-map")
+    for key in ("ArrowDown", "ArrowRight", "ArrowRight", "ArrowUp", "ArrowUp", "Home"):
+        page.keyboard.press(key)
+    page.wait_for_function("location.hash.includes('3%2C0')")
+    assert state(page) == [2, 1, 3, 0]
+    page.focus("#step-2 canvas.strip")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("location.hash.includes('map=2')")
+    assert page.get_attribute("#step-2 canvas.strip", "aria-valuetext") == "map 2 of 4"
+    page.keyboard.press("End")
+    page.wait_for_function("location.hash.includes('map=3')")
+
+
+def test_a_genres_ups_downs_and_bias_make_its_score(open_inside: Open, trace: Trace) -> None:
+    page = open_inside()
+    page.check("#digits")
+    page.locator("#genres button", has_text="Action").click()
+    block = page.locator('.account[data-genre="Action"]')
+    block.wait_for()
+    values = [shown(each) for each in block.locator(".bars .value").all()]
+    rest = [shown(each) for each in block.locator("dd").all()]
+    score = trace.outputs[-1][GENRES.index("Action")]
+    assert sum(values) + sum(rest) == pytest.approx(float(score), abs=1e-5)
+    assert np.float32(shown(block.locator(".result strong"))) == score
+    expected = page.locator("#genres button", has_text="Action").locator(".value").text_content()
+    assert page.locator('.account[data-kind="answer"] .result strong').text_content() == expected
+    shot(page, "inside-genre")
+
+
+def test_the_mirror_image_shows_its_own_numbers(
+    open_inside: Open, web_classifier: PosterGenreClassifier, poster: bytes, trace: Trace
+) -> None:
+    page = open_inside()
+    page.check("#digits")
+    choose(page, 1, 1, 4, 1)
+    with page.expect_response(re.compile("mirrored=1")):
+        page.check("#mirror")
+    pixels = load_poster(poster, web_classifier.spec_.input_size)
+    value = follow(trace.steps, web_classifier, pixels[:, ::-1]).outputs[1][4, 1, 1]
+    page.wait_for_function(
+        "wanted => Math.abs(parseFloat(document.querySelector('.account.focused .result strong').textContent"
+        ".replace('−', '-')) - wanted) < 1e-6",
+        arg=float(value),
+    )
+
+
+def test_a_forgotten_poster_is_sent_again_unnoticed(open_inside: Open, live: Any) -> None:
+    page = open_inside()
+    visits = live.app.app.state.inside.visits
+    for token in list(visits.visits):
+        visits._drop(token)
+    page.locator("#step-2 canvas.strip").click(position={"x": 8, "y": 8})
+    page.wait_for_selector('.account.focused[data-step="2"]')
+    assert page.is_hidden("#problem")
+    # That the first question was answered 404 is the browser's business to note.
+    assert all("404" in each for each in open_inside.complaints)  # type: ignore[attr-defined]
+    open_inside.complaints.clear()  # type: ignore[attr-defined]
+
+
+def test_the_page_starts_with_an_example_and_refuses_what_is_no_picture(open_inside: Open) -> None:
+    page = open_inside(upload=False)
+    assert "%" in page.text_content("#status")
+    page.set_input_files(
+        "#file", [{"name": "a.png", "mimeType": "image/png", "buffer": b"this file holds words, no picture"}]
+    )
+    page.wait_for_selector("#problem", state="visible")
+    assert "text file" in page.text_content("#problem")
+    assert all("422" in each for each in open_inside.complaints)  # type: ignore[attr-defined]
+    open_inside.complaints.clear()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 640), (768, 1024), (3840, 2160)])
+def test_nothing_sticks_out_sideways(open_inside: Open, width: int, height: int) -> None:
+    page = open_inside(viewport={"width": width, "height": height})
+    page.locator("#step-4 canvas.strip").click(position={"x": 8, "y": 8})
+    page.wait_for_selector('.account.focused[data-step="4"]')
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.is_visible("table.grid >> nth=0")
+    shot(page, f"inside-{width}")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_an_accessibility_engine_finds_nothing(open_inside: Open, scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs the extra browser").Axe()
+    page = open_inside(color_scheme=scheme, reduced_motion="reduce")
+    problems = axe.run(page).response["violations"]
+    page.locator("#step-6 canvas.strip").click(position={"x": 8, "y": 8})
+    page.wait_for_selector('.account.focused[data-step="6"]')
+    problems += axe.run(page).response["violations"]
+    page.locator("#genres button").first.click()
+    page.wait_for_selector('.account[data-kind="genre"]')
+    page.mouse.move(0, 0)
+    problems += axe.run(page).response["violations"]
+    assert [(each["id"], each["impact"], each["nodes"][0]["html"]) for each in problems] == []
+    shot(page, f"inside-{scheme}")
