@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from minicnn.blocks import Scratch, blocks
 from minicnn.checks import real, strict_arrays
+from minicnn.chunks import Scratch, chunks
 from minicnn.layer import Layer
 
 
@@ -48,7 +48,7 @@ class ExponentialMovingAverage:
             if not np.issubdtype(array.dtype, np.floating):
                 average[...] = array
                 continue
-            for mean, value in blocks(average, array):
+            for mean, value in chunks(average, array):
                 step = np.subtract(value, mean, out=self._scratch.like(mean))
                 step *= rate
                 mean += step

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from minicnn.blocks import Scratch, blocks
 from minicnn.checks import real, strict_arrays
+from minicnn.chunks import Scratch, chunks
 from minicnn.layer import Parameter
 
 Parameters = Mapping[str, Parameter]
@@ -24,7 +24,7 @@ Arrays = tuple[np.ndarray, ...]
 
 
 class Optimizer:
-    """Base class: walks over the parameters and calls ``update`` on cache-sized blocks of each.
+    """Base class: walks over the parameters and calls ``update`` on cache-sized chunks of each.
 
     ``lr`` may be assigned between steps (a schedule does); 0 is allowed then, as the end of a schedule.
     ``slots`` names the arrays kept beside each parameter, in the order in which ``update`` receives them.
@@ -68,7 +68,7 @@ class Optimizer:
             self._steps[name] += 1
             t = int(self._steps[name])
             decay = self.weight_decay if parameter.decay or self.decay_all else 0.0
-            for w, g, *kept in blocks(parameter.data, parameter.grad, *self._kept[name]):
+            for w, g, *kept in chunks(parameter.data, parameter.grad, *self._kept[name]):
                 free = tuple(scratch.like(w) for scratch in self._scratch)
                 self.update(w, g, tuple(kept), decay, t, free)
 
@@ -296,6 +296,6 @@ def clip_gradients(parameters: Parameters, max_norm: float) -> float:
 def _sum_of_squares(array: Array) -> float:
     total = 0.0
     with np.errstate(over="ignore"):
-        for (block,) in blocks(array):
-            total += float(np.square(block, dtype=np.float64).sum())
+        for (chunk,) in chunks(array):
+            total += float(np.square(chunk, dtype=np.float64).sum())
     return total

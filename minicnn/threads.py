@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from minicnn.kernels import pool
+from minicnn.kernels import workers
 from minicnn.shapes import positive_int
 
 
 def get_threads() -> int:
     """The threads in use: at first the cores this process may run on, or ``OMP_NUM_THREADS`` if fewer."""
-    return pool.size()
+    return workers.size()
 
 
 def set_threads(n: int) -> None:
@@ -19,5 +19,5 @@ def set_threads(n: int) -> None:
     Raises TypeError or ValueError unless n is an integer of at least 1.
     """
     n = positive_int("set_threads", "n", n)
-    pool.resize(n)
-    pool.set_blas_threads(n)
+    workers.resize(n)
+    workers.set_blas_threads(n)

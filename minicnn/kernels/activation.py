@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minicnn.kernels import pool
+from minicnn.kernels import workers
 from minicnn.kernels.jit import jit, plain
 
 
@@ -30,10 +30,10 @@ def relu_forward(x: np.ndarray) -> np.ndarray:
     x = plain(x)
     y = np.empty_like(x)
     source, target = x.reshape(-1), y.reshape(-1)
-    pool.run_stretches(
+    workers.run_stretches(
         lambda first, last: relu_stretch(source, target, first, last),
         x.size,
-        pool.stretch(x.size, x.nbytes),
+        workers.stretch(x.size, x.nbytes),
     )
     return y
 
@@ -42,9 +42,9 @@ def relu_backward(dy: np.ndarray, y: np.ndarray) -> np.ndarray:
     dy, y = plain(dy), plain(y)
     dx = np.empty_like(dy)
     upstream, output, target = dy.reshape(-1), y.reshape(-1), dx.reshape(-1)
-    pool.run_stretches(
+    workers.run_stretches(
         lambda first, last: relu_gradient_stretch(upstream, output, target, first, last),
         dy.size,
-        pool.stretch(dy.size, dy.nbytes),
+        workers.stretch(dy.size, dy.nbytes),
     )
     return dx

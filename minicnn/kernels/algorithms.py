@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from minicnn.kernels import depthwise, implicit_gemm, patches, pool, winograd, winograd_gradient
+from minicnn.kernels import depthwise, implicit_gemm, patches, winograd, winograd_gradient, workers
 from minicnn.kernels.rows import RowConsumer
 from minicnn.shapes import Pads, Pair, output_size
 
@@ -143,7 +143,7 @@ def conv2d_rows(
         rows = size[0]
         consumer.expect(len(x))
         flat = y.reshape(len(x), -1)
-        pool.run(lambda n: consumer(n, n * rows, (n + 1) * rows, flat[n]), len(x))
+        workers.run(lambda n: consumer(n, n * rows, (n + 1) * rows, flat[n]), len(x))
 
 
 def conv2d_backward_input(

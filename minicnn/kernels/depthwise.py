@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minicnn.kernels import pool
+from minicnn.kernels import workers
 from minicnn.kernels.jit import jit, plain
 from minicnn.shapes import Pads, Pair, output_size
 
@@ -124,7 +124,7 @@ def conv2d_forward(
         forward_rows(x, weights, y, first, last, geometry)
 
     rows = len(x) * out[0]
-    pool.run_stretches(task, rows, pool.stretch(rows, y.nbytes))
+    workers.run_stretches(task, rows, workers.stretch(rows, y.nbytes))
     return y
 
 
@@ -146,7 +146,7 @@ def conv2d_backward_input(
     def task(first: int, last: int) -> None:
         backward_input_images(dy, weights, dx, first, last, geometry)
 
-    pool.run_stretches(task, len(dx), 1)
+    workers.run_stretches(task, len(dx), 1)
     return dx
 
 
@@ -169,5 +169,5 @@ def conv2d_backward_weight(
     def task(first: int, last: int) -> None:
         backward_weight_rows(dy, x, partial[first // step], first, last, geometry)
 
-    pool.run_stretches(task, rows, step)
+    workers.run_stretches(task, rows, step)
     return partial.sum(axis=0).reshape(w_shape)

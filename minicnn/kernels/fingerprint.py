@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from minicnn.kernels import pool
+from minicnn.kernels import workers
 from minicnn.kernels.jit import jit, plain
 from minicnn.kernels.simd import WIDTH, Emitter, emitted
 
@@ -53,7 +53,7 @@ def fingerprint(x: np.ndarray) -> tuple[Any, ...]:
     def part(p: int) -> None:
         stir(flat, p * PART, min(whole, p * PART + PART), states, p * COLUMNS)
 
-    pool.run(part, parts)
+    workers.run(part, parts)
     return x.shape, states.tobytes(), flat[whole:].tobytes()
 
 

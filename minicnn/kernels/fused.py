@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minicnn.kernels import fused_rows, pool
+from minicnn.kernels import fused_rows, workers
 from minicnn.kernels.jit import jit, plain
 from minicnn.kernels.simd import WIDTH
 
@@ -264,7 +264,7 @@ def forward(
         else:
             normalize(flat_z, mean, scale, shift, floor, flat_y, channels, *parts[p])
 
-    pool.run(part, len(parts))
+    workers.run(part, len(parts))
     return y, winners if pooled else None
 
 
@@ -308,7 +308,7 @@ def backward(
         else:
             gradient_sums_pool(flat_z, mean, flat_dy, flat_winners, size, first, last, sums[p], products[p])
 
-    pool.run(sum_up, len(parts))
+    workers.run(sum_up, len(parts))
     dbeta = sums.sum(axis=0, dtype=np.float64)
     dgamma = n.inv_std * products.sum(axis=0, dtype=np.float64)
     pixels = z.size // channels
@@ -328,7 +328,7 @@ def backward(
                 flat_dy, flat_winners, flat_dz, size, first, last, bias[p],
             )  # fmt: skip
 
-    pool.run(spread, len(parts))
+    workers.run(spread, len(parts))
     return Gradients(dz, bias.sum(axis=0, dtype=np.float64), dgamma, dbeta)
 
 

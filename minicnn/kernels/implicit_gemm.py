@@ -34,7 +34,7 @@ from typing import Any
 
 import numpy as np
 
-from minicnn.kernels import microkernel, pool
+from minicnn.kernels import microkernel, workers
 from minicnn.kernels.jit import jit, plain
 from minicnn.kernels.rows import RowConsumer
 from minicnn.kernels.simd import WIDTH, Emitter, address_of, copy_vector, emitted
@@ -282,7 +282,7 @@ def compute(
 
     if consumer is not None:
         consumer.expect(cut.count)
-    pool.run(part, cut.parts)
+    workers.run(part, cut.parts)
 
 
 def has_input_gradient(w_shape: tuple[int, ...], stride: Pair, pads: Pads) -> bool:
@@ -318,5 +318,5 @@ def backward_weight(
         first, last = p * cut.count // cut.parts, (p + 1) * cut.count // cut.parts
         gradient_strips(flat_x, flat_dy, cut.geometry, first, last, strip, dy_strip, sums[p].reshape(-1))
 
-    pool.run(part, cut.parts)
+    workers.run(part, cut.parts)
     return np.ascontiguousarray(sums.sum(axis=0)[:, : kw * channels, :outputs]).reshape(w_shape)

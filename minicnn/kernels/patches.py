@@ -18,7 +18,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from minicnn.kernels import depthwise, pool
+from minicnn.kernels import depthwise, workers
 from minicnn.kernels.jit import jit, plain
 from minicnn.shapes import Pads, Pair, output_size
 
@@ -145,8 +145,8 @@ def conv2d_forward(
         if b is not None:
             target += b
 
-    with pool.serial_blas():
-        pool.run(task, len(spans))
+    with workers.serial_blas():
+        workers.run(task, len(spans))
     return y
 
 
@@ -181,8 +181,8 @@ def conv2d_backward_weight(
             if target is product:
                 partial[t] += product
 
-    with pool.serial_blas():
-        pool.run(task, len(shares))
+    with workers.serial_blas():
+        workers.run(task, len(shares))
     return partial.sum(axis=0).reshape(w_shape)
 
 
@@ -222,8 +222,8 @@ def conv2d_backward_input(
                 geometry = _geometry((oh, ow), (kh, kw), stride, pads, dilation, channels, depth, g)
                 scatter(dx.reshape(n, height, width * channels), product, first, last, geometry)
 
-    with pool.serial_blas():
-        pool.run(task, n)
+    with workers.serial_blas():
+        workers.run(task, n)
     return dx
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minicnn.kernels import pool
+from minicnn.kernels import workers
 from minicnn.kernels.jit import jit, plain
 from minicnn.kernels.naive import argmax_dtype
 from minicnn.shapes import Pads, Pair, output_size
@@ -117,10 +117,10 @@ def maxpool2d_forward(x: np.ndarray, size: Pair, stride: Pair, pads: Pads) -> tu
     argmax = np.empty(y.shape, argmax_dtype(size))
     geometry = _geometry(size, stride, pads)
     rows = len(x) * out[0]
-    pool.run_stretches(
+    workers.run_stretches(
         lambda first, last: maximum_rows(x, y, argmax, first, last, geometry),
         rows,
-        pool.stretch(rows, x.nbytes),
+        workers.stretch(rows, x.nbytes),
     )
     return y, argmax
 
@@ -136,10 +136,10 @@ def maxpool2d_backward(
     dy, argmax = plain(dy), plain(argmax)
     dx = np.empty(x_shape, dy.dtype)
     geometry = _geometry(size, stride, pads)
-    pool.run_stretches(
+    workers.run_stretches(
         lambda first, last: maximum_gradient(dy, argmax, dx, first, last, geometry),
         len(dx),
-        pool.stretch(len(dx), dx.nbytes),
+        workers.stretch(len(dx), dx.nbytes),
     )
     return dx
 
@@ -150,8 +150,8 @@ def averagepool2d_forward(x: np.ndarray, size: Pair, stride: Pair, pads: Pads) -
     y = np.empty((len(x), *out, x.shape[3]), x.dtype)
     geometry = _geometry(size, stride, pads)
     rows = len(x) * out[0]
-    pool.run_stretches(
-        lambda first, last: average_rows(x, y, first, last, geometry), rows, pool.stretch(rows, x.nbytes)
+    workers.run_stretches(
+        lambda first, last: average_rows(x, y, first, last, geometry), rows, workers.stretch(rows, x.nbytes)
     )
     return y
 
@@ -162,9 +162,9 @@ def averagepool2d_backward(
     dy = plain(dy)
     dx = np.empty(x_shape, dy.dtype)
     geometry = _geometry(size, stride, pads)
-    pool.run_stretches(
+    workers.run_stretches(
         lambda first, last: average_gradient(dy, dx, first, last, geometry),
         len(dx),
-        pool.stretch(len(dx), dx.nbytes),
+        workers.stretch(len(dx), dx.nbytes),
     )
     return dx

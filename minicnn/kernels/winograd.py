@@ -30,7 +30,7 @@ import math
 
 import numpy as np
 
-from minicnn.kernels import microkernel, pool
+from minicnn.kernels import microkernel, workers
 from minicnn.kernels.jit import jit, plain
 from minicnn.kernels.rows import RowConsumer
 from minicnn.kernels.simd import WIDTH, address_of, copy_vector
@@ -138,7 +138,7 @@ def transformed_filters(w: np.ndarray, rotated: bool = False) -> np.ndarray:
     def pack(panel: int) -> None:
         pack_filters(flat, start, tap, row, rows, lane, lanes, panel, panel + 1, filters)
 
-    pool.run(pack, panels(lanes))
+    workers.run(pack, panels(lanes))
     return filters
 
 
@@ -231,7 +231,7 @@ def compute(
 
     if consumer is not None:
         consumer.expect(tasks.count)
-    pool.run(task, tasks.count)
+    workers.run(task, tasks.count)
 
 
 def forward(

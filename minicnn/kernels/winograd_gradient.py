@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minicnn.kernels import microkernel, pool
+from minicnn.kernels import microkernel, workers
 from minicnn.kernels.jit import jit, plain
 from minicnn.kernels.simd import WIDTH, address_of
 from minicnn.kernels.winograd_algebra import PATCH, PRODUCTS, TILE
@@ -147,7 +147,7 @@ def backward_weight(dy: np.ndarray, x: np.ndarray, pads: Pads) -> np.ndarray:
         first, last = part * channels // PARTS, (part + 1) * channels // PARTS
         gradient_filters(sums, channels, outputs, first, last, flat_dw, patch)
 
-    pool.run(filters, PARTS)
+    workers.run(filters, PARTS)
     return dw
 
 
@@ -167,7 +167,7 @@ def _sums_of_blocks(x: np.ndarray, dy: np.ndarray, geometry: tuple[int, ...], ti
             x_points, dy_points, patch, partial[part],
         )  # fmt: skip
 
-    pool.run(add_up, parts)
+    workers.run(add_up, parts)
     return partial.sum(axis=0)
 
 
@@ -195,6 +195,6 @@ def _sums_of_runs(x: np.ndarray, dy: np.ndarray, geometry: tuple[int, ...], tile
                 x_points, dy_points, x_points, sums,
             )  # fmt: skip
 
-        pool.run(points, PARTS)
-        pool.run(products, PRODUCTS)
+        workers.run(points, PARTS)
+        workers.run(products, PRODUCTS)
     return sums

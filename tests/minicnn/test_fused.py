@@ -11,7 +11,7 @@ from geometry import numbers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minicnn.kernels import fused, pool
+from minicnn.kernels import fused, workers
 from minicnn.kernels.simd import WIDTH
 
 
@@ -118,13 +118,13 @@ def test_a_nan_wins_its_window(cell):
 
 def test_threads_change_no_bit():
     z, dy = numbers((3, 22, 14, 40), np.float32), numbers((3, 11, 7, 40), np.float32, 1)
-    n, before, results = normalization(z), pool.size(), []
+    n, before, results = normalization(z), workers.size(), []
     try:
         for threads in (1, 3):
-            pool.resize(threads)
+            workers.resize(threads)
             y, winners = fused.forward(z, n, True, True)
             results.append((y, *fused.backward(dy, z, winners, n, True, False)))
     finally:
-        pool.resize(before)
+        workers.resize(before)
     for a, b in zip(*results, strict=True):
         np.testing.assert_array_equal(a, b)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import assert_close
 
-from minicnn.kernels import im2col, implicit_gemm, pool
+from minicnn.kernels import im2col, implicit_gemm, workers
 
 ONE = (1, 1)
 
@@ -64,11 +64,11 @@ def test_relu_can_be_had_in_the_same_pass():
 
 def test_threads_change_no_bit():
     x, w, dy = (numbers(s, np.float32) for s in ((3, 30, 22, 3), (3, 3, 3, 24), (3, 30, 22, 24)))
-    before = pool.size()
+    before = workers.size()
     results = []
     try:
         for threads in (1, 3):
-            pool.resize(threads)
+            workers.resize(threads)
             results.append(
                 (
                     implicit_gemm.forward(x, w, None, ONE, ((1, 1), (1, 1))),
@@ -76,6 +76,6 @@ def test_threads_change_no_bit():
                 )
             )
     finally:
-        pool.resize(before)
+        workers.resize(before)
     for a, b in zip(*results, strict=True):
         np.testing.assert_array_equal(a, b)

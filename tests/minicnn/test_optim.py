@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-import minicnn.blocks
+import minicnn.chunks
 from minicnn.layer import Parameter
 from minicnn.optim import SGD, Adam, AdamW, Optimizer, RMSProp, clip_gradients
 
@@ -177,10 +177,10 @@ def test_steps_leave_gradients_untouched_and_update_in_place(kind, options):
 
 
 @pytest.mark.parametrize(("kind", "options"), CASES, ids=IDS)
-def test_blocks_do_not_change_a_bit(kind, options, monkeypatch):
+def test_chunks_do_not_change_a_bit(kind, options, monkeypatch):
     results = []
     for block in (7, 10**9):
-        monkeypatch.setattr(minicnn.blocks, "BLOCK", block)
+        monkeypatch.setattr(minicnn.chunks, "CHUNK", block)
         parameters, rng = make_parameters(np.float32), np.random.default_rng(6)
         optimizer = kind(parameters, **options)
         for _ in range(3):

@@ -14,7 +14,7 @@ import pytest
 from geometry import numbers
 
 from minicnn.containers import Sequential
-from minicnn.kernels import patches, pool
+from minicnn.kernels import patches, workers
 from minicnn.layers.conv import Conv2D
 from minicnn.layers.normalization import BatchNorm
 from minicnn.layers.pooling import GlobalAveragePool2D, MaxPool2D
@@ -27,11 +27,11 @@ def _restored():
     yield
     set_threads(before)
     for threads in blas:
-        pool.set_blas_threads(threads)
+        workers.set_blas_threads(threads)
 
 
 def blas_threads() -> set[int]:
-    return {library.get_num_threads() for library in pool._blas_libraries()}
+    return {library.get_num_threads() for library in workers._blas_libraries()}
 
 
 def small_network() -> Sequential:
@@ -75,7 +75,7 @@ def test_set_threads_refuses_what_is_not_a_positive_integer(n, error):
 def test_compiled_kernels_give_the_same_bits_on_any_number_of_threads(monkeypatch):
     # Small pieces, so that a small network is work for several threads.
     monkeypatch.setattr(patches, "PATCH_BYTES", 4096)
-    monkeypatch.setattr(pool, "PIECE_BYTES", 2048)
+    monkeypatch.setattr(workers, "PIECE_BYTES", 2048)
     monkeypatch.setenv("MINICNN_BACKEND", "numba")
     expected = gradients(1)
     for threads in (2, 3):
@@ -101,7 +101,7 @@ def test_blas_has_its_threads_back_after_a_convolution():
 
 def test_blas_set_during_a_convolution_holds_afterwards():
     set_threads(1)
-    with pool.serial_blas(), pool.serial_blas():
+    with workers.serial_blas(), workers.serial_blas():
         set_threads(2)
         assert blas_threads() == {1}
     assert blas_threads() == {2}
@@ -110,20 +110,20 @@ def test_blas_set_during_a_convolution_holds_afterwards():
 def test_run_calls_every_task_once():
     set_threads(3)
     done = []
-    pool.run(done.append, 100)
+    workers.run(done.append, 100)
     assert sorted(done) == list(range(100))
 
 
 def test_run_works_on_several_threads():
     set_threads(2)
     both = threading.Barrier(2)
-    pool.run(lambda _: both.wait(timeout=60), 2)
+    workers.run(lambda _: both.wait(timeout=60), 2)
 
 
 def test_run_within_run_finishes():
     set_threads(2)
     done = []
-    pool.run(lambda i: pool.run(lambda j: done.append((i, j)), 5), 5)
+    workers.run(lambda i: workers.run(lambda j: done.append((i, j)), 5), 5)
     assert len(set(done)) == 25
 
 
@@ -136,7 +136,7 @@ def test_the_error_of_a_task_reaches_the_caller(threads):
             raise ZeroDivisionError("task 7")
 
     with pytest.raises(ZeroDivisionError, match="task 7"):
-        pool.run(task, 20)
+        workers.run(task, 20)
 
 
 def test_tasks_obey_the_errstate_of_their_caller():
@@ -148,17 +148,17 @@ def test_tasks_obey_the_errstate_of_their_caller():
         np.float32(1) / np.float32(0)
 
     with np.errstate(divide="ignore"):
-        pool.run(task, 2)
+        workers.run(task, 2)
     with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
-        pool.run(task, 2)
+        workers.run(task, 2)
 
 
 def test_stretches_cover_everything_once_whatever_their_length():
     seen = []
-    pool.run_stretches(lambda first, last: seen.extend(range(first, last)), 10, 3)
+    workers.run_stretches(lambda first, last: seen.extend(range(first, last)), 10, 3)
     assert sorted(seen) == list(range(10))
-    assert pool.stretch(10, 1) == 10
-    assert pool.stretch(10, 10 * pool.PIECE_BYTES * 8) == 1
+    assert workers.stretch(10, 1) == 10
+    assert workers.stretch(10, 10 * workers.PIECE_BYTES * 8) == 1
 
 
 def test_omp_num_threads_lowers_the_number_at_the_start():

@@ -9,7 +9,7 @@ from geometry import DTYPES, numbers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minicnn.kernels import dispatch, im2col, naive, pool, winograd, winograd_algebra
+from minicnn.kernels import dispatch, im2col, naive, winograd, winograd_algebra, workers
 from minicnn.kernels import winograd_gradient as gradient
 from minicnn.layers.conv import Conv2D
 
@@ -142,14 +142,14 @@ def test_threads_change_no_bit(dtype):
             gradient.backward_weight(dy, x, ONE),
         )
 
-    before = pool.size()
+    before = workers.size()
     try:
-        pool.resize(1)
+        workers.resize(1)
         alone = everything()
-        pool.resize(3)
+        workers.resize(3)
         together = everything()
     finally:
-        pool.resize(before)
+        workers.resize(before)
     for a, b in zip(alone, together, strict=True):
         np.testing.assert_array_equal(a, b)
 

@@ -2,15 +2,15 @@
 
 import numpy as np
 
-import minicnn.blocks
-from minicnn.blocks import Scratch, blocks
+import minicnn.chunks
+from minicnn.chunks import Scratch, chunks
 
 
-def test_blocks_cover_every_number_once_and_are_views(monkeypatch):
-    monkeypatch.setattr(minicnn.blocks, "BLOCK", 7)
+def test_chunks_cover_every_number_once_and_are_views(monkeypatch):
+    monkeypatch.setattr(minicnn.chunks, "CHUNK", 7)
     a, b = np.zeros((5, 6)), np.arange(30.0).reshape(5, 6)
     sizes = []
-    for left, right in blocks(a, b):
+    for left, right in chunks(a, b):
         left += right + 1
         sizes.append(left.size)
     assert np.array_equal(a, b + 1)
@@ -19,15 +19,15 @@ def test_blocks_cover_every_number_once_and_are_views(monkeypatch):
 
 def test_arrays_without_a_flat_view_come_whole():
     a, b = np.zeros((3, 4)), np.asfortranarray(np.ones((3, 4)))
-    ((left, right),) = blocks(a, b)
+    ((left, right),) = chunks(a, b)
     assert left is a
     assert right is b
 
 
-def test_scalars_are_one_block_of_one():
+def test_scalars_are_one_chunk_of_one():
     array = np.array(3.0)
-    for (block,) in blocks(array):
-        block += 1
+    for (chunk,) in chunks(array):
+        chunk += 1
     assert array == 4
 
 
