@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from html import escape
+from textwrap import dedent
 
 INLINE: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"`([^`]+)`", r"<code>\1</code>"),
@@ -17,12 +18,14 @@ INLINE: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
 
 
 def to_html(text: str) -> str:
-    """Headings (one level lower), paragraphs, lists, tables, fenced code; links to the web, no pictures."""
+    """Headings (one level lower), paragraphs, lists, tables, code fenced or indented; links to the web, no pictures."""
     out: list[str] = []
     for block in blocks(text):
         first = block[0]
         if first.startswith("```"):
             out.append(f"<pre><code>{escape(chr(10).join(block[1:]))}</code></pre>")
+        elif all(line.startswith("    ") for line in block):
+            out.append(f"<pre><code>{escape(dedent(chr(10).join(block)))}</code></pre>")
         elif heading := re.match(r"(#{1,5})\s+(.*)", first):
             level = len(heading[1]) + 1
             out.append(f"<h{level}>{inline(heading[2])}</h{level}>")
@@ -81,7 +84,7 @@ def list_items(block: list[str]) -> tuple[str, list[str]] | None:
 def table(block: list[str]) -> str:
     rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in block]
     head, body = rows[0], [row for row in rows[1:] if not all(re.fullmatch(r":?-+:?", c) for c in row)]
-    top = "".join(f'<th scope="col">{inline(cell)}</th>' for cell in head)
+    top = "".join(f'<th scope="col">{inline(cell)}</th>' if cell else "<td></td>" for cell in head)
     lines = "".join("<tr>" + "".join(f"<td>{inline(cell)}</td>" for cell in row) + "</tr>" for row in body)
     return (
         '<div class="wide" role="group" aria-label="Table" tabindex="0"><table>'
