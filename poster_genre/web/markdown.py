@@ -18,14 +18,14 @@ INLINE: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
 
 
 def to_html(text: str) -> str:
-    """Headings (one level lower), paragraphs, lists, tables, code fenced or indented; links to the web, no pictures."""
+    """Headings (one level lower), paragraphs, lists, tables, code; links to the web, no pictures."""
     out: list[str] = []
     for block in blocks(text):
         first = block[0]
         if first.startswith("```"):
-            out.append(f"<pre><code>{escape(chr(10).join(block[1:]))}</code></pre>")
+            out.append(f'<pre tabindex="0"><code>{escape(chr(10).join(block[1:]))}</code></pre>')
         elif all(line.startswith("    ") for line in block):
-            out.append(f"<pre><code>{escape(dedent(chr(10).join(block)))}</code></pre>")
+            out.append(f'<pre tabindex="0"><code>{escape(dedent(chr(10).join(block)))}</code></pre>')
         elif heading := re.match(r"(#{1,5})\s+(.*)", first):
             level = len(heading[1]) + 1
             out.append(f"<h{level}>{inline(heading[2])}</h{level}>")

@@ -129,8 +129,10 @@ def test_markdown_becomes_html() -> None:
     assert "<ul><li>one more</li><li>two</li></ul>" in html
     assert '<th scope="col">a</th>' in html
     assert "<td>1</td><td>2</td>" in html
-    assert "<pre><code>&lt;b&gt;\n\nraw</code></pre>" in html
-    assert "<pre><code>an indented line</code></pre>" in to_html("Text.\n\n    an indented line\n")
+    assert '<pre tabindex="0"><code>&lt;b&gt;\n\nraw</code></pre>' in html
+    assert '<pre tabindex="0"><code>an indented line</code></pre>' in to_html(
+        "Text.\n\n    an indented line\n"
+    )
     assert "<ol><li>first</li><li>second</li></ol>" in html
 
 
