@@ -86,6 +86,9 @@ class ProgressBar(Callback):
         self._bar: Any = None
 
     def on_train_begin(self, trainer: Trainer) -> None:
+        self.enabled = (
+            self.enabled and (self.stream or sys.stderr) is not None
+        )  # standard error may be closed
         if not self.enabled:
             return
         self._out = self.stream or sys.stderr
@@ -180,10 +183,11 @@ def _write_csv(path: Path, names: list[str], rows: list[list[Any]]) -> None:
 
 
 class HistoryPlot(Callback):
-    """The history as a PNG of curves, drawn anew after each epoch."""
+    """The history as a PNG of curves, drawn anew after each epoch, with ``note`` as its caption."""
 
-    def __init__(self, path: PathLike) -> None:
+    def __init__(self, path: PathLike, *, note: str = "") -> None:
         self.path = Path(path)
+        self.note = note
 
     def on_train_begin(self, trainer: Trainer) -> None:
         clear_leftovers(self.path)
@@ -191,7 +195,7 @@ class HistoryPlot(Callback):
     def on_epoch_end(self, trainer: Trainer, row: Row) -> None:
         from minicnn.visualize import plot_history
 
-        plot_history(trainer.history, self.path)
+        plot_history(trainer.history, self.path, note=self.note)
 
 
 class EarlyStopping(Callback):

@@ -24,11 +24,12 @@ LINES = (BLUE, ORANGE, GREEN, "#8a5fb0", "#b5892f", "#2f9aa0", "#c04f7c", "#6b7a
 NOT_METRICS = frozenset({"epoch", "step", "loss", "val_loss", "lr", "images_per_second", "seconds"})
 
 
-def plot_history(rows: Sequence[Mapping[str, Any]], path: PathLike) -> None:
+def plot_history(rows: Sequence[Mapping[str, Any]], path: PathLike, *, note: str = "") -> None:
     """The curves of a training run: losses, the other measures of its rows, and the learning rate.
 
     ``rows``: one mapping an epoch, with "epoch", "loss" and what else was measured ("val_loss", "lr", ...),
-    as ``Trainer.fit`` returns. Numbers that are missing or NaN leave a gap in their curve.
+    as ``Trainer.fit`` returns. Numbers that are missing or NaN leave a gap in their curve. ``note`` is a
+    caption that stands under the curves.
     """
     if not rows:
         raise ValueError("plot_history: expected at least one row of history, got none")
@@ -67,6 +68,8 @@ def plot_history(rows: Sequence[Mapping[str, Any]], path: PathLike) -> None:
         _curve(panel, epochs, rates, "", GREEN)
         panel.set_ylim(bottom=0)
         panel.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    if note:
+        figure.supxlabel(note, x=0.01, ha="left", fontsize=9, color=GREY)
     _save(figure, path)
 
 

@@ -183,7 +183,7 @@ def _build(
         return _held(memory, len(dataset) - len(failures), size), failures
     except MemoryError as error:
         raise PosterGenreError(
-            f"{len(dataset):,} posters of {size[1]}x{size[0]} pixels need {needed / 1e9:.1f} GB; "
+            f"{len(dataset):,} posters of {size[1]}x{size[0]} pixels need {needed / 1e6:,.0f} MB; "
             "free some space, or let POSTER_GENRE_CACHE name a folder on a larger disk"
         ) from error
 
@@ -272,7 +272,7 @@ def _check_array(file: IO[bytes], rows: int, size: tuple[int, int]) -> int:
 def _require_space(directory: Path, needed: int) -> None:
     """Better to know before an hour of decoding than after it."""
     if shutil.disk_usage(directory).free < needed + 1_000_000:
-        raise OSError(errno.ENOSPC, f"{needed / 1e9:.1f} GB do not fit on the disk")
+        raise OSError(errno.ENOSPC, f"{needed / 1e6:,.0f} MB do not fit on the disk")
 
 
 def _sweep(directory: Path) -> None:

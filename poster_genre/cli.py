@@ -32,7 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     debug = bool(os.environ.get(DEBUG))
     try:
         code = int(arguments.run(arguments))
-        sys.stdout.flush()
+        if sys.stdout is not None:  # a caller may have closed it
+            sys.stdout.flush()
         return code
     except BrokenPipeError:
         # Whoever read our output has left. Standard output goes nowhere from here, so that closing it is

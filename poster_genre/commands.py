@@ -42,8 +42,11 @@ def run_evaluate(arguments: argparse.Namespace) -> int:
     from poster_genre.classifier import PosterGenreClassifier
     from poster_genre.dataset import load_dataset
     from poster_genre.evaluate import evaluate_classifier, table
+    from poster_genre.places import refuse_unwritable_file
     from poster_genre.training import split_arrays
 
+    if arguments.report:
+        refuse_unwritable_file(Path(arguments.report))
     classifier = PosterGenreClassifier.load(arguments.model_file)
     dataset = load_dataset(arguments.data)
     pixels, labels, ids = split_arrays(dataset, arguments.split, classifier.spec_.input_size)

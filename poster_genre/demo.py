@@ -17,6 +17,7 @@ from poster_genre.errors import PosterGenreError, UsageError
 from poster_genre.evaluate import Scores, comparison, defined, evaluate_classifier, number
 from poster_genre.genres import INDEX, N_GENRES
 from poster_genre.models import SPECS, ModelSpec
+from poster_genre.places import contents
 
 MARKER = ".poster-genre-demo"
 CURVES, HISTORY, PICTURE, MODEL, REPORT = (
@@ -65,7 +66,7 @@ def demo(
     """
     from minicnn.callbacks import HistoryCSV, HistoryPlot, ProgressBar
     from minicnn.threads import set_threads
-    from poster_genre.report import write_report
+    from poster_genre.report import curves_note, write_report
 
     started = time.monotonic()
     prepare_folder(out)
@@ -82,7 +83,14 @@ def demo(
     say("Training a convolutional network on them, from random weights ...")
     classifier = PosterGenreClassifier(spec, seed=seed)
     classifier.fit(
-        x, y, (x_val, y_val), callbacks=[ProgressBar(), HistoryCSV(out / HISTORY), HistoryPlot(out / CURVES)]
+        x,
+        y,
+        (x_val, y_val),
+        callbacks=[
+            ProgressBar(),
+            HistoryCSV(out / HISTORY),
+            HistoryPlot(out / CURVES, note=curves_note(spec)),
+        ],
     )
     classifier.provenance_ |= {
         "command": f"poster-genre demo --seed {seed}",
@@ -127,7 +135,7 @@ def prepare_folder(out: Path) -> None:
     marker = out / MARKER
     if out.exists() and not out.is_dir():
         raise UsageError(f"--out {out} is a file; name a folder")
-    if out.exists() and any(out.iterdir()):
+    if out.exists() and contents(out):
         if not marker.exists():
             raise UsageError(f"--out {out} holds something that no demo wrote; name a new folder")
         for name in (CURVES, HISTORY, PICTURE, MODEL, REPORT):

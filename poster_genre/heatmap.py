@@ -14,6 +14,7 @@ from poster_genre.calibration import log_odds
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.errors import PosterGenreError, UsageError
 from poster_genre.explain import ExplainResult, enlarge, explain, genre_index
+from poster_genre.places import refuse_unwritable_file
 from poster_genre.progress import progress_bar
 from poster_genre.transforms import read_poster
 
@@ -38,6 +39,7 @@ def explain_file(
         genre_index(genre)
     if out.suffix.lower() != ".png":
         raise UsageError(f"--out {out} must end in .png")
+    refuse_unwritable_file(out)
     classifier = PosterGenreClassifier.load(model_file)
     if name == "-":
         poster = read_poster(sys.stdin.buffer.read(), "standard input")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -46,19 +48,37 @@ def answers(names: Sequence[str], model_file: str | None, top: int) -> Iterator[
 def pictures(names: Sequence[str]) -> Iterator[tuple[str, str | None]]:
     """(name, None) for each picture; (name, what is wrong) for a folder that has none or cannot be listed."""
     for name in names:
-        path = Path(name)
-        if name == "-" or not path.is_dir():
+        if not name:
+            yield name, "an empty name is no picture; a variable in the command may be unset"
+        elif name == "-" or not os.path.isdir(name):
             yield name, None
-            continue
-        try:
-            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-        except OSError as error:
-            yield name, f"{name} cannot be listed ({error.strerror or error})"
-            continue
-        if not inside:
-            yield name, f"{name} is a folder without pictures ({', '.join(SUFFIXES)})"
-        for file in inside:
-            yield str(file), None
+        else:
+            yield from pictures_in(name)
+
+
+def pictures_in(folder: str) -> Iterator[tuple[str, str | None]]:
+    """The same for one folder and all below it; every folder inside that cannot be listed is told."""
+    refused: list[OSError] = []
+    files = sorted(
+        Path(place, file)
+        for place, _, names in os.walk(folder, onerror=refused.append)
+        for file in names
+        if Path(file).suffix.lower() in SUFFIXES and may_be_read(Path(place, file))
+    )
+    for error in refused:
+        yield str(error.filename), f"{error.filename} cannot be listed ({error.strerror or error})"
+    if not files and not refused:
+        yield folder, f"{folder} is a folder without pictures ({', '.join(SUFFIXES)})"
+    for file in files:
+        yield str(file), None
+
+
+def may_be_read(path: Path) -> bool:
+    """False for pipes and devices. What cannot even be looked at is for the reader to complain about."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return True
 
 
 def pixels_or_error(name: str, classifier: PosterGenreClassifier) -> np.ndarray | str:

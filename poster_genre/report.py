@@ -20,6 +20,7 @@ from poster_genre.classifier import PosterGenreClassifier, top_of
 from poster_genre.errors import PosterGenreError
 from poster_genre.evaluate import MIN_POSITIVES, TITLES, Scores, about_thresholds, number
 from poster_genre.genres import GENRES
+from poster_genre.models import ModelSpec
 from poster_genre.report_page import page, section
 
 HEADLINES = ("macro_auc", "macro_map", "micro_ap", "top1", "hit_at_3")
@@ -62,7 +63,7 @@ def report_html(
     ]
     sections = [
         section("At a glance", headlines(result) + comparison_table(result)),
-        section("Training", curves(classifier.history_)),
+        section("Training", curves(classifier.history_, curves_note(classifier.spec_))),
         section("Genre by genre", genre_table(result, classifier.thresholds_from_)),
         section("Precision and recall", recall_curves(labels, probabilities, frequent, result)),
         section("Calibration", calibration(labels, probabilities, result)),
@@ -108,7 +109,17 @@ def comparison_table(result: Scores) -> str:
     )
 
 
-def curves(history: Sequence[dict[str, Any]]) -> str:
+def curves_note(spec: ModelSpec) -> str:
+    """Why the curves end a little below the measures of the trained model; empty where they do not."""
+    if not spec.flip_average:
+        return ""
+    return (
+        "Measured after each epoch on the posters as they lie, without the mirror images that the finished "
+        "model averages over."
+    )
+
+
+def curves(history: Sequence[dict[str, Any]], note: str = "") -> str:
     """Loss and ranking measures over the epochs, as far as the model file knows them."""
     if not history:
         return '<p class="muted">The model file holds no history.</p>'
@@ -121,6 +132,7 @@ def curves(history: Sequence[dict[str, Any]]) -> str:
     return (
         f'<div class="side"><figure>{charts.line_chart(losses, "epoch")}</figure>'
         f"<figure>{charts.line_chart(ranking, 'epoch')}</figure></div>"
+        + (f'<p class="muted">{escape(note)}</p>' if note else "")
     )
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from poster_genre.errors import PosterGenreError
+from poster_genre.places import CLUTTER
 
 CSV_NAME = "train.csv"
 IMAGE_FOLDER = "images"
@@ -203,9 +204,7 @@ def _only(where: str, tables: list[str]) -> str:
 
 def _is_clutter(path: PurePosixPath) -> bool:
     """What operating systems leave in folders and archives; never part of a data set."""
-    return (
-        path.parts[0] == "__MACOSX" or path.name.startswith(".") or path.name in ("Thumbs.db", "desktop.ini")
-    )
+    return path.parts[0] == "__MACOSX" or path.name.startswith(".") or path.name in CLUTTER
 
 
 def _said(error: Exception) -> str:

@@ -21,6 +21,8 @@ from poster_genre.drawing.finish import finish
 from poster_genre.drawing.genre_mix import random_genres
 from poster_genre.errors import PosterGenreError, UsageError
 from poster_genre.genres import GENRES, INDEX
+from poster_genre.places import contents, remove_clutter
+from poster_genre.progress import progress_bar
 
 __all__ = ["POSTER_SIZE", "contact_sheet", "draw_poster", "random_genres", "write_dataset"]
 
@@ -85,6 +87,7 @@ def write_dataset(
         finished = workshop / "dataset"
         _write_posters(finished, count, seed, size, progress)
         if target.exists():
+            remove_clutter(target)
             target.rmdir()
         finished.rename(target)
     except OSError as error:
@@ -99,7 +102,7 @@ def write_dataset(
 
 def _refuse_occupied(target: Path) -> None:
     try:
-        occupied = target.exists() and (not target.is_dir() or any(target.iterdir()))
+        occupied = target.exists() and (not target.is_dir() or bool(contents(target)))
     except OSError as error:
         raise PosterGenreError(f"synth: could not look into {target}: {error.strerror or error}") from error
     if occupied:
@@ -107,19 +110,19 @@ def _refuse_occupied(target: Path) -> None:
 
 
 def _write_posters(folder: Path, count: int, seed: int, size: tuple[int, int], progress: bool) -> None:
-    from tqdm import tqdm
-
     (folder / "Images").mkdir(parents=True)
-    with (folder / "train.csv").open("w", newline="", encoding="utf-8") as file:
+    bar = progress_bar("Drawing posters", count, " posters", progress)
+    with bar, (folder / "train.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["Id", "Genre", *GENRES])
-        for index in tqdm(range(count), desc="drawing", unit="poster", disable=not progress):
+        for index in range(count):
             rng = np.random.default_rng([seed, index])
             genres = random_genres(rng)
             poster = draw_poster(genres, rng, size=size)
             name = f"tt{9_000_001 + index}"
             poster.save(folder / "Images" / f"{name}.jpg", quality=88)
             writer.writerow([name, str(list(genres)), *(int(genre in genres) for genre in GENRES)])
+            bar.update()
 
 
 def contact_sheet(

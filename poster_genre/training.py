@@ -20,11 +20,13 @@ from typing import Any
 import numpy as np
 
 from minicnn.serialize import SerializeError, leftovers, load
+from minicnn.trainer import DivergedError
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.errors import PosterGenreError, UsageError
 from poster_genre.evaluate import evaluate_classifier
 from poster_genre.genres import N_GENRES
 from poster_genre.models import model_spec
+from poster_genre.places import contents, refuse_unwritable_folder, remove_clutter
 
 LAST, BEST, MODEL, REPORT, HISTORY, CURVES = (
     "last.npz",
@@ -59,7 +61,7 @@ def train(
     """
     from minicnn.callbacks import HistoryCSV, HistoryPlot, ProgressBar
     from poster_genre.dataset import load_dataset
-    from poster_genre.report import write_report
+    from poster_genre.report import curves_note, write_report
 
     folder = Path(out)
     started = check_folder(folder, resume)
@@ -94,15 +96,26 @@ def train(
             "the data has no val posters: thresholds will be 0.5, nothing is calibrated, and there "
             "is nothing to measure on"
         )
-    classifier.fit(
-        x,
-        labels,
-        (x_val, labels_val) if len(x_val) else None,
-        checkpoint_dir=folder,
-        resume=resume,
-        callbacks=[ProgressBar(), HistoryCSV(folder / HISTORY), HistoryPlot(folder / CURVES)],
-        configuration=configuration,
-    )
+    if not resume and folder.is_dir():
+        remove_clutter(folder)
+    try:
+        classifier.fit(
+            x,
+            labels,
+            (x_val, labels_val) if len(x_val) else None,
+            checkpoint_dir=folder,
+            resume=resume,
+            callbacks=[
+                ProgressBar(),
+                HistoryCSV(folder / HISTORY),
+                HistoryPlot(folder / CURVES, note=curves_note(spec)),
+            ],
+            configuration=configuration,
+        )
+    except DivergedError as error:
+        raise PosterGenreError(
+            f"{error}; here that means a new --out and an --lr below {spec.recipe.learning_rate:g}"
+        ) from error
     result = None
     probabilities = None
     if len(x_val):
@@ -136,9 +149,10 @@ def check_folder(folder: Path, resume: bool) -> dict[str, Any] | None:
     """The configuration that the run in ``folder`` was started with when it is to be resumed, else None."""
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"--out {folder} is a file; name a folder")
+    refuse_unwritable_folder(folder)
     checkpoint = folder / LAST
     if not resume:
-        if folder.exists() and set(folder.iterdir()) - set(leftovers(folder)):
+        if folder.exists() and set(contents(folder)) - set(leftovers(folder)):
             more = "; to continue the run in it, add --resume" if checkpoint.exists() else ""
             raise UsageError(f"--out {folder} is not empty; name a new folder{more}")
         return None
@@ -146,11 +160,15 @@ def check_folder(folder: Path, resume: bool) -> dict[str, Any] | None:
         raise UsageError(f"--resume: there is no checkpoint {checkpoint}; start without --resume")
     try:
         _, metadata = load(checkpoint)
-        return dict(metadata["settings"]["configuration"])
-    except (SerializeError, KeyError, TypeError) as error:
-        raise UsageError(
-            f"--resume: {checkpoint} is not a checkpoint that can be continued ({error})"
-        ) from error
+    except (SerializeError, OSError) as error:
+        raise UsageError(f"--resume: {checkpoint} cannot be continued ({error})") from error
+    about = metadata.get("settings")
+    configuration = about.get("configuration") if isinstance(about, dict) else None
+    if isinstance(configuration, dict) and configuration.keys() >= {"settings", "data_fingerprint", "spec"}:
+        return configuration
+    raise UsageError(
+        f"--resume: {checkpoint} is not a checkpoint that 'poster-genre train' wrote; name a run's folder"
+    )
 
 
 def with_defaults(given: Settings, started: dict[str, Any] | None) -> Settings:

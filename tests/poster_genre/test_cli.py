@@ -10,12 +10,14 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from poster_genre import cli, commands
+from poster_genre import commands
 from poster_genre.cli import main
 from poster_genre.dataset import load_dataset
 from poster_genre.genres import GENRES
@@ -421,3 +423,98 @@ def test_dataset_prints_and_plots_what_is_in_it(drawn_data, tmp_path, monkeypatc
     (picture,) = tmp_path.glob("poster-genre-dataset/*.png")
     with Image.open(picture) as image:
         assert image.format == "PNG"
+
+
+# Places and names that cannot be used.
+
+
+def test_an_output_folder_below_a_file_is_refused_before_the_posters_are_read(tmp_path, capsys):
+    (tmp_path / "file").write_text("x")
+    assert main(["train", "--data", "nowhere", "--out", str(tmp_path / "file" / "run")]) == 2
+    assert "cannot be a folder" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
+def test_an_output_folder_without_permission_is_refused_before_the_posters_are_read(tmp_path, capsys):
+    tmp_path.chmod(0o500)
+    assert main(["train", "--data", "nowhere", "--out", str(tmp_path / "run")]) == 1
+    assert "cannot write to" in capsys.readouterr().err
+
+
+def test_what_the_operating_system_left_does_not_fill_a_folder(small_compact, drawn_data, tmp_path):
+    (tmp_path / ".DS_Store").write_bytes(b"x")
+    assert main(["train", "--data", str(drawn_data), "--out", str(tmp_path), "--epochs", "1"]) == 0
+    (tmp_path / "drawn").mkdir()
+    (tmp_path / "drawn" / "Thumbs.db").write_bytes(b"x")
+    assert main(["synth", str(tmp_path / "drawn"), "--count", "1"]) == 0
+
+
+@pytest.mark.parametrize("place", ["nowhere/report.html", "folder"])
+def test_a_report_that_cannot_be_written_is_refused_before_the_model_is_loaded(place, tmp_path, capsys):
+    (tmp_path / "folder").mkdir()
+    words = ["evaluate", "--data", "x", "--split", "val", "--model-file", "y", "--report"]
+    assert main([*words, str(tmp_path / place)]) in (1, 2)
+    assert place.split("/")[0] in capsys.readouterr().err
+
+
+def test_resuming_from_a_file_that_is_no_checkpoint_says_so(model_file, tmp_path, capsys):
+    shutil.copy(model_file, tmp_path / "last.npz")
+    assert main(["train", "--data", "x", "--out", str(tmp_path), "--resume"]) == 2
+    assert "is not a checkpoint that 'poster-genre train' wrote" in capsys.readouterr().err
+
+
+def test_a_loss_that_explodes_is_answered_with_the_flag_to_turn(small_compact, drawn_data, tmp_path, capsys):
+    words = ["train", "--data", str(drawn_data), "--out", str(tmp_path / "run"), "--model", "compact"]
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert main([*words, "--epochs", "2", "--lr", "1e38"]) == 1
+    assert "--lr below 1e+38" in capsys.readouterr().err
+
+
+def test_an_empty_name_is_an_error_and_not_the_current_folder(model_file, posters, capsys):
+    assert main(["predict", "", str(posters[0]), "--model-file", model_file, "--json"]) == 1
+    empty, poster = json.loads(capsys.readouterr().out)
+    assert "an empty name" in empty["error"]
+    assert poster["error"] is None
+
+
+def test_a_dangling_link_in_a_folder_is_reported(model_file, posters, tmp_path, capsys):
+    shutil.copy(posters[0], tmp_path / "a.jpg")
+    (tmp_path / "b.jpg").symlink_to(tmp_path / "gone.jpg")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "c.jpg")
+    assert main(["predict", str(tmp_path), "--model-file", model_file, "--json"]) == 1
+    answers = json.loads(capsys.readouterr().out)
+    assert [Path(answer["file"]).name for answer in answers] == ["a.jpg", "b.jpg"]
+    assert "cannot be read" in answers[1]["error"]
+
+
+def test_a_folder_that_cannot_be_listed_is_reported(monkeypatch, tmp_path):
+    from poster_genre import predict
+
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open" / "a.png").write_bytes(b"x")
+    (tmp_path / "shut").mkdir()
+    listed = os.scandir
+
+    def scandir(place):
+        if Path(place).name == "shut":
+            raise PermissionError(13, "Permission denied", str(place))
+        return listed(place)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    (shut, problem), (picture, none) = predict.pictures([str(tmp_path)])
+    assert Path(shut).name == "shut"
+    assert "cannot be listed (Permission denied)" in problem
+    assert (Path(picture).name, none) == ("a.png", None)
+
+
+def test_closed_standard_streams_do_no_harm(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    assert main(["synth", str(tmp_path / "drawn"), "--count", "1"]) == 0
+
+
+def test_the_curves_do_not_show_binary_accuracy_and_say_how_they_were_measured(trained_run):
+    assert "accuracy" not in (trained_run / "history.csv").read_text()
+    assert "without the mirror images" in (trained_run / "report.html").read_text()
