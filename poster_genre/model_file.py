@@ -19,12 +19,14 @@ from poster_genre.errors import PosterGenreError
 from poster_genre.genres import GENRES, N_GENRES
 from poster_genre.models import SPECS, ModelSpec, build_model
 from poster_genre.transforms import VERSION as TRANSFORMS_VERSION
+from poster_genre.transforms import Normalisation
 
 if TYPE_CHECKING:
     from poster_genre.classifier import PosterGenreClassifier
 
 KIND = "poster_genre model"
 VERSION = 1
+SMALLEST_SIDE, LARGEST_SIDE = 8, 1024  # pixels; a larger picture of a larger network fills any memory
 PACKAGED = "compact.npz"
 
 
@@ -142,6 +144,8 @@ def _assemble(
     for name, values in (("priors", priors), ("thresholds", thresholds)):
         if values.shape != (N_GENRES,) or not np.isfinite(values).all():
             raise ValueError(f"its {name} are not {N_GENRES} finite numbers")
+        if values.min() < 0 or values.max() > 1:
+            raise ValueError(f"its {name} are not all from 0 to 1")
     for name, values in arrays.items():
         if not np.isfinite(values).all():
             raise ValueError(f"the array {name} holds NaN or infinity")
@@ -153,6 +157,8 @@ def _assemble(
     classifier.calibration_ = calibration
     classifier.provenance_ = dict(metadata["provenance"])
     classifier.history_ = list(classifier.provenance_.get("history", []))
+    if not all(isinstance(row, dict) for row in classifier.history_):
+        raise ValueError("its history is not a list of rows")
     return classifier
 
 
@@ -174,13 +180,17 @@ def _spec(network: dict[str, Any]) -> ModelSpec:
     if network["name"] not in SPECS:
         raise ValueError(f"its network is called {network['name']!r}, which this version does not know")
     height, width = (int(side) for side in network["input_size"])
-    if not (1 <= height <= 4096 and 1 <= width <= 4096):
-        raise ValueError(f"its input size is {height}x{width}")
+    if not all(SMALLEST_SIDE <= side <= LARGEST_SIDE for side in (height, width)):
+        raise ValueError(
+            f"its input size is {height}x{width}, expected sides of {SMALLEST_SIDE} to {LARGEST_SIDE} pixels"
+        )
+    mean, std = _per_channel(network["mean"]), _per_channel(network["std"])
+    Normalisation(mean, std)
     return replace(
         SPECS[network["name"]],
         input_size=(height, width),
-        mean=_per_channel(network["mean"]),
-        std=_per_channel(network["std"]),
+        mean=mean,
+        std=std,
         flip_average=bool(network["flip_average"]),
         arguments=dict(network["arguments"]),
     )

@@ -247,6 +247,9 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
     if picture.mode.startswith("I"):
         # Pillow clips 16 bits to 8 where it should scale: 65535 = 257 * 255.
         grey = np.clip(np.asarray(picture).astype(np.int64), 0, 65535)
+        clear = picture.info.get("transparency")  # of a PNG the one level of grey that is transparent
+        if isinstance(clear, int):
+            grey = np.where(grey == clear, 65535, grey)
         return Image.fromarray(((grey + 128) // 257).astype(np.uint8)).convert("RGB")
     if picture.mode == "F":
         raise PosterGenreError("a picture of floating-point pixels has no defined range; give 8 or 16 bits")

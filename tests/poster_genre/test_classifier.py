@@ -266,3 +266,26 @@ def test_without_the_packaged_weights_the_error_says_what_to_do(monkeypatch):
     with pytest.raises(PosterGenreError, match="poster-genre train"):
         PosterGenreClassifier.load()
     assert PACKAGED == "compact.npz"
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda arrays, network: network.update(std=[0, 0, 0]),
+        lambda arrays, network: network.update(input_size=[4096, 4096]),
+        lambda arrays, network: network.update(input_size=[2, 2]),
+        lambda arrays, network: arrays.update(priors=arrays["priors"] - 5),
+        lambda arrays, network: arrays.update(thresholds=arrays["thresholds"] + 1),
+    ],
+    ids=["std 0", "too large", "too small", "priors", "thresholds"],
+)
+def test_a_model_file_with_impossible_values_is_refused_by_its_name(spoil, fitted, tmp_path):
+    from minicnn.serialize import load, save
+
+    path = tmp_path / "model.npz"
+    fitted.save(path)
+    arrays, metadata = load(path)
+    spoil(arrays, metadata["network"])
+    save(path, arrays, metadata)
+    with pytest.raises(PosterGenreError, match=r"model\.npz contradicts itself"):
+        PosterGenreClassifier.load(path)

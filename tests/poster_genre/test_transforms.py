@@ -343,3 +343,11 @@ def test_importing_loads_neither_pillow_nor_pandas() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_the_transparent_level_of_a_16_bit_grey_png_becomes_white() -> None:
+    grey = np.array([[0, 1000], [1001, 65535]], np.uint16)
+    out = io.BytesIO()
+    Image.fromarray(grey).save(out, "PNG", transparency=1000)
+    seen = np.asarray(read_poster(out.getvalue()))
+    assert seen[..., 0].tolist() == [[0, 255], [4, 255]]
