@@ -130,7 +130,8 @@ def test_markdown_becomes_html() -> None:
     assert '<th scope="col">a</th>' in html
     assert "<td>1</td><td>2</td>" in html
     assert '<pre tabindex="0"><code>&lt;b&gt;\n\nraw</code></pre>' in html
-    assert '<pre tabindex="0"><code>an indented line</code></pre>' in to_html(
+    indented = to_html("Text.\n\n    an indented line\n")
+    assert '<pre tabindex="0"><code>an indented line</code></pre>' in indented
         "Text.\n\n    an indented line\n"
     )
     assert "<ol><li>first</li><li>second</li></ol>" in html
