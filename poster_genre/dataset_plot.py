@@ -102,7 +102,7 @@ def _defects(axes: Axes, found: Inspection) -> None:
 
 def _frequency(axes: Axes, found: Inspection, order: np.ndarray) -> None:
     frequency = np.diag(found.co_occurrence)[order]
-    texts = [f"{value:,}  ({value / len(found.dataset):.1%})" for value in frequency]
+    texts = [f"{value:,}  ({value / max(1, len(found.dataset)):.1%})" for value in frequency]
     _rows(_style(axes, "Movies of each genre"), [GENRES[i] for i in order], frequency.tolist(), texts, BLUE)
     axes.set_xlim(left=0, right=max(1, frequency.max()) * 1.62)
 

@@ -19,8 +19,9 @@ import numpy as np
 
 from minicnn.serialize import atomic_write
 from poster_genre.dataset import DEFECT_KINDS, SPLITS, Defect, PosterDataset, load_dataset, split_of
-from poster_genre.errors import PosterGenreError
+from poster_genre.errors import PosterGenreError, UsageError
 from poster_genre.genres import GENRES, N_GENRES
+from poster_genre.places import refuse_unwritable_folder
 from poster_genre.progress import progress_bar
 from poster_genre.sources import Source
 from poster_genre.transforms import read_poster
@@ -34,7 +35,7 @@ PICTURE, DEFECTS, NUMBERS = "dataset.png", "defects.csv", "dataset.json"
 class Inspection:
     """Everything that was found out.
 
-    dataset: its rows have an image, though maybe not a readable one. n_images: in the image folder. widths,
+    dataset: the rows that have an image which could be decoded. n_images: in the image folder. widths,
     heights: of every image that could be decoded, those without a row included. defects: all of them.
     """
 
@@ -82,7 +83,11 @@ def inspect_dataset(path: str | os.PathLike[str], progress: bool = True) -> Insp
     """Reads the table and decodes every image of a folder or zip. PosterGenreError as ``load_dataset`` has
     it.
     """
-    dataset = load_dataset(path)
+    return inspect(load_dataset(path), progress)
+
+
+def inspect(dataset: PosterDataset, progress: bool = True) -> Inspection:
+    """Decodes every image of a data set whose table has been read."""
     source = dataset.source
     names = list(source.images)
     with_row = set(dataset.ids)
@@ -107,6 +112,8 @@ def inspect_dataset(path: str | os.PathLike[str], progress: bool = True) -> Insp
     order = list(DEFECT_KINDS)
     defects = sorted(dataset.defects + broken + twins, key=lambda defect: order.index(defect.kind))
     width_height = np.array(sizes, np.int64).reshape(-1, 2)
+    unreadable = {defect.subject for defect in broken}
+    dataset = dataset.subset(np.array([name not in unreadable for name in dataset.ids], bool))
     return Inspection(dataset, len(names), width_height[:, 0], width_height[:, 1], defects)
 
 
@@ -135,8 +142,13 @@ def describe(path: str | os.PathLike[str], out: str | os.PathLike[str] | None = 
 
     Into the folder ``out``, where given, go ``dataset.png``, ``defects.csv`` and ``dataset.json``.
     """
-    folder = None if out is None else _make_folder(Path(out))
-    inspection = inspect_dataset(path)
+    folder = None if out is None else Path(out)
+    if folder is not None:
+        refuse_to_overwrite(folder)
+    dataset = load_dataset(path)
+    if folder is not None:
+        _make_folder(folder)
+    inspection = inspect(dataset)
     text = as_text(inspection)
     if folder is None:
         return text
@@ -156,21 +168,39 @@ def write_report(inspection: Inspection, folder: Path) -> None:
     writer.writerows([defect.kind, defect.subject, defect.detail] for defect in inspection.defects)
     document = json.dumps(to_dict(inspection), indent=2, ensure_ascii=False)
     try:
-        plot_inspection(inspection, folder / PICTURE)
-        for name, text in ((DEFECTS, table.getvalue()), (NUMBERS, document + "\n")):
+        for name, text in ((NUMBERS, document + "\n"), (DEFECTS, table.getvalue())):
             with atomic_write(folder / name) as file:
                 file.write(text.encode())
+        plot_inspection(inspection, folder / PICTURE)
     except OSError as error:
         raise PosterGenreError(f"{folder}: {error.strerror or error}") from error
 
 
-def _make_folder(folder: Path) -> Path:
+def refuse_to_overwrite(folder: Path) -> None:
+    """The files of an earlier report are replaced; others of the same names are somebody's own.
+
+    ``dataset.json`` is written first, and tells whose the three are.
+    """
+    refuse_unwritable_folder(folder)
+    there = [folder / name for name in (PICTURE, DEFECTS, NUMBERS) if (folder / name).exists()]
+    if there and not _is_ours(folder / NUMBERS):
+        raise UsageError(f"{there[0]} was not written by 'poster-genre dataset'; name another --out")
+
+
+def _is_ours(numbers: Path) -> bool:
+    try:
+        document = json.loads(numbers.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(document, dict) and document.keys() >= {"n_rows", "n_images", "defect_counts"}
+
+
+def _make_folder(folder: Path) -> None:
     """Made before the long work, so that a name that cannot be used is refused at once."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise PosterGenreError(f"the folder {folder} cannot be made ({error.strerror or error})") from error
-    return folder
 
 
 def as_text(inspection: Inspection) -> str:
@@ -180,22 +210,21 @@ def as_text(inspection: Inspection) -> str:
         f"{dataset.name}",
         "",
         f"{found.n_rows:,} rows with {found.n_ids:,} distinct Ids; {found.n_images:,} images; "
-        f"{len(dataset):,} rows have theirs",
+        f"{len(dataset):,} rows have theirs, readable",
         "splits        " + ", ".join(f"{split} {n:,}" for split, n in dataset.split_sizes().items()),
     ]
     if len(found.widths):
         lines.append(f"image width   {_spread(found.widths)}")
         lines.append(f"image height  {_spread(found.heights)}")
     per_movie = found.genres_per_movie
-    mean = sum(k * n for k, n in per_movie.items()) / len(dataset)
+    rows = max(1, len(dataset))
+    mean = sum(k * n for k, n in per_movie.items()) / rows
     each = ", ".join(f"{n:,} with {k}" for k, n in per_movie.items())
     lines += [f"genres        {mean:.2f} a movie on average: {each}", "", "Genre frequency (rows)"]
     frequency = sorted(found.genre_frequency.items(), key=lambda item: -item[1])
     most = max(1, frequency[0][1])
     for genre, count in frequency:
-        lines.append(
-            f"  {genre:<12} {count:>6,} {count / len(dataset):>6.1%}  {'█' * round(30 * count / most)}"
-        )
+        lines.append(f"  {genre:<12} {count:>6,} {count / rows:>6.1%}  {'█' * round(30 * count / most)}")
     lines += ["", "Genres most often together (rows)"]
     lines += [f"  {first} and {second}: {n:,}" for n, first, second in _pairs(found.co_occurrence)[:8]]
     lines += ["", *_describe_defects(found.defects)]
@@ -231,7 +260,7 @@ def _describe_defects(defects: list[Defect]) -> list[str]:
 
 
 def to_dict(inspection: Inspection) -> dict[str, Any]:
-    """The same facts for ``--json``, with every defect."""
+    """The same facts for ``dataset.json``, with every defect."""
     found = inspection
     return {
         "path": found.dataset.name,

@@ -11,7 +11,7 @@ from PIL import Image
 
 from poster_genre.dataset import DEFECT_KINDS, split_of
 from poster_genre.dataset_report import as_text, describe, inspect_dataset, to_dict
-from poster_genre.errors import PosterGenreError
+from poster_genre.errors import PosterGenreError, UsageError
 from poster_genre.genres import GENRES, INDEX
 
 A, B, C, D = "tt0000001", "tt0000002", "tt0000003", "tt0000004"
@@ -53,13 +53,13 @@ def test_all_defects_are_found_each_under_its_kind(faulty: Path) -> None:
     assert all(split_of(poster_id) in twins.detail for poster_id in (A, D))
 
 
-def test_the_numbers_are_those_of_the_rows_that_have_an_image(faulty: Path) -> None:
+def test_the_numbers_are_those_of_the_rows_that_have_a_readable_image(faulty: Path) -> None:
     found = inspect_dataset(faulty, progress=False)
-    assert (found.n_rows, found.n_ids, found.n_images, len(found.dataset)) == (7, 6, 6, 6)
-    assert found.genres_per_movie == {1: 3, 2: 3}
+    assert (found.n_rows, found.n_ids, found.n_images, len(found.dataset)) == (7, 6, 6, 4)
+    assert found.genres_per_movie == {1: 1, 2: 3}
     assert {genre: n for genre, n in found.genre_frequency.items() if n} == {
-        "Comedy": 2,
-        "Drama": 4,
+        "Comedy": 1,
+        "Drama": 3,
         "N/A": 1,
         "War": 2,
     }
@@ -124,7 +124,7 @@ def test_the_report_folder_gets_a_picture_all_defects_and_all_numbers(faulty: Pa
     assert document == to_dict(found)
     assert document["n_rows"] == 7
     assert document["defects"] == rows
-    assert sum(document["split_sizes"].values()) == 6
+    assert sum(document["split_sizes"].values()) == 4
 
 
 def test_a_set_whose_every_image_is_broken_is_still_described(tmp_path: Path) -> None:
@@ -146,5 +146,33 @@ def test_progress_goes_to_standard_error(tmp_path: Path, capfd: pytest.CaptureFi
 
 def test_a_report_folder_that_cannot_be_is_refused_before_the_work(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "set", *sound())
-    with pytest.raises(PosterGenreError, match="cannot be made"):
+    with pytest.raises(PosterGenreError, match="cannot be a folder"):
         describe(folder, folder / "train.csv")
+
+
+def test_a_path_that_holds_no_data_leaves_no_folder_behind(tmp_path: Path) -> None:
+    with pytest.raises(PosterGenreError):
+        describe(tmp_path / "nowhere", tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_report_replaces_its_own_files_and_no_others(tmp_path: Path) -> None:
+    data = write_folder(tmp_path / "set", *sound())
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "defects.csv").write_text("mine")
+    with pytest.raises(UsageError, match=r"defects.csv was not written by"):
+        describe(data, out)
+    assert (out / "defects.csv").read_text() == "mine"
+    (out / "defects.csv").unlink()
+    describe(data, out)
+    describe(data, out)
+    assert len(list(out.iterdir())) == 3
+
+
+def test_rows_whose_image_is_unreadable_are_not_counted(tmp_path: Path) -> None:
+    csv, images = sound()
+    images["tt0000003.jpg"] = b"broken"
+    found = inspect_dataset(write_folder(tmp_path / "set", csv, images), progress=False)
+    assert len(found.dataset) == sum(found.genres_per_movie.values()) == 11
+    assert (found.n_rows, found.n_images) == (12, 12)
