@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import minicnn.kernels
 from minicnn.kernels import dispatch
 from minicnn.layers.conv import Conv2D
 from minicnn.layers.pooling import MaxPool2D
@@ -82,3 +85,12 @@ def test_a_layer_runs_on_the_backend_it_was_given(monkeypatch):
     Conv2D(1, 1, 3, rng=0, backend="naive")(x)
     MaxPool2D()(x)
     assert used == ["minicnn.kernels.naive", "minicnn.kernels.vectorized"]
+
+
+def test_the_map_of_the_kernels_names_every_file_once() -> None:
+    files = [
+        path.name for path in Path(minicnn.kernels.__file__).parent.glob("*.py") if path.name != "__init__.py"
+    ]
+    assert sorted(re.findall(r"^    (\w+\.py) ", minicnn.kernels.__doc__ or "", re.MULTILINE)) == sorted(
+        files
+    )

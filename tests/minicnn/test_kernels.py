@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import assert_close
 
-from minicnn import kernels
 from minicnn.kernels import dispatch
 
 FAST = ("numpy", "numba")
@@ -235,8 +232,3 @@ def test_images_larger_than_one_block_of_patches(backend):
 
 def test_backends_are_those_of_the_tests(backend):
     assert dispatch.BACKENDS == BACKENDS
-
-
-def test_the_map_of_the_kernels_names_every_file_once() -> None:
-    files = [path.name for path in Path(kernels.__file__).parent.glob("*.py") if path.name != "__init__.py"]
-    assert sorted(re.findall(r"^    (\w+\.py) ", kernels.__doc__ or "", re.MULTILINE)) == sorted(files)
