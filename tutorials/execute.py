@@ -65,9 +65,8 @@ def main(arguments: list[str]) -> int:
             i for i, (a, b) in enumerate(zip(old.cells, new.cells, strict=True)) if printed(a) != printed(b)
         ]
         for i in changed:
-            print(
-                f"{path.name}, cell {i}: committed output\n{printed(old.cells[i])}now prints\n{printed(new.cells[i])}"
-            )
+            before, now = printed(old.cells[i]), printed(new.cells[i])
+            print(f"{path.name}, cell {i}: committed output\n{before}now prints\n{now}")
         print(f"{path.name}: {'outputs differ' if changed else 'executed, outputs as committed'}")
         failed += bool(changed)
     return 1 if failed else 0
