@@ -10,10 +10,11 @@ export function number(x) {
   return written(x, digits);
 }
 
-// The same for a narrow place: a digit less, unless all are wanted.
+// The same for a narrow place: fewer digits, unless all are wanted.
 export function narrow(x) {
   if (digits > 4) return number(x);
-  return x !== 0 && Math.abs(x) < 1e-3 ? written(x, 1) : written(x, 3);
+  const size = Math.abs(x);
+  return written(x, size < 1e-3 ? 1 : size < 1e-2 ? 2 : 3);
 }
 
 function written(x, digits) {
