@@ -132,8 +132,6 @@ def test_markdown_becomes_html() -> None:
     assert '<pre tabindex="0"><code>&lt;b&gt;\n\nraw</code></pre>' in html
     indented = to_html("Text.\n\n    an indented line\n")
     assert '<pre tabindex="0"><code>an indented line</code></pre>' in indented
-        "Text.\n\n    an indented line\n"
-    )
     assert "<ol><li>first</li><li>second</li></ol>" in html
 
 
