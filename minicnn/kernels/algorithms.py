@@ -105,7 +105,7 @@ def prepare(x: np.ndarray, w: np.ndarray, stride: Pair, pads: Pads, dilation: Pa
     """What ``conv2d_rows`` needs of w, for images like x."""
     name = algorithm(x, w, stride, pads, dilation, groups)
     if name == "winograd":
-        return Prepared(name, winograd.transformed_filters(w))
+        return Prepared(name, winograd.Filters(w).all())
     if name == "implicit":
         return Prepared(name, implicit_gemm.packed_weights(w))
     return Prepared(name, w)

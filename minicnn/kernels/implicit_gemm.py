@@ -48,7 +48,7 @@ NINE = microkernel.NINE
 
 # Bytes of a strip and its part of the other image, to stay in the cache; strips that a batch is cut into at
 # least; and the parts that all work is cut into.
-STRIP_BYTES = 2**17
+STRIP_BYTES = 2**18
 LEAST_STRIPS = 8
 PARTS = 32
 

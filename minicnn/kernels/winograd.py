@@ -15,7 +15,7 @@ of 4x4 pixels, and a block of tiles goes through all three steps at once:
 
 W is the vector width. All 36 matrices are laid out in panels of W channels, so that a tile's numbers fill
 cache lines and the micro-kernel walks through memory in a straight line. The filters F, transformed once a
-call, are packed likewise: [36][o / W][c][W]. Channels that do not fill the last panel are zeros there.
+call, are packed likewise: [o / W][36][c][W]. Channels that do not fill the last panel are zeros there.
 
 Tiles that stick out of the image, and images whose channels are no multiple of W, pass through a small patch
 with the missing pixels and channels filled with zeros; everything else is read and written in place.
@@ -45,10 +45,11 @@ set_one, set_two = microkernel.set_one, microkernel.set_two
 # With many channels the filters are what must be read seldom: larger blocks.
 BLOCK = 16
 WIDE_CHANNELS = 768
-WIDE_BLOCK = 64
+WIDE_BLOCK = 32
 TASK_TILES = 128
+WIDE_TILES = 256
 # Tasks are cut smaller, then by channels, where there would be fewer than these.
-LEAST_TASKS = 8
+LEAST_TASKS = 4
 FEW_TASKS = 3
 
 
@@ -56,13 +57,14 @@ FEW_TASKS = 3
 def forward_tiles(x, filters, bias, floor, y, origin, geometry, block, part, work, patch):  # type: ignore[no-untyped-def]
     """Some tiles and panels of the output, whose number ``origin`` is the first in y; a block at a time.
 
-    ``part`` is (first tile, the one after the last, first panel of channels, the one after the last).
+    ``part`` is (first tile, the one after the last, first panel of channels, the one after the last, the
+    panel that ``filters`` begin with).
     """
     height, width, channels, top, left, oh, ow, outputs = geometry
     tile_columns = (ow + TILE - 1) // TILE
     tiles_of_image = (oh + TILE - 1) // TILE * tile_columns
-    c_panels, o_panels = (channels + WIDTH - 1) // WIDTH, (outputs + WIDTH - 1) // WIDTH
-    first, last, first_panel, last_panel = part
+    c_panels = (channels + WIDTH - 1) // WIDTH
+    first, last, first_panel, last_panel, filter_panel = part
     count = last_panel - first_panel
     depth, panel = c_panels * WIDTH, block * WIDTH
     products = PRODUCTS * c_panels * panel
@@ -84,18 +86,18 @@ def forward_tiles(x, filters, bias, floor, y, origin, geometry, block, part, wor
         for k in range(PRODUCTS):
             a, c = k * c_panels * panel, products + k * count * panel
             for p in range(0, count, 2):
-                b = address_of(filters, (k * o_panels + first_panel + p) * depth * WIDTH)
+                b = address_of(filters, ((first_panel + p - filter_panel) * PRODUCTS + k) * depth * WIDTH)
                 for t in range(0, tiles, ROWS):
                     to = c + p * panel + t * WIDTH
                     if p + 1 < count:
                         set_two(
                             work, a + t * WIDTH, WIDTH, panel, 1, c_panels, WIDTH,
-                            b, WIDTH, depth * WIDTH, work, to, WIDTH, panel,
+                            b, WIDTH, PRODUCTS * depth * WIDTH, work, to, WIDTH, panel,
                         )  # fmt: skip
                     else:
                         set_one(
                             work, a + t * WIDTH, WIDTH, panel, 1, c_panels, WIDTH,
-                            b, WIDTH, depth * WIDTH, work, to, WIDTH, panel,
+                            b, WIDTH, PRODUCTS * depth * WIDTH, work, to, WIDTH, panel,
                         )  # fmt: skip
         for t in range(tiles):
             n, place = (start + t) // tiles_of_image, (start + t) % tiles_of_image
@@ -124,22 +126,37 @@ def forward_tiles(x, filters, bias, floor, y, origin, geometry, block, part, wor
                                 y[pixel + lane] = patch[(r * TILE + q) * WIDTH + lane]
 
 
-def transformed_filters(w: np.ndarray, rotated: bool = False) -> np.ndarray:
-    """The packed filters of ``forward`` for w (3, 3, C, O). ``rotated`` gives those of the input gradient: w
-    turned by 180 degrees, its input and output channels swapped."""
-    _, _, channels, outputs = w.shape
-    taps = channels * outputs
-    rows, lanes = (outputs, channels) if rotated else (channels, outputs)
-    row, lane = (1, outputs) if rotated else (outputs, 1)
-    start, tap = (8 * taps, -taps) if rotated else (0, taps)
-    filters = np.empty(PRODUCTS * panels(lanes) * panels(rows) * WIDTH**2, w.dtype)
-    flat = plain(w).reshape(-1)
+class Filters:
+    """The transformed filters of w (3, 3, C, O), packed panel by panel when they are asked for.
 
-    def pack(panel: int) -> None:
-        pack_filters(flat, start, tap, row, rows, lane, lanes, panel, panel + 1, filters)
+    ``rotated`` gives those of the input gradient: w turned by 180 degrees, its channels swapped.
+    """
 
-    workers.run(pack, panels(lanes))
-    return filters
+    def __init__(self, w: np.ndarray, rotated: bool = False) -> None:
+        _, _, channels, outputs = w.shape
+        taps = channels * outputs
+        self.w = plain(w).reshape(-1)
+        self.rows, self.lanes = (outputs, channels) if rotated else (channels, outputs)
+        row, lane = (1, outputs) if rotated else (outputs, 1)
+        start, tap = (8 * taps, -taps) if rotated else (0, taps)
+        self._places = (start, tap, row, self.rows, lane, self.lanes)
+
+    def panels(self, first: int, last: int) -> np.ndarray:
+        """Panels first..last-1: [panel][36][C rounded up][W], flat."""
+        filters = np.empty((last - first) * self._numbers, self.w.dtype)
+        pack_filters(self.w, *self._places, first, last, filters)
+        return filters
+
+    def all(self) -> np.ndarray:
+        """All panels."""
+        count = panels(self.lanes)
+        filters = np.empty((count, self._numbers), self.w.dtype)
+        workers.run(lambda p: pack_filters(self.w, *self._places, p, p + 1, filters[p]), count)
+        return filters.reshape(-1)
+
+    @property
+    def _numbers(self) -> int:
+        return PRODUCTS * panels(self.rows) * WIDTH**2
 
 
 class _Tasks:
@@ -154,7 +171,7 @@ class _Tasks:
         wide = self.channels + self.outputs > WIDE_CHANNELS
         # Rows of tiles that make whole tiles of the micro-kernel; a task has a multiple of them.
         step = ROWS // math.gcd(ROWS, self.columns)
-        wanted = TASK_TILES if wide else min(TASK_TILES, -(-self.total // LEAST_TASKS) * self.columns)
+        wanted = WIDE_TILES if wide else min(TASK_TILES, -(-self.total // LEAST_TASKS) * self.columns)
         self.rows = max(step, wanted // self.columns // step * step)
         tasks = -(-self.total // self.rows)
         self.groups = min(-(-LEAST_TASKS // tasks), -(-self.panels // 2)) if tasks < FEW_TASKS else 1
@@ -169,7 +186,7 @@ class _Tasks:
         self.patch = PRODUCTS * panels(self.channels) * WIDTH
 
     def part(self, task: int) -> tuple[int, int, int, int]:
-        """What ``forward_tiles`` is to compute."""
+        """First tile, the one after the last, first panel, the one after the last."""
         row, panel = task // self.groups * self.rows, task % self.groups * self.group
         last_row, last_panel = min(row + self.rows, self.total), min(panel + self.group, self.panels)
         return row * self.columns, last_row * self.columns, panel, last_panel
@@ -182,7 +199,7 @@ class _Tasks:
 
 def compute(
     x: np.ndarray,
-    filters: np.ndarray,
+    filters: Filters | np.ndarray,
     bias: np.ndarray | None,
     corner: Pair,
     y_shape: tuple[int, ...],
@@ -203,6 +220,9 @@ def compute(
         consumer.expect(1)
         consumer(0, 0, y_shape[0] * y_shape[1], y.reshape(-1))
         return
+    if isinstance(filters, Filters) and tasks.count > tasks.groups:
+        # Every task would need the same panels.
+        filters = filters.all()
     shift = np.zeros(tasks.panels * WIDTH, x.dtype)
     if bias is not None:
         shift[: tasks.outputs] = bias
@@ -220,9 +240,11 @@ def compute(
         first = tasks.image_row(t)
         origin = first * tasks.row_numbers
         target, start = (rows, 0) if out is None else (out.reshape(-1), origin)
+        part = tasks.part(t)
+        packed, panel = (filters.panels(*part[2:]), part[2]) if isinstance(filters, Filters) else (filters, 0)
         forward_tiles(
-            flat_x, filters, shift, floor, target, origin - start,
-            geometry, tasks.block, tasks.part(t), work, patch,
+            flat_x, packed, shift, floor, target, origin - start,
+            geometry, tasks.block, (*part, panel), work, patch,
         )  # fmt: skip
         if consumer is not None:
             last = tasks.image_row(t + 1)
@@ -244,7 +266,7 @@ def forward(
 ) -> np.ndarray:
     """y (N, OH, OW, O) of x (N, H, W, C), w (3, 3, C, O) and b (O,) or None; max(y, 0) with ``relu``."""
     y = np.empty(output_shape(x.shape, w.shape, pads), x.dtype) if out is None else out
-    compute(x, transformed_filters(w), b, (pads[0][0], pads[1][0]), y.shape, relu, y)
+    compute(x, Filters(w), b, (pads[0][0], pads[1][0]), y.shape, relu, y)
     return y
 
 
@@ -259,5 +281,5 @@ def backward_input(
     """dx (N, H, W, C): the same convolution of dy, with w rotated and the padding turned inside out."""
     dx = np.empty(x_shape, dy.dtype) if out is None else out
     corner = (2 - pads[0][0], 2 - pads[1][0])
-    compute(dy, transformed_filters(w, rotated=True), None, corner, x_shape, out=dx)
+    compute(dy, Filters(w, rotated=True), None, corner, x_shape, out=dx)
     return dx

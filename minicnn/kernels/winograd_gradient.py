@@ -9,9 +9,9 @@
                                                                           dw [3][3][c][o] <------+
 
 Where the sums are small, each part of the tiles gets its own, and a block of tiles goes through both steps
-while it is in the cache; the parts are added up in their order. Where the sums are large, all threads share
-one set: they transform a long run of tiles, then each takes some of the 36 products. Either way the parts
-follow from the shape alone, so that the result does not depend on the number of threads.
+while it is in the cache; the parts are added up in their order. Where the sums are large, there is one set:
+all threads transform a long run of tiles, then each takes the products of some input channels. Either way
+the parts follow from the shape alone, so that the result does not depend on the number of threads.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ add_one, add_two = microkernel.add_one, microkernel.add_two
 SUM_BLOCK = 32
 SUM_NUMBERS = 2**19
 # Numbers in the transformed images of one run, where all share one set of sums.
-RUN_NUMBERS = 2**22
+RUN_NUMBERS = 2**23
 # Parts that work is cut into: enough for the threads of a large desktop computer.
 PARTS = 16
 
@@ -48,8 +48,8 @@ def gradient_sums(x, dy, geometry, run, steps, points, products, x_points, dy_po
     """Both steps of the weight gradient, for tiles points[0]..points[1]-1, ``steps`` at a time.
 
     Step 1 puts the transforms of tile t into place (t - points[2]) % run of x_points and dy_points.
-    Step 2 adds to sums[k] (c, o), for products[0] <= k < products[1], the product over the first products[2]
-    places, or over the tiles of this step where that is 0.
+    Step 2 adds the 36 products over the first products[2] places, or over the tiles of this step where that
+    is 0, to sums[k] (c, o), for the input channels products[0] <= c < products[1].
     """
     height, width, channels, top, left, oh, ow, outputs = geometry
     tile_columns = (ow + TILE - 1) // TILE
@@ -88,12 +88,13 @@ def gradient_sums(x, dy, geometry, run, steps, points, products, x_points, dy_po
                     pixels + p * WIDTH * x.itemsize, row, column, dy_points, p * panel + to, o_panels * panel
                 )
         tiles = products[2] if products[2] > 0 else stop - start
-        for k in range(products[0], products[1]):
+        first_c, last_c = products[0], products[1]
+        for k in range(PRODUCTS if last_c > first_c else 0):
             a, b = k * c_panels * panel, k * o_panels * panel
-            for c in range(0, c_depth, ROWS):
+            for c in range(first_c, last_c, ROWS):
                 row_at = a + c // WIDTH * panel + c % WIDTH
                 for p in range(0, o_panels, 2):
-                    to = (k * c_depth + c) * o_depth + p * WIDTH
+                    to = (k * (last_c - first_c) + c - first_c) * o_depth + p * WIDTH
                     if p + 1 < o_panels:
                         add_two(
                             x_points, row_at, 1, 0, WIDTH, 1, tiles,
@@ -110,13 +111,13 @@ def gradient_sums(x, dy, geometry, run, steps, points, products, x_points, dy_po
 
 
 @jit
-def gradient_filters(sums, channels, outputs, first, last, dw, patch):  # type: ignore[no-untyped-def]
-    """Step 3: dw (3, 3, c, o) for input channels first..last-1."""
-    c_panels, o_panels = (channels + WIDTH - 1) // WIDTH, (outputs + WIDTH - 1) // WIDTH
-    plane = c_panels * WIDTH * o_panels * WIDTH
+def gradient_filters(sums, base, depth, channels, outputs, first, last, dw, patch):  # type: ignore[no-untyped-def]
+    """Step 3: dw (3, 3, c, o) for input channels first..last-1; ``sums`` has ``depth`` from ``base`` on."""
+    o_panels = (outputs + WIDTH - 1) // WIDTH
+    plane = depth * o_panels * WIDTH
     for c in range(first, last):
         for p in range(o_panels):
-            at = (c * o_panels + p) * WIDTH
+            at = ((c - base) * o_panels + p) * WIDTH
             lanes = min(WIDTH, outputs - p * WIDTH)
             if lanes == WIDTH:
                 transform_filter_gradient(sums, at, plane, dw, c * outputs + p * WIDTH, channels * outputs)
@@ -135,27 +136,21 @@ def backward_weight(dy: np.ndarray, x: np.ndarray, pads: Pads) -> np.ndarray:
     geometry = (height, width, channels, top, left, oh, ow, outputs)
     tiles = n * -(-oh // TILE) * -(-ow // TILE)
     flat_x, flat_dy = plain(x).reshape(-1), plain(dy).reshape(-1)
-    if PRODUCTS * panels(channels) * panels(outputs) * WIDTH**2 <= SUM_NUMBERS:
-        sums = _sums_of_blocks(flat_x, flat_dy, geometry, tiles)
-    else:
-        sums = _sums_of_runs(flat_x, flat_dy, geometry, tiles)
     dw = np.empty((3, 3, channels, outputs), x.dtype)
-    flat_dw = dw.reshape(-1)
-
-    def filters(part: int) -> None:
-        patch = np.empty(9 * WIDTH, x.dtype)
-        first, last = part * channels // PARTS, (part + 1) * channels // PARTS
-        gradient_filters(sums, channels, outputs, first, last, flat_dw, patch)
-
-    workers.run(filters, PARTS)
+    if PRODUCTS * panels(channels) * panels(outputs) * WIDTH**2 <= SUM_NUMBERS:
+        _by_blocks(flat_x, flat_dy, geometry, tiles, dw)
+    else:
+        _by_runs(flat_x, flat_dy, geometry, tiles, dw)
     return dw
 
 
-def _sums_of_blocks(x: np.ndarray, dy: np.ndarray, geometry: tuple[int, ...], tiles: int) -> np.ndarray:
+def _by_blocks(x: np.ndarray, dy: np.ndarray, geometry: tuple[int, ...], tiles: int, dw: np.ndarray) -> None:
     """Few channels: each part of the tiles has 36 sums of its own, in the cache beside a block of tiles."""
-    c_panels, o_panels = panels(geometry[2]), panels(geometry[7])
+    channels, outputs = geometry[2], geometry[7]
+    c_panels, o_panels = panels(channels), panels(outputs)
+    depth = c_panels * WIDTH
     parts = max(1, min(PARTS, tiles // SUM_BLOCK))
-    partial = np.zeros((parts, PRODUCTS * c_panels * o_panels * WIDTH**2), x.dtype)
+    partial = np.zeros((parts, PRODUCTS * depth * o_panels * WIDTH), x.dtype)
 
     def add_up(part: int) -> None:
         x_points = np.empty(PRODUCTS * c_panels * SUM_BLOCK * WIDTH, x.dtype)
@@ -163,22 +158,32 @@ def _sums_of_blocks(x: np.ndarray, dy: np.ndarray, geometry: tuple[int, ...], ti
         patch = np.empty(PRODUCTS * max(c_panels, o_panels) * WIDTH, x.dtype)
         first, last = part * tiles // parts, (part + 1) * tiles // parts
         gradient_sums(
-            x, dy, geometry, SUM_BLOCK, SUM_BLOCK, (first, last, first), (0, PRODUCTS, 0),
+            x, dy, geometry, SUM_BLOCK, SUM_BLOCK, (first, last, first), (0, depth, 0),
             x_points, dy_points, patch, partial[part],
         )  # fmt: skip
 
     workers.run(add_up, parts)
-    return partial.sum(axis=0)
+    sums = partial.sum(axis=0)
+
+    def filters(part: int) -> None:
+        first, last = part * channels // PARTS, (part + 1) * channels // PARTS
+        patch = np.empty(9 * WIDTH, x.dtype)
+        gradient_filters(sums, 0, depth, channels, outputs, first, last, dw.reshape(-1), patch)
+
+    workers.run(filters, PARTS)
 
 
-def _sums_of_runs(x: np.ndarray, dy: np.ndarray, geometry: tuple[int, ...], tiles: int) -> np.ndarray:
-    """Many channels: the threads share one set of sums; first they transform a long run of tiles, then each
-    of them takes some of the 36 products."""
-    c_panels, o_panels = panels(geometry[2]), panels(geometry[7])
+def _by_runs(x: np.ndarray, dy: np.ndarray, geometry: tuple[int, ...], tiles: int, dw: np.ndarray) -> None:
+    """Many channels: first all threads transform a long run of tiles, then each takes the products of some
+    input channels. Where one run is enough, sums live no longer than their task."""
+    channels, outputs = geometry[2], geometry[7]
+    c_panels, o_panels = panels(channels), panels(outputs)
     run = min(tiles, max(SUM_BLOCK, RUN_NUMBERS // (PRODUCTS * (c_panels + o_panels) * WIDTH)))
     x_points = np.empty(PRODUCTS * c_panels * run * WIDTH, x.dtype)
     dy_points = np.empty(PRODUCTS * o_panels * run * WIDTH, x.dtype)
-    sums = np.zeros(PRODUCTS * c_panels * o_panels * WIDTH**2, x.dtype)
+    size = PRODUCTS * WIDTH * o_panels * WIDTH
+    kept = None if run == tiles else np.zeros((c_panels, size), x.dtype)
+
     for start in range(0, tiles, run):
         count = min(run, tiles - start)
 
@@ -186,15 +191,20 @@ def _sums_of_runs(x: np.ndarray, dy: np.ndarray, geometry: tuple[int, ...], tile
             patch = np.empty(PRODUCTS * max(c_panels, o_panels) * WIDTH, x.dtype)
             first, last = start + part * count // PARTS, start + (part + 1) * count // PARTS
             gradient_sums(
-                x, dy, geometry, run, run, (first, last, start), (0, 0, 0), x_points, dy_points, patch, sums
-            )
-
-        def products(k: int, start: int = start, count: int = count) -> None:
-            gradient_sums(
-                x, dy, geometry, run, run, (start, start, start), (k, k + 1, count),
-                x_points, dy_points, x_points, sums,
+                x, dy, geometry, run, run, (first, last, start), (0, 0, 0),
+                x_points, dy_points, patch, x_points,
             )  # fmt: skip
 
+        def products(panel: int, start: int = start, count: int = count) -> None:
+            sums = np.zeros(size, x.dtype) if kept is None else kept[panel]
+            first, last = panel * WIDTH, panel * WIDTH + WIDTH
+            gradient_sums(
+                x, dy, geometry, run, run, (start, start, start), (first, last, count),
+                x_points, dy_points, x_points, sums,
+            )  # fmt: skip
+            if start + count == tiles:
+                patch, last = np.empty(9 * WIDTH, x.dtype), min(last, channels)
+                gradient_filters(sums, first, WIDTH, channels, outputs, first, last, dw.reshape(-1), patch)
+
         workers.run(points, PARTS)
-        workers.run(products, PRODUCTS)
-    return sums
+        workers.run(products, c_panels)

@@ -125,10 +125,10 @@ def pack_filters(w, tap_first, tap, row, rows, lane, lanes, first, last, filters
     """Transform and pack panels first..last-1 of the filters: row r, lane l of tap t is at
     w[tap_first + t * tap + r * row + l * lane]. Rows beyond ``rows`` are zeros."""
     depth = (rows + WIDTH - 1) // WIDTH * WIDTH
-    plane = (lanes + WIDTH - 1) // WIDTH * depth * WIDTH
+    plane = depth * WIDTH
     for panel in range(first, last):
         for r in range(depth):
-            to = (panel * depth + r) * WIDTH
+            to = ((panel - first) * PRODUCTS * depth + r) * WIDTH
             if r < rows:
                 at = tap_first + r * row + panel * WIDTH * lane
                 transform_filter(w, at, tap, lane, min(WIDTH, lanes - panel * WIDTH), filters, to, plane)
