@@ -114,9 +114,14 @@ class Arena:
         self._lent[id(array)] = weakref.ref(array)
         return array
 
+    def lends(self, array: np.ndarray) -> bool:
+        """Whether the array came from here and is not back."""
+        lent = self._lent.get(id(array))
+        return lent is not None and lent() is array
+
     def give(self, array: np.ndarray) -> None:
-        lent = self._lent.pop(id(array), None)
-        if lent is not None and lent() is array:
+        if self.lends(array):
+            del self._lent[id(array)]
             self._free.setdefault((array.shape, array.dtype), []).append(array)
 
     def forget(self) -> None:
@@ -131,7 +136,8 @@ class Block(Layer):
     Forward, training: z = convolution of x; its mean and variance; y = pooled, rectified normalisation of z.
     Backward: dz from dy, z and the winners of the pool, in place of z; then the convolution's gradients.
 
-    Between two blocks y and dy are the arena's: the later block gives back y, the earlier one dy.
+    Between two blocks y and dy are the arena's, and dy takes y's place: the later block writes it over its
+    input when that has been read, the earlier one gives it back.
     """
 
     def __init__(self, members: Sequence[Layer]) -> None:
@@ -239,9 +245,12 @@ class Block(Layer):
             layer.weight.data,
             x.shape,
             *self._settings(kept[4]),
-            out=self.arena.take(x.shape, x.dtype) if self.after_a_block else None,
+            # x is read for the last time by the weights' gradient, which is done.
+            out=x if self.after_a_block and self.arena.lends(x) else None,
         )
-        self._give_back(dy, dz, x)
+        self._give_back(dy, dz)
+        if dx is not x:
+            self._give_input_back(x)
         return dx
 
     def backward_parameters(self, dy: np.ndarray) -> None:
@@ -252,7 +261,8 @@ class Block(Layer):
                 dy = layer.backward(dy)
             self.members[0].backward_parameters(dy)
         else:
-            self._give_back(dy, self._parameters_backward(dy, kept), kept[0])
+            self._give_back(dy, self._parameters_backward(dy, kept))
+            self._give_input_back(kept[0])
 
     def _parameters_backward(self, dy: np.ndarray, kept: tuple[Any, ...]) -> np.ndarray:
         """Accumulate the gradients of all parameters; returns dz."""
@@ -276,10 +286,12 @@ class Block(Layer):
             self.arena.give(z)
         return gradients.dz
 
-    def _give_back(self, dy: np.ndarray, dz: np.ndarray, x: np.ndarray) -> None:
+    def _give_back(self, dy: np.ndarray, dz: np.ndarray) -> None:
         self.arena.give(dz)
         if self.before_a_block:
             self.arena.give(dy)
+
+    def _give_input_back(self, x: np.ndarray) -> None:
         if self.after_a_block:
             self.arena.give(x)
 
