@@ -98,6 +98,13 @@ def test_a_name_that_leads_nowhere_is_one_sentence(
     assert "cannot listen on 256.1.1.1" in capsys.readouterr().err
 
 
+def test_small_answers_are_sent_at_once() -> None:
+    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.proto == socket.IPPROTO_TCP, "asyncio sets TCP_NODELAY on no other"
+
+
 def test_the_address_is_one_to_click_on() -> None:
     with listen("127.0.0.1", 0) as listener:
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+", address("127.0.0.1", listener))
