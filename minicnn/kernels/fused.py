@@ -59,8 +59,14 @@ class Normalization(NamedTuple):
 
 
 def applies(channels: int, dtype: np.dtype) -> bool:
-    """Whether these kernels know an image: float32, and channels enough for one vector."""
-    return dtype == np.float32 and channels >= WIDTH
+    """Whether these kernels know an image: float32, and channels enough for one vector.
+
+    They are made of machine instructions: with ``NUMBA_DISABLE_JIT`` set they know none.
+    """
+    import numba
+
+    compiled = not getattr(numba.config, "DISABLE_JIT", False)
+    return compiled and dtype == np.float32 and channels >= WIDTH
 
 
 def can_replace(channels: int) -> bool:
