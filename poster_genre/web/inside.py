@@ -284,5 +284,5 @@ routes = [
     Route("/api/v1/inside/{token}/poster.png", poster, methods=["GET"]),
     Route("/api/v1/inside/{token}/maps/{step:int}.png", maps, methods=["GET"]),
     Route("/api/v1/inside/{token}/numbers/{step:int}", numbers, methods=["GET"]),
-    Route("/api/v1/inside/{token}/genres/{genre}", genre, methods=["GET"]),
+    Route("/api/v1/inside/{token}/genres/{genre:path}", genre, methods=["GET"]),
 ]

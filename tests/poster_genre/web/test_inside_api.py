@@ -6,6 +6,7 @@ import asyncio
 import io
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -164,6 +165,11 @@ def test_a_genres_contributions_and_bias_make_its_score(
     assert found["genre"] == "Action"
     total = sum(each["x"] * each["weight"] for each in found["features"]) + found["bias"]
     assert total == pytest.approx(float(trace.outputs[-1][GENRES.index("Action")]), abs=1e-5)
+
+
+def test_every_genre_can_be_asked_for_by_its_name(live: Any, entered: dict[str, Any]) -> None:
+    for name in GENRES:
+        assert get(live, entered, f"genres/{quote(name, safe='')}").json()["genre"] == name
 
 
 @pytest.mark.parametrize(

@@ -274,3 +274,16 @@ def test_an_accessibility_engine_finds_nothing(open_inside: Open, scheme: str) -
     problems += axe.run(page).response["violations"]
     assert [(each["id"], each["impact"], each["nodes"][0]["html"]) for each in problems] == []
     shot(page, f"inside-{scheme}")
+
+
+def test_a_click_on_the_edge_of_a_strip_is_a_click_on_its_nearest_map(open_inside: Open) -> None:
+    page = open_inside()
+    page.evaluate(
+        """() => {
+            const strip = document.querySelector("#step-2 canvas.strip");
+            const { left, top } = strip.getBoundingClientRect();
+            strip.dispatchEvent(new MouseEvent("click", { clientX: left - 0.4, clientY: top - 0.4, bubbles: true }));
+        }"""
+    )
+    page.wait_for_selector('.account.focused[data-step="2"]')
+    assert state(page) == [2, 0, 0, 0]

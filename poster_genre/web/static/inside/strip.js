@@ -122,12 +122,13 @@ export class Strip {
   click(event) {
     const { height, width } = this.tile();
     const box = this.canvas.getBoundingClientRect();
-    const x = event.clientX - box.left;
-    const y = event.clientY - box.top;
+    // A click on the very edge may lie a fraction of a pixel outside.
+    const x = Math.max(0, event.clientX - box.left);
+    const y = Math.max(0, event.clientY - box.top);
     const column = Math.min(Math.floor(x / (width + GAP)), this.columns - 1);
     const row = Math.floor(y / (height + GAP));
     const channel = row * this.columns + column;
-    if (channel >= this.step.channels) return;
+    if (channel >= this.step.channels || row >= this.rows) return;
     const within = (at, size, count) => Math.max(0, Math.min(Math.floor((at / size) * count), count - 1));
     this.choose({
       channel,
