@@ -1,7 +1,10 @@
 // The predict page: pictures come in by drop, paste, file or example; each becomes an entry; one is shown.
 import { Refused, explain, predict } from "./api.js";
 import { card, percent } from "./card.js";
+import { element } from "./element.js";
+import { galleryCard, summary } from "./gallery.js";
 import { draw } from "./heat.js";
+import { row } from "./row.js";
 import { forgetPoster, keepPoster } from "./shelf.js";
 
 const AT_ONCE = 2; // posters asked about at a time
@@ -187,18 +190,6 @@ function fill(list, genres, ghosts) {
   });
 }
 
-function row() {
-  const bar = element("span", { className: "bar", ariaHidden: "true" }, element("span", { className: "fill" }));
-  const button = element(
-    "button",
-    { type: "button", className: "genre", ariaPressed: "false" },
-    element("span", { className: "name" }),
-    element("span", { className: "value" }),
-    bar,
-  );
-  return element("li", {}, button);
-}
-
 function showDoubt({ state, result, note }) {
   const unsure = state === "done" && result.sure === false;
   $("doubt").classList.toggle("unsure", unsure);
@@ -272,7 +263,7 @@ function renderGallery() {
   const shelf = $("shelf");
   while (shelf.children.length > entries.length) shelf.lastChild.remove();
   entries.forEach((entry, i) => {
-    if (!shelf.children[i]) shelf.append(galleryCard());
+    if (!shelf.children[i]) shelf.append(galleryCard(fetchOut));
     const button = shelf.children[i].firstChild;
     button.entry = entry;
     button.ariaCurrent = String(entry === current);
@@ -285,30 +276,9 @@ function renderGallery() {
   });
 }
 
-function galleryCard() {
-  const thumb = element("img", { className: "thumb", alt: "", width: 72, height: 108 });
-  thumb.addEventListener("error", () => {
-    thumb.removeAttribute("src");
-  });
-  const button = element("button", { type: "button", className: "card" }, thumb, element("span", { className: "said" }));
-  button.addEventListener("click", () => {
-    show(button.entry);
-    $("stage").scrollIntoView({ block: "nearest" });
-  });
-  return element("li", {}, button);
-}
-
-function summary({ state, result, problem }) {
-  if (state === "failed") return [element("span", { className: "bad", textContent: problem })];
-  if (state !== "done") return [element("span", { textContent: "Reading …" })];
-  return result.top.slice(0, 3).map(({ genre, probability }) =>
-    element(
-      "span",
-      { className: "line" },
-      element("span", { textContent: genre }),
-      element("span", { textContent: percent(probability) }),
-    ),
-  );
+function fetchOut(entry) {
+  show(entry);
+  $("stage").scrollIntoView({ block: "nearest" });
 }
 
 function clear() {
@@ -355,12 +325,6 @@ function save(blob, name) {
   const url = URL.createObjectURL(blob);
   element("a", { href: url, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
-}
-
-function element(tag, properties, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
 }
 
 // Wiring.
