@@ -282,7 +282,8 @@ def test_a_click_on_the_edge_of_a_strip_is_a_click_on_its_nearest_map(open_insid
         """() => {
             const strip = document.querySelector("#step-2 canvas.strip");
             const { left, top } = strip.getBoundingClientRect();
-            strip.dispatchEvent(new MouseEvent("click", { clientX: left - 0.4, clientY: top - 0.4, bubbles: true }));
+            const at = { clientX: left - 0.4, clientY: top - 0.4, bubbles: true };
+            strip.dispatchEvent(new MouseEvent("click", at));
         }"""
     )
     page.wait_for_selector('.account.focused[data-step="2"]')
