@@ -10,6 +10,7 @@ import stat
 import threading
 import zipfile
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
@@ -25,7 +26,7 @@ _AGAIN = "download it again, or give the folder"
 _LAYOUT = "expected train.csv and, beside it, a folder Images with <Id>.jpg"
 
 
-class Source:
+class Source(ABC):
     """A place that holds one data set.
 
     name: the path as it was given. images: poster Id -> file, a plain .jpg before other spellings.
@@ -48,13 +49,13 @@ class Source:
                 self.strays.append(file)
         self.strays = sorted([*self.strays, *(o for o in others if not _is_clutter(PurePosixPath(o)))])
 
+    @abstractmethod
     def read(self, file: str) -> bytes:
         """The bytes of one file; any number of threads may read at once."""
-        raise NotImplementedError
 
+    @abstractmethod
     def fingerprint(self, file: str) -> str:
         """CRC-32 and length of the content, the same for a folder and for the zip of it."""
-        raise NotImplementedError
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r}, {len(self.images)} images)"
