@@ -64,5 +64,10 @@ async def answer_nobody(request: Request, error: Exception) -> Response:
 
 
 async def answer_bug(request: Request, error: Exception) -> Response:
-    """The last resort: the log gets the traceback, the visitor one sentence."""
-    return Problem(500, "something went wrong in the server; its log says more").response()
+    """The last resort: the log gets the traceback, the visitor one sentence.
+
+    Starlette hands the exception on to the server, which drops the connection; the answer says so, or the
+    client's next request would go into a closed one.
+    """
+    said = "something went wrong in the server; its log says more"
+    return Problem(500, said, headers={"Connection": "close"}).response()
