@@ -111,20 +111,3 @@ def heart(pen: Pen, colour: Colour) -> None:
     x = 16 * np.sin(t) ** 3
     y = 13 * np.cos(t) - 5 * np.cos(2 * t) - 2 * np.cos(3 * t) - np.cos(4 * t)
     pen.polygon(list(zip((x / 17).tolist(), ((y + 2.5) / 17).tolist(), strict=True)), colour)
-
-
-def bird(pen: Pen, colour: Colour) -> None:
-    """Two wings, 2 wide."""
-    pen.polygon(
-        (
-            (-1, 0.25),
-            (-0.45, 0.45),
-            (0, 0.05),
-            (0.45, 0.45),
-            (1, 0.25),
-            (0.45, 0.25),
-            (0, -0.2),
-            (-0.45, 0.25),
-        ),
-        colour,
-    )
