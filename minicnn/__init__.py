@@ -8,45 +8,53 @@ The names most programs need stand here; the rest is in the modules: ``minicnn.g
 >>> model = mc.Sequential([mc.Conv2D(3, 8, 3, padding="same", rng=0), mc.ReLU(), mc.GlobalAveragePool2D()])
 >>> model.forward(np.zeros((2, 6, 4, 3), np.float32)).shape
 (2, 8)
+
+A name loads its module when it is first used: ``import minicnn`` itself costs little more than NumPy.
 """
 
-from minicnn.containers import Parallel, Residual, Sequential
-from minicnn.data import ArrayDataset, DataLoader
-from minicnn.ema import ExponentialMovingAverage
-from minicnn.layer import Layer, Parameter
-from minicnn.layers import (
-    AveragePool2D,
-    BatchNorm,
-    Conv2D,
-    Dense,
-    Dropout,
-    Flatten,
-    GlobalAveragePool2D,
-    GlobalMaxPool2D,
-    Identity,
-    LeakyReLU,
-    MaxPool2D,
-    ReLU,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Tanh,
-)
-from minicnn.losses import (
-    AsymmetricLoss,
-    BinaryCrossEntropy,
-    BinaryCrossEntropyWithLogits,
-    Loss,
-    MeanSquaredError,
-    SoftmaxCrossEntropy,
-)
-from minicnn.lr_finder import find_learning_rate
-from minicnn.optim import SGD, Adam, AdamW, RMSProp, clip_gradients
-from minicnn.schedules import Constant, Cosine, OneCycle, StepDecay, WarmUp
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+# At once, because the module has the same name: loaded later, it would take the function's place.
 from minicnn.summary import summary
-from minicnn.threads import get_threads, set_threads
-from minicnn.trainer import Trainer
 from minicnn.version import __version__
+
+if TYPE_CHECKING:
+    from minicnn.containers import Parallel, Residual, Sequential
+    from minicnn.data import ArrayDataset, DataLoader
+    from minicnn.ema import ExponentialMovingAverage
+    from minicnn.layer import Layer, Parameter
+    from minicnn.layers import (
+        AveragePool2D,
+        BatchNorm,
+        Conv2D,
+        Dense,
+        Dropout,
+        Flatten,
+        GlobalAveragePool2D,
+        GlobalMaxPool2D,
+        Identity,
+        LeakyReLU,
+        MaxPool2D,
+        ReLU,
+        Sigmoid,
+        SiLU,
+        Softmax,
+        Tanh,
+    )
+    from minicnn.losses import (
+        AsymmetricLoss,
+        BinaryCrossEntropy,
+        BinaryCrossEntropyWithLogits,
+        Loss,
+        MeanSquaredError,
+        SoftmaxCrossEntropy,
+    )
+    from minicnn.lr_finder import find_learning_rate
+    from minicnn.optim import SGD, Adam, AdamW, RMSProp, clip_gradients
+    from minicnn.schedules import Constant, Cosine, OneCycle, StepDecay, WarmUp
+    from minicnn.threads import get_threads, set_threads
+    from minicnn.trainer import Trainer
 
 __all__ = [
     "SGD",
@@ -96,3 +104,68 @@ __all__ = [
     "set_threads",
     "summary",
 ]
+
+# Where each name is at home.
+_HOMES = {
+    "containers": ("Parallel", "Residual", "Sequential"),
+    "data": ("ArrayDataset", "DataLoader"),
+    "ema": ("ExponentialMovingAverage",),
+    "layer": ("Layer", "Parameter"),
+    "layers": (
+        "AveragePool2D",
+        "BatchNorm",
+        "Conv2D",
+        "Dense",
+        "Dropout",
+        "Flatten",
+        "GlobalAveragePool2D",
+        "GlobalMaxPool2D",
+        "Identity",
+        "LeakyReLU",
+        "MaxPool2D",
+        "ReLU",
+        "Sigmoid",
+        "SiLU",
+        "Softmax",
+        "Tanh",
+    ),
+    "losses": (
+        "AsymmetricLoss",
+        "BinaryCrossEntropy",
+        "BinaryCrossEntropyWithLogits",
+        "Loss",
+        "MeanSquaredError",
+        "SoftmaxCrossEntropy",
+    ),
+    "lr_finder": ("find_learning_rate",),
+    "optim": ("SGD", "Adam", "AdamW", "RMSProp", "clip_gradients"),
+    "schedules": ("Constant", "Cosine", "OneCycle", "StepDecay", "WarmUp"),
+    "threads": ("get_threads", "set_threads"),
+    "trainer": ("Trainer",),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+_MODULES = (
+    *_HOMES,
+    "callbacks",
+    "fusion",
+    "gradcheck",
+    "init",
+    "kernels",
+    "metrics",
+    "serialize",
+    "shapes",
+    "visualize",
+)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        found = globals()[name] = getattr(import_module(f"minicnn.{_HOME[name]}"), name)
+        return found
+    if name in _MODULES:
+        return import_module(f"minicnn.{name}")
+    raise AttributeError(f"module 'minicnn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_MODULES})

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,8 +16,7 @@ from minicnn.shapes import positive_int
 Shape = tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """What the summary says about one layer, for one sample.
 
     ``output_shape`` is without the batch; ``parameters`` and ``frozen`` count numbers; ``multiply_adds``
