@@ -5,7 +5,9 @@ logit:
 
     weight_k = mean over i, j of dy / dA_k[i, j]        map[i, j] = max(0, sum over k of weight_k A_k[i, j])
 
-One forward and a short way backward; as coarse as that last image, and smooth between its cells.
+One forward and a short way backward; as coarse as that last image, and smooth between its cells. Where the
+network is several trunks side by side, each has a last image of its own, and their maps add up as their
+logits do.
 
 **Occlusion** (Zeiler and Fergus 2014) asks from outside. A square of the network's mean colour covers one
 place after the other; a place weighs what the genre's log-odds lose when it is covered, averaged over the
@@ -17,11 +19,12 @@ averages over the poster and its mirror image, so do the maps. A map is about th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from minicnn.containers import Sequential
 from minicnn.probe import input_gradient
 from poster_genre.anatomy import dissect
 from poster_genre.calibration import log_odds
@@ -98,7 +101,8 @@ def genre_index(genre: str) -> int:
 def grad_cam(classifier: PosterGenreClassifier, pixels: np.ndarray, genre: int) -> np.ndarray:
     """Grad-CAM of uint8 pixels (h, w, 3): float32 (rows, columns) of the network's last image, at least 0.
 
-    Only the layers behind that image are gone backward through.
+    Only the layers behind that image are gone backward through. Of several last images the finest gives the
+    rows and columns.
     """
     parts = dissect(classifier.model_, classifier.spec_.input_size)
     wanted = np.zeros((1, N_GENRES), np.float32)
@@ -107,14 +111,36 @@ def grad_cam(classifier: PosterGenreClassifier, pixels: np.ndarray, genre: int) 
     for mirrored in (False, True) if classifier.spec_.flip_average else (False,):
         view = pixels[None, :, ::-1] if mirrored else pixels[None]
         with ONE_AT_A_TIME:
-            image = to_input(classifier.spec_, view)
-            for layer in parts.features:
-                image = layer.forward(image)
-            _, gradient = input_gradient([*parts.neck, parts.genres], image, wanted)
-        weights = gradient.mean(axis=(1, 2), keepdims=True)
-        found = (weights * image).sum(axis=3)[0]
+            x = to_input(classifier.spec_, view)
+            images = [Sequential(trunk.layers).forward(x) if trunk.layers else x for trunk in parts.trunks]
+            row = np.concatenate([image.reshape(1, -1) for image in images], axis=1)
+            _, gradient = input_gradient([*parts.above, parts.genres], row, wanted)
+        found = _added(
+            [_evidence_in(image, dy) for image, dy in zip(images, _apart(gradient, images), strict=True)]
+        )
         maps.append(found[:, ::-1] if mirrored else found)
     return np.maximum(np.mean(maps, axis=0), 0)
+
+
+def _apart(row: np.ndarray, images: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """A row (1, all numbers) in the shapes of the images that were laid out in it."""
+    ends = np.cumsum([image.size for image in images])[:-1]
+    return [part.reshape(image.shape) for part, image in zip(np.split(row[0], ends), images, strict=True)]
+
+
+def _evidence_in(image: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+    """``sum over k of weight_k A_k``: what the cells of an image (1, h, w, C) speak for, (h, w)."""
+    weights = gradient.mean(axis=(1, 2), keepdims=True)
+    return (weights * image).sum(axis=3)[0]
+
+
+def _added(maps: Sequence[np.ndarray]) -> np.ndarray:
+    """The sum of maps at the cells of the finest; a coarse cell's evidence is shared among the fine ones."""
+    if len(maps) == 1:
+        return maps[0]
+    size = max(each.shape[0] for each in maps), max(each.shape[1] for each in maps)
+    cells = size[0] * size[1]
+    return np.sum([enlarge(each, size) * np.float32(each.size / cells) for each in maps], axis=0)
 
 
 def occlusion(

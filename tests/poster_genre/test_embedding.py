@@ -81,7 +81,7 @@ def test_nothing_is_embedded_before_something_is_learned():
 def test_the_original_network_has_its_last_image_before_it_is_flattened():
     network = build_model("original", input_size=(78, 78))
     parts = dissect(network, (78, 78))
-    assert parts.features_size == (3, 3)
+    assert [trunk.shape for trunk in parts.trunks] == [(3, 3, 128)]
     assert parts.genres.weight.data.shape == (128, 25)
     assert len(parts.features) + len(parts.neck) + 2 == len(network)
 
