@@ -126,6 +126,20 @@ def parser() -> argparse.ArgumentParser:
     )
 
     sub = command(
+        "join",
+        commands.run_join,
+        "join trained networks into one that is better than each",
+        "The joined network's logits are the mean of the members'; it is calibrated on val. The members must "
+        "be of "
+        "one recipe and trained on the same posters with different seeds. OUT receives model.npz and "
+        "report.html.",
+        "poster-genre join run0/model.npz run1/model.npz --data Movies-Poster_Dataset.zip --out joined",
+    )
+    sub.add_argument("models", nargs="+", metavar="MODEL", help="model files of 'poster-genre train'")
+    add_data(sub)
+    sub.add_argument("--out", required=True, metavar="DIR", help="a new or empty folder")
+
+    sub = command(
         "evaluate",
         commands.run_evaluate,
         "measure a model on one split, beside both baselines",

@@ -38,6 +38,19 @@ def run_train(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def run_join(arguments: argparse.Namespace) -> int:
+    from poster_genre.ensemble import join
+    from poster_genre.evaluate import comparison
+    from poster_genre.training import MODEL, REPORT
+
+    _, result = join(arguments.models, arguments.data, arguments.out)
+    out = Path(arguments.out)
+    print(comparison(result))
+    print(f"\nreport      {out / REPORT}")
+    print(f"model       {out / MODEL}  ({len(arguments.models)} members)")
+    return 0
+
+
 def run_evaluate(arguments: argparse.Namespace) -> int:
     from poster_genre.classifier import PosterGenreClassifier
     from poster_genre.dataset import load_dataset

@@ -188,41 +188,88 @@ def _compact(
     blocks: list[int],
     stem_stride: int,
     dropout: float,
+    stem: int = 0,
+    last: int = 0,
+    members: int = 1,
 ) -> Sequential:
-    """A stem, then stages of residual blocks, each at half the resolution and more channels.
+    """A trunk, and a head that looks at every channel of the trunk's last image: at its average (how much of
+    it there is) and at its maximum (whether it is there at all).
 
-    The head looks at every channel's average (how much of it there is) and maximum (whether it is there at
-    all). The pyramid stops halving where a stage would have fewer than two pixels a side, so that small
-    inputs work.
+    ``stem`` filters in the first convolution (0: as many as the first stage has). ``members`` trunks, each
+    with its head, stand side by side and one dense layer reads them all: what ``poster_genre.ensemble`` makes
+    of networks that were trained apart.
     """
     if not widths or len(widths) != len(blocks) or min(*widths, *blocks) < 1:
         raise PosterGenreError(
             f"compact: widths and blocks need one number of at least 1 per stage, got {widths} and {blocks}"
         )
+    if min(stem, last) < 0 or members < 1:
+        raise PosterGenreError(
+            f"compact: stem and last must be at least 0, members at least 1; got {stem}, {last}, {members}"
+        )
+
+    def member() -> dict[str, Layer]:
+        layers = _trunk(size, rng, dtype, stem or widths[0], widths, blocks, last, stem_stride)
+        head = {"average": GlobalAveragePool2D(), "maximum": GlobalMaxPool2D()}
+        return {**layers, "head": Parallel(head, merge="concat")}
+
+    layers = member()
+    if members > 1:
+        apart = [Sequential(layers), *(Sequential(member()) for _ in range(members - 1))]
+        named = {f"member{number}": network for number, network in enumerate(apart, start=1)}
+        layers = {"members": Parallel(named, merge="concat")}
+    if dropout > 0:
+        layers["dropout"] = Dropout(dropout, rng=rng)
+    features = 2 * members * (last or widths[-1])
+    genres = Dense(features, n_genres, rng=rng, init=normal(0.01), dtype=dtype)
+    genres.parameters()["bias"].data[...] = FIRST_GUESS
+    layers["genres"] = genres
+    return Sequential(layers)
+
+
+def _trunk(
+    size: Pair,
+    rng: np.random.Generator,
+    dtype: Any,
+    stem: int,
+    widths: list[int],
+    blocks: list[int],
+    last: int,
+    stem_stride: int,
+) -> dict[str, Layer]:
+    """A stem, then stages of residual blocks, each at half the resolution and more channels; behind them,
+    where ``last`` is not 0, one more convolution at half the resolution.
+
+    The pyramid stops halving where a stage would have fewer than two pixels a side, so that small inputs
+    work.
+    """
     layers: dict[str, Layer] = {
-        "stem": _conv(3, widths[0], rng, dtype, stride=stem_stride),
-        "stem_norm": BatchNorm(widths[0], dtype=dtype),
+        "stem": _conv(3, stem, rng, dtype, stride=stem_stride),
+        "stem_norm": BatchNorm(stem, dtype=dtype),
         "stem_relu": ReLU(),
     }
     height, width = (-(-side // stem_stride) for side in size)
-    channels = widths[0]
-    for stage, (filters, count) in enumerate(zip(widths, blocks, strict=True), start=1):
-        if stage > 1 and min(height, width) >= 4:
-            layers[f"pool{stage}"] = MaxPool2D(2)
+    channels = stem
+
+    def halve(name: str) -> None:
+        nonlocal height, width
+        if min(height, width) >= 4:
+            layers[name] = MaxPool2D(2)
             height, width = height // 2, width // 2
+
+    for stage, (filters, count) in enumerate(zip(widths, blocks, strict=True), start=1):
+        if stage > 1:
+            halve(f"pool{stage}")
         for block in range(1, count + 1):
             layers[f"block{stage}_{block}"] = _residual_block(channels, filters, rng, dtype)
             layers[f"relu{stage}_{block}"] = ReLU()
             channels = filters
-    layers["head"] = Parallel(
-        {"average": GlobalAveragePool2D(), "maximum": GlobalMaxPool2D()}, merge="concat"
-    )
-    if dropout > 0:
-        layers["dropout"] = Dropout(dropout, rng=rng)
-    genres = Dense(2 * channels, n_genres, rng=rng, init=normal(0.01), dtype=dtype)
-    genres.parameters()["bias"].data[...] = FIRST_GUESS
-    layers["genres"] = genres
-    return Sequential(layers)
+    if last:
+        halve("pool_last")
+        layers["last"] = _conv(channels, last, rng, dtype)
+        layers["last_norm"] = BatchNorm(last, dtype=dtype)
+        layers["last_relu"] = ReLU()
+    return layers
 
 
 def _residual_block(channels: int, filters: int, rng: np.random.Generator, dtype: Any) -> Residual:
