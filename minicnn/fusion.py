@@ -40,16 +40,32 @@ from minicnn.shapes import Pads, Pair, check_array, output_size
 SWITCH = "MINICNN_FUSION"
 
 
+def enabled() -> bool:
+    """Whether ``MINICNN_FUSION`` allows it. Raises ValueError where that is neither "on" nor "off"."""
+    switch = os.environ.get(SWITCH) or "on"
+    if switch not in ("on", "off"):
+        raise ValueError(f'the environment variable {SWITCH} must be "on" or "off", got {switch!r}')
+    return switch == "on"
+
+
 def fuse(model: Layer) -> Layer:
     """The model with its blocks fused; the layers are shared, ``model`` itself stays as it is.
 
     Returns ``model`` where there is nothing to fuse, or ``MINICNN_FUSION`` is off.
     Raises ValueError where that variable is neither "on" nor "off".
     """
-    switch = os.environ.get(SWITCH) or "on"
-    if switch not in ("on", "off"):
-        raise ValueError(f'the environment variable {SWITCH} must be "on" or "off", got {switch!r}')
-    return model if switch == "off" else _fuse(model)
+    return _fuse(model) if enabled() else model
+
+
+def steps_of(layer: Layer) -> list[Layer]:
+    """What a chain computes one after the other, in order: layers and ``Block``s.
+
+    Those of chains within it stand in their place; branches stay whole. A layer that is no chain is one step.
+    """
+    if not isinstance(layer, Sequential):
+        return [layer]
+    inside = layer.steps if isinstance(layer, FusedSequential) else layer.children().values()
+    return [step for child in inside for step in steps_of(child)]
 
 
 def _fuse(layer: Layer) -> Layer:
