@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from minicnn.containers import Parallel, Sequential
-from minicnn.fusion import Block, FusedSequential, fuse
+from minicnn.fusion import Block, FusedSequential
 from minicnn.layer import Layer
 from poster_genre.classifier import ONE_AT_A_TIME, PosterGenreClassifier, to_input
 from poster_genre.inside.trace import Step, merge
@@ -28,7 +28,7 @@ def fast_outputs(
     with ONE_AT_A_TIME:
         x = to_input(classifier.spec_, pixels[None])
         found = {"input": x}
-        _run(fuse(classifier.model_), "", x, found)
+        _run(classifier.fast_network(), "", x, found)
     return [found[step.name][0] if step.name in found else None for step in steps]
 
 
