@@ -23,10 +23,12 @@ _GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601 luma
 class Augmentation:
     """What may happen to one poster, uint8 (h, w, 3) -> uint8 (h, w, 3).
 
-    flip: probability of a mirror image. min_area: a crop of min_area to 1 of the poster, anywhere in it, is
-    stretched back to the full size. aspect: the crop's sides may differ by this factor. brightness,
-    contrast, saturation: each is scaled by a factor drawn from 1 - value to 1 + value. erase: probability
-    that a rectangle of 5 to 20 % of the poster becomes grey (Zhong et al. 2017, "Random Erasing").
+    flip: probability of a mirror image. shift: the poster moves by up to this part of its height and of its
+    width, by whole pixels; what comes in at the edge repeats the edge. min_area: a crop of min_area to 1 of
+    the poster, anywhere in it, is stretched back to the full size. aspect: the crop's sides may differ by
+    this factor. brightness, contrast, saturation: each is scaled by a factor drawn from 1 - value to
+    1 + value. erase: probability that a rectangle of 5 to 20 % of the poster becomes grey (Zhong et al. 2017,
+    "Random Erasing").
     """
 
     flip: float = 0.5
@@ -36,9 +38,10 @@ class Augmentation:
     contrast: float = 0.2
     saturation: float = 0.2
     erase: float = 0.0
+    shift: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("flip", "brightness", "contrast", "saturation", "erase"):
+        for name in ("flip", "brightness", "contrast", "saturation", "erase", "shift"):
             if not 0 <= getattr(self, name) <= 1:
                 raise PosterGenreError(f"Augmentation: {name} must be from 0 to 1, got {getattr(self, name)}")
         if not 0 < self.min_area <= 1:
@@ -57,8 +60,8 @@ class Augmentation:
             )
         height, width = x.shape[:2]
         # One draw for all, in one order: which numbers a poster meets does not depend on the settings.
-        flip, area, aspect, left, top, light, contrast, saturation, erase = rng.random(9)
-        image = Image.fromarray(x)
+        flip, area, aspect, left, top, light, contrast, saturation, erase, down, right = rng.random(11)
+        image = Image.fromarray(_shifted(x, self.shift * (2 * down - 1), self.shift * (2 * right - 1)))
         if flip < self.flip:
             image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         if self.min_area < 1 or self.aspect > 1:
@@ -111,6 +114,17 @@ class Augmentation:
         return tuple(rows)
 
 
+def _shifted(image: np.ndarray, down: float, right: float) -> np.ndarray:
+    """The image moved by these parts of its height and width, to the nearest pixel."""
+    height, width = image.shape[:2]
+    by, along = round(down * height), round(right * width)
+    if by == along == 0:
+        return image
+    rows = np.clip(np.arange(height) - by, 0, height - 1)
+    columns = np.clip(np.arange(width) - along, 0, width - 1)
+    return np.ascontiguousarray(image[rows[:, None], columns])
+
+
 def _erase(image: np.ndarray, rng: np.random.Generator) -> None:
     height, width = image.shape[:2]
     area, aspect, left, top = rng.random(4)
@@ -135,7 +149,7 @@ class Mixup:
 
         x' = l * x + (1 - l) * x[p],  y' = l * y + (1 - l) * y[p],  l ~ Beta(alpha, alpha), p a permutation
 
-    l is drawn anew for every example. Zhang et al. 2018, "mixup: Beyond Empirical Risk Minimization".
+    One l for the whole batch. Zhang et al. 2018, "mixup: Beyond Empirical Risk Minimization".
     """
 
     alpha: float = 0.2
@@ -154,11 +168,7 @@ class Mixup:
             )
         if len(x) != len(y):
             raise PosterGenreError(f"Mixup: expected as many targets as inputs, got {len(y)} for {len(x)}")
-        share = rng.beta(self.alpha, self.alpha, len(x)).astype(x.dtype)
+        share = x.dtype.type(rng.beta(self.alpha, self.alpha))
         partner = rng.permutation(len(x))
-        return _blend(x, share, partner), _blend(y.astype(x.dtype), share, partner)
-
-
-def _blend(values: np.ndarray, share: np.ndarray, partner: np.ndarray) -> np.ndarray:
-    share = share.reshape(-1, *[1] * (values.ndim - 1))
-    return share * values + (1 - share) * values[partner]
+        y = y.astype(x.dtype)
+        return share * x + (1 - share) * x[partner], share * y + (1 - share) * y[partner]

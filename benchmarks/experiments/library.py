@@ -13,7 +13,7 @@ from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.models import SPECS, ModelSpec, Recipe
 
 IN_RECIPE = {field.name for field in fields(Recipe)} & {field.name for field in fields(Settings)}
-IN_AUGMENTATION = ("flip", "min_area", "aspect", "brightness", "contrast", "saturation", "erase")
+IN_AUGMENTATION = ("flip", "min_area", "aspect", "brightness", "contrast", "saturation", "erase", "shift")
 IN_NETWORK = ("widths", "blocks", "stem_stride", "dropout")
 
 

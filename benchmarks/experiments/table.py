@@ -67,6 +67,9 @@ _idea("momentum-cycle", "beta1 falls while the learning rate rises", momentum="c
 _idea("batch-mixup", "one mixup share for a whole batch", mixup="batches")
 _idea("no-clipping", "no bound on the gradient's norm", clip_norm=float("inf"))
 _idea("float32", "float32 throughout: what bfloat16 costs", precision="float32")
+_idea("light-crops", "crops of at least 0.85 of the area", min_area=0.85)
+_idea("shifts", "no crops, shifts of up to a tenth", min_area=1.0, aspect=1.0, shift=0.1)
+_idea("longer", "16 epochs", epochs=16)
 _idea("long", "24 epochs", epochs=24)
 
 # In row r of the design the idea of column c is on where r & c has an odd number of ones. The second seed

@@ -88,6 +88,7 @@ class Settings:
     contrast: float = 0.2
     saturation: float = 0.2
     erase: float = 0.0
+    shift: float = 0.0
     precision: str = "bfloat16"
 
     def augmentation(self) -> Augmentation:
@@ -99,6 +100,7 @@ class Settings:
             self.contrast,
             self.saturation,
             self.erase,
+            self.shift,
         )
 
 
@@ -239,23 +241,23 @@ class BalancedLoader(DataLoader):
         return np.array([rng.choice(members[g]) for g in genres])
 
 
-class MixupOfBatches(Mixup):
-    """As the paper has it: one share for the whole batch, so that a step sees either mixtures or posters."""
+class MixupOfPosters(Mixup):
+    """A share for every poster: a batch always holds mixtures and posters alike."""
 
     def __call__(
         self, x: np.ndarray, y: np.ndarray, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
-        share = np.float32(rng.beta(self.alpha, self.alpha))
+        share = rng.beta(self.alpha, self.alpha, (len(x), 1)).astype(np.float32)
         partner = rng.permutation(len(x))
-        y = y.astype(np.float32)
-        return share * x + (1 - share) * x[partner], share * y + (1 - share) * y[partner]
+        y, of_pixels = y.astype(np.float32), share[:, :, None, None]
+        return of_pixels * x + (1 - of_pixels) * x[partner], share * y + (1 - share) * y[partner]
 
 
 def train_loader(settings: Settings, posters: Posters, seed: int) -> DataLoader:
     normalise = to_input()
     mix: Mixup | None = None
     if settings.mixup_alpha:
-        mix = (Mixup if settings.mixup == "posters" else MixupOfBatches)(settings.mixup_alpha)
+        mix = (Mixup if settings.mixup == "batches" else MixupOfPosters)(settings.mixup_alpha)
     kind = BalancedLoader if settings.sampling == "balanced" else DataLoader
     return kind(
         ArrayDataset(posters.train_x, posters.train_y),

@@ -152,14 +152,47 @@ def test_mixup_blends_inputs_and_targets_by_the_same_shares(dtype: type) -> None
     assert (np.count_nonzero(mixed_y, axis=1) <= 2).all()
     np.testing.assert_allclose(mixed_x[:, 0, 0, 0], mixed_y @ np.arange(n), rtol=1e-5)
     assert (x[:, 0, 0, 0] == np.arange(n)).all()
-    assert len({round(float(row.max()), 6) for row in mixed_y}) > n / 2
+    mixtures = mixed_y[np.count_nonzero(mixed_y, axis=1) == 2]
+    assert len(mixtures) > n / 2
+    assert np.ptp(mixtures.max(axis=1)) < 1e-6  # one share for all of them
 
 
-def test_mixups_shares_are_beta_distributed() -> None:
-    n = 1000
-    _, mixed = Mixup(2.0)(np.zeros((n, 1)), np.eye(n), rng(2))
-    share = np.diag(mixed)
-    assert stats.kstest(share[share < 1], stats.beta(2.0, 2.0).cdf).pvalue > 1e-3
+def test_mixups_shares_are_beta_distributed_over_the_batches() -> None:
+    generator, shares = rng(2), []
+    for _ in range(500):
+        _, mixed = Mixup(2.0)(np.zeros((5, 1)), np.eye(5), generator)
+        diagonal = np.diag(mixed)
+        shares += list(diagonal[diagonal < 1][:1])
+    assert len(shares) > 450
+    assert stats.kstest(shares, stats.beta(2.0, 2.0).cdf).pvalue > 1e-3
+
+
+def moved(image: np.ndarray, down: int, right: int) -> np.ndarray:
+    """By the textbook: pad with the edge, cut out."""
+    height, width = image.shape[:2]
+    padded = np.pad(image, ((height, height), (width, width), (0, 0)), mode="edge")
+    return padded[height - down : 2 * height - down, width - right : 2 * width - right]
+
+
+@given(POSTERS, st.integers(0, 2**32))
+def test_a_shift_moves_the_poster_and_repeats_its_edge(image: np.ndarray, seed: int) -> None:
+    shift = Augmentation(flip=0, min_area=1, aspect=1, brightness=0, contrast=0, saturation=0, shift=0.25)
+    found, (height, width) = shift(image, rng(seed)), image.shape[:2]
+    possible = [
+        moved(image, down, right)
+        for down in range(-round(0.25 * height), round(0.25 * height) + 1)
+        for right in range(-round(0.25 * width), round(0.25 * width) + 1)
+    ]
+    assert any(np.array_equal(found, one) for one in possible)
+
+
+def test_shifts_go_every_way_and_as_far_as_they_may() -> None:
+    image = np.zeros((40, 20, 3), np.uint8)
+    image[20, 10] = 255
+    shift = Augmentation(flip=0, min_area=1, aspect=1, brightness=0, contrast=0, saturation=0, shift=0.1)
+    places = np.array([np.argwhere(shift(image, rng(seed))[..., 0])[0] for seed in range(300)])
+    np.testing.assert_array_equal(places.min(axis=0), [16, 8])
+    np.testing.assert_array_equal(places.max(axis=0), [24, 12])
 
 
 def test_mixup_is_a_function_of_its_generator() -> None:
