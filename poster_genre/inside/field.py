@@ -65,14 +65,32 @@ def receptive_field(steps: Sequence[Step], index: int, row: int, column: int, ch
             continue
         step = steps[at]
         only = one.get(at)
-        for read in step.inputs:
+        joined = joined_from(steps, step, only)
+        for read in step.inputs if joined is None else [joined[0]]:
             region = read_by(step, steps[read], regions[at], only)
-            regions[read] = union(regions[read], region) if read in regions else region
-            if only is not None and len(step.inputs) == 1 and step.shape == steps[read].shape:
-                one[read] = only
+            fresh = read not in regions
+            regions[read] = region if fresh else union(regions[read], region)
+            same = len(step.inputs) == 1 and step.shape == steps[read].shape
+            if fresh and only is not None and (same or joined is not None):
+                one[read] = only if joined is None else joined[1]
             else:
                 one.pop(read, None)
     return regions[0]
+
+
+def joined_from(steps: Sequence[Step], step: Step, channel: int | None) -> Pair | None:
+    """The step that a channel of joined branches comes from, and its channel there.
+
+    None where the branches are not joined (but added, say), or the channel is not known.
+    """
+    if channel is None or not isinstance(step.layer, Parallel) or step.layer.merge != "concat":
+        return None
+    for read in step.inputs:
+        channels = steps[read].shape[-1]
+        if channel < channels:
+            return read, channel
+        channel -= channels
+    return None
 
 
 def read_by(step: Step, source: Step, region: Region, channel: int | None) -> Region:

@@ -23,7 +23,7 @@ from minicnn.layers.normalization import BatchNorm
 from minicnn.layers.pooling import AveragePool2D, GlobalAveragePool2D, GlobalMaxPool2D, MaxPool2D
 from minicnn.layers.reshape import Flatten
 from poster_genre.errors import PosterGenreError
-from poster_genre.inside.field import Window, window_of
+from poster_genre.inside.field import Window, joined_from, window_of
 from poster_genre.inside.trace import Step, Trace, as_image, image_shape
 
 Account = dict[str, Any]
@@ -256,12 +256,11 @@ def meeting(trace: Trace, step: Step, layer: Parallel, place: Place) -> Account:
     """Where branches meet: the addends or factors, or the branch that a channel came from."""
     row, column, channel = place
     names = list(layer.children())
-    if layer.merge == "concat":
-        for name, read in zip(names, step.inputs, strict=True):
-            channels = trace.image(read).shape[2]
-            if channel < channels:
-                return {"kind": "joined", "branch": name, "from_step": read, "from": [row, column, channel]}
-            channel -= channels
+    joined = joined_from(trace.steps, step, channel)
+    if joined is not None:
+        read, channel = joined
+        branch = names[step.inputs.index(read)]
+        return {"kind": "joined", "branch": branch, "from_step": read, "from": [row, column, channel]}
     parts: list[Account] = []
     for name, read in zip(names, step.inputs, strict=True):
         image = trace.image(read)

@@ -21,6 +21,7 @@ TONES: dict[str, tuple[tuple[int, int, int], ...]] = {
     "dark": ((178, 218, 255), (52, 128, 214), (20, 22, 29), (217, 112, 22), (255, 228, 168)),
     "light": ((8, 46, 104), (72, 140, 216), (246, 246, 243), (240, 140, 40), (116, 44, 0)),
 }
+SAMPLED = 2**16
 TILE = 96  # maps in an atlas are at most this many pixels a side
 
 
@@ -39,8 +40,16 @@ def palette(ground: Ground) -> bytes:
 
 
 def scale_of(image: np.ndarray) -> float:
-    """What the strongest tone stands for: the 99.5th percentile of the absolute values, at least 1e-6."""
-    return max(float(np.percentile(np.abs(image), 99.5)), 1e-6)
+    """What the strongest tone stands for: the 99.5th percentile of the absolute values, at least 1e-6.
+
+    Of an image (height, width, channels) of more than ``SAMPLED`` numbers about so many are looked at, spread
+    evenly over rows, columns and channels.
+    """
+    numbers = image.reshape(-1)
+    stride = max(1, numbers.size // SAMPLED)
+    while math.gcd(stride, image.shape[-1] * image.shape[-2]) > 1:
+        stride += 1
+    return max(float(np.percentile(np.abs(numbers[::stride]), 99.5)), 1e-6)
 
 
 def shrinkage(height: int, width: int) -> int:

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from minicnn.containers import Parallel, Sequential
+from minicnn.containers import Parallel, Residual, Sequential
 from minicnn.layer import Layer
 from minicnn.layers.conv import Conv2D
 from minicnn.layers.dense import Dense
 from minicnn.layers.reshape import Flatten, Identity
 from minicnn.shapes import Pair
+from poster_genre.anatomy import trunks_of
 from poster_genre.classifier import ONE_AT_A_TIME, PosterGenreClassifier, to_input
 from poster_genre.errors import PosterGenreError
 
@@ -33,6 +35,8 @@ class Step:
     ``shape``   of its output, without the batch: (height, width, channels) or (features,).
     ``group``   number of the group of steps that belong together: a block, a head.
     ``branch``  the branch of a ``Parallel`` that it stands in, as in "body"; "" outside.
+    ``trunk``   the trunk that it stands in, as in "member2", where there are several; "" outside. Branches
+                are counted from there.
     """
 
     index: int
@@ -42,6 +46,7 @@ class Step:
     shape: Shape
     group: int
     branch: str
+    trunk: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,48 +84,87 @@ def image_shape(shape: Shape) -> tuple[int, int, int]:
 def lay_out(network: Layer, input_size: Pair, channels: int = 3) -> list[Step]:
     """The network's steps in the order in which they run.
 
-    Chains and branches are followed to any depth; an untouched branch is no step. PosterGenreError for a
-    container of another kind.
+    Chains and branches are followed to any depth; an untouched branch is no step. Trunks come one after the
+    other. PosterGenreError for a container of another kind.
     """
     steps = [Step(0, "input", None, (), (*input_size, channels), 0, "")]
-    _lay(network, "", 0, "", steps)
+    _lay(network, "", 0, Where(), steps)
     return steps
 
 
-def _lay(layer: Layer, name: str, source: int, branch: str, steps: list[Step]) -> int:
+class Where(NamedTuple):
+    """The trunk and the branch that a layer stands in."""
+
+    trunk: str = ""
+    branch: str = ""
+
+
+def _lay(layer: Layer, name: str, source: int, where: Where, steps: list[Step]) -> int:
     """Append what ``layer`` does to the output of step ``source``; the index of the step it ends in."""
     inside = layer.children()
     if isinstance(layer, Parallel):
-        top, start = branch == "", len(steps)
-        ends = tuple(
-            _lay(child, f"{name}.{key}", source, f"{branch}.{key}".strip("."), steps)
-            for key, child in inside.items()
-        )
-        group = steps[start].group if top and len(steps) > start else _group(layer, branch, steps)
-        shape = layer.output_shape((1, *steps[source].shape))[1:]
-        steps.append(Step(len(steps), name, layer, ends, shape, group, branch))
-    elif isinstance(layer, Sequential):
+        return _lay_branches(layer, name, source, where, steps)
+    if isinstance(layer, Sequential):
         for key, child in inside.items():
-            source = _lay(child, f"{name}.{key}".strip("."), source, branch, steps)
+            source = _lay(child, f"{name}.{key}".strip("."), source, where, steps)
         return source
-    elif inside:
+    if inside:
         raise PosterGenreError(
             f"there is no view into a {type(layer).__name__}; chains and branches have one"
         )
-    elif isinstance(layer, Identity):
+    if isinstance(layer, Identity):
         return source
+    return _append(layer, name, source, (source,), _group(layer, where, steps), where, steps)
+
+
+def _lay_branches(layer: Parallel, name: str, source: int, where: Where, steps: list[Step]) -> int:
+    start, trunks = len(steps), _are_trunks(layer, source, steps)
+    ends = []
+    for key, child in layer.children().items():
+        within = _deeper(where, key, trunks)
+        ends.append(_lay(child, f"{name}.{key}", source, within, steps))
+    if trunks:
+        group = steps[-1].group + 1
+    elif not where.branch and len(steps) > start:
+        group = steps[start].group
     else:
-        shape = layer.output_shape((1, *steps[source].shape))[1:]
-        steps.append(Step(len(steps), name, layer, (source,), shape, _group(layer, branch, steps), branch))
+        group = _group(layer, where, steps)
+    return _append(layer, name, source, tuple(ends), group, where, steps)
+
+
+def _deeper(where: Where, key: str, trunks: bool) -> Where:
+    if trunks:
+        return Where(f"{where.trunk}.{key}".strip("."))
+    return Where(where.trunk, f"{where.branch}.{key}".strip("."))
+
+
+def _are_trunks(layer: Parallel, source: int, steps: list[Step]) -> bool:
+    """Whether the branches are networks of their own: they read the poster, or make features of an image."""
+    weighty = all(branch.parameters() for branch in layer.children().values())
+    from_poster = source == 0 and weighty and not isinstance(layer, Residual)
+    return from_poster or bool(trunks_of(layer, (1, *steps[source].shape)))
+
+
+def _append(
+    layer: Layer,
+    name: str,
+    source: int,
+    inputs: tuple[int, ...],
+    group: int,
+    where: Where,
+    steps: list[Step],
+) -> int:
+    shape = layer.output_shape((1, *steps[source].shape))[1:]
+    steps.append(Step(len(steps), name, layer, inputs, shape, group, where.branch, where.trunk))
     return len(steps) - 1
 
 
-def _group(layer: Layer, branch: str, steps: list[Step]) -> int:
+def _group(layer: Layer, where: Where, steps: list[Step]) -> int:
     """A convolution, a dense layer or a set of branches opens a group; what follows on it belongs there."""
     last = steps[-1]
-    entering = bool(branch) and not last.branch
+    entering = where.trunk != last.trunk or (bool(where.branch) and not last.branch)
     opening = (
-        not branch
+        not where.branch
         and isinstance(layer, (Conv2D, Dense, Flatten, Parallel))
         and not isinstance(last.layer, Flatten)
     )
@@ -138,11 +182,16 @@ def follow(steps: Sequence[Step], classifier: PosterGenreClassifier, pixels: np.
 
 def run(steps: Sequence[Step], x: np.ndarray) -> Trace:
     """What every step puts out for one input x (height, width, channels)."""
-    outputs = [x[None]]
+    return Trace(steps, [y[0] for y in run_batch(steps, x[None])])
+
+
+def run_batch(steps: Sequence[Step], x: np.ndarray) -> list[np.ndarray]:
+    """What every step puts out for inputs x (N, height, width, channels)."""
+    outputs = [x]
     for step in steps[1:]:
         read = [outputs[i] for i in step.inputs]
         outputs.append(merge(step.layer, read) if isinstance(step.layer, Parallel) else _run(step, read))
-    return Trace(steps, [y[0] for y in outputs])
+    return outputs
 
 
 def _run(step: Step, read: list[np.ndarray]) -> np.ndarray:

@@ -7,18 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from minicnn.containers import Parallel
-from minicnn.layers.activation import Activation, Sigmoid
+from minicnn.layers.activation import Sigmoid
 from minicnn.layers.dense import Dense
 from minicnn.layers.dropout import Dropout
-from minicnn.layers.normalization import BatchNorm
 from minicnn.layers.pooling import GlobalAveragePool2D, GlobalMaxPool2D
 from poster_genre.calibration import log_odds
 from poster_genre.classifier import PosterGenreClassifier, probabilities
 from poster_genre.errors import PosterGenreError
 from poster_genre.genres import GENRES
-from poster_genre.inside.fast import fast_outputs
-from poster_genre.inside.trace import Trace, follow
+from poster_genre.inside.field import joined_from
+from poster_genre.inside.trace import Trace
 
 
 def last_dense(trace: Trace) -> int:
@@ -71,49 +69,43 @@ def origin_of(trace: Trace, index: int, feature: int) -> dict[str, Any]:
     """Where a feature comes from: ``{how, step, channel}``.
 
     ``how``: "average" or "maximum" of map ``channel`` of step ``step``, or "unit": a number of a dense layer.
+    What was only passed on, as by dropout or where branches are joined, is traced to where it was made.
     """
     how = "unit"
     while True:
         step = trace.steps[index]
         layer = step.layer
-        if isinstance(layer, Parallel) and layer.merge == "concat":
-            for read in step.inputs:
-                if feature < trace.steps[read].shape[-1]:
-                    index = read
-                    break
-                feature -= trace.steps[read].shape[-1]
-        elif isinstance(layer, (GlobalAveragePool2D, GlobalMaxPool2D)):
+        joined = joined_from(trace.steps, step, feature)
+        if joined is not None:
+            index, feature = joined
+        elif isinstance(layer, (GlobalAveragePool2D, GlobalMaxPool2D)) and how == "unit":
             how = "average" if isinstance(layer, GlobalAveragePool2D) else "maximum"
-            return {"how": how, "step": step.inputs[0], "channel": feature}
+            index = step.inputs[0]
         elif isinstance(layer, Dropout):
             index = step.inputs[0]
-        elif isinstance(layer, (BatchNorm, Activation)):
-            return {"how": how, "step": index, "channel": feature}
         else:
             return {"how": how, "step": index, "channel": feature}
 
 
-def verdict(classifier: PosterGenreClassifier, trace: Trace, pixels: np.ndarray) -> list[dict[str, Any]]:
+def verdict(
+    classifier: PosterGenreClassifier, views: Sequence[Trace], said: np.ndarray
+) -> list[dict[str, Any]]:
     """For each genre the way from the network's output to the answer, in the order of GENRES.
+
+    ``views``: the traces of the poster and, where the prediction averages over both, of its mirror image.
+    ``said``: what ``predict_proba`` says of the poster, (25,).
 
     ``log_odds, p``                    the network's output for the poster as it lies, and its probability.
     ``mirrored_log_odds, mirrored_p``  for the mirror image; None where the network is asked once.
     ``mean``                           of the two probabilities.
     ``slope, offset``                  the calibration, log-odds' = slope * log-odds + offset; None without.
     ``log_odds_of_mean, probability``  what it reads and what it makes, layer by layer.
-    ``fast, fast_difference``          the same by the fused network, and how far apart the two are.
-    ``answer, answer_difference``      what ``predict_proba`` says, likewise.
+    ``answer, answer_difference``      what ``predict_proba`` says at full speed, and how far apart they are.
     """
-    index = last_dense(trace)
-    views = [pixels, pixels[:, ::-1]] if classifier.spec_.flip_average else [pixels]
-    traces = [trace, *(follow(trace.steps, classifier, view) for view in views[1:])]
-    odds = [each.outputs[index] for each in traces]
-    raw = [probabilities(classifier.spec_, each.outputs[-1]) for each in traces]
+    index = last_dense(views[0])
+    odds = [each.outputs[index] for each in views]
+    raw = [probabilities(classifier.spec_, each.outputs[-1]) for each in views]
     mean, final = answer(classifier, raw)
-    fused = [trace.fast or fast_outputs(trace.steps, classifier, pixels)]
-    fused += [fast_outputs(trace.steps, classifier, view) for view in views[1:]]
-    _, fast = answer(classifier, [fast_probabilities(classifier, outputs) for outputs in fused])
-    said = classifier.predict_proba(pixels[None])[0]
     calibration = classifier.calibration_
     return [
         {
@@ -127,21 +119,11 @@ def verdict(classifier: PosterGenreClassifier, trace: Trace, pixels: np.ndarray)
             "offset": None if calibration is None else float(calibration.offset[g]),
             "log_odds_of_mean": float(log_odds(mean[g])),
             "probability": float(final[g]),
-            "fast": float(fast[g]),
-            "fast_difference": abs(float(final[g]) - float(fast[g])),
             "answer": float(said[g]),
             "answer_difference": abs(float(final[g]) - float(said[g])),
         }
         for g in range(len(GENRES))
     ]
-
-
-def fast_probabilities(classifier: PosterGenreClassifier, outputs: Sequence[np.ndarray | None]) -> np.ndarray:
-    """(25,) of what the fused network puts out at each step."""
-    last = outputs[-1]
-    if last is None:
-        raise PosterGenreError("the fused network puts out nothing at its last step")
-    return probabilities(classifier.spec_, last)
 
 
 def answer(classifier: PosterGenreClassifier, raw: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

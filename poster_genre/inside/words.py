@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from minicnn.containers import Parallel, Residual
@@ -62,6 +63,9 @@ def sentence_of(steps: Sequence[Step], step: Step) -> str:
     if isinstance(layer, Residual):
         return "What the convolutions found is added, pixel by pixel, to what the shortcut brought."
     if isinstance(layer, Parallel):
+        if layer.merge == "concat" and _joins_networks(steps, step):
+            what = "last maps" if len(step.shape) == 3 else "numbers"
+            return f"The {what} of all {len(step.inputs)} networks side by side: {step.shape[-1]:,} in all."
         return {
             "sum": "The branches are added, number by number.",
             "concat": "The branches' numbers are laid side by side, untouched.",
@@ -107,33 +111,50 @@ def _elementwise(layer: object, source: tuple[int, ...]) -> str:
 
 
 def group_titles(steps: Sequence[Step]) -> list[str]:
-    """A heading for each group of steps."""
+    """A heading for each group of steps; where there are several networks, each counts its own blocks."""
     titles = []
-    blocks = hidden = 0
+    blocks: Counter[str] = Counter()
+    hidden: Counter[str] = Counter()
     for group in range(steps[-1].group + 1):
         members = [step for step in steps if step.group == group]
         first = members[0]
         if first.layer is None:
-            titles.append("The poster")
+            title = "The poster"
         elif any(isinstance(step.layer, Residual) for step in members):
-            blocks += 1
-            titles.append(f"Residual block {blocks}")
+            blocks[first.trunk] += 1
+            title = f"Residual block {blocks[first.trunk]}"
         elif isinstance(first.layer, Conv2D) and not first.branch:
-            blocks += 1
-            titles.append("First look" if _has_residuals(steps) else f"Convolution block {blocks}")
-            blocks -= _has_residuals(steps)
+            title = _of_convolution([step for step in steps if step.trunk == first.trunk], first, blocks)
         elif any(isinstance(step.layer, Dense) and _is_last_dense(steps, step) for step in members):
-            titles.append("The genres")
+            title = "The genres"
         elif any(isinstance(step.layer, Dense) for step in members):
-            hidden += 1
-            titles.append(f"Hidden layer {hidden}")
+            hidden[first.trunk] += 1
+            title = f"Hidden layer {hidden[first.trunk]}"
+        elif _joins_networks(steps, first):
+            title = "All networks"
         else:
-            titles.append("The summary")
+            title = "The summary"
+        network = trunk_title(steps, first.trunk)
+        titles.append(f"{network}: {title.lower()}" if network else title)
     return titles
 
 
-def _has_residuals(steps: Sequence[Step]) -> bool:
-    return any(isinstance(step.layer, Residual) for step in steps)
+def _of_convolution(trunk: Sequence[Step], first: Step, blocks: Counter[str]) -> str:
+    """In a residual network, the first one looks at the poster, and one behind the blocks looks last."""
+    if any(isinstance(step.layer, Residual) for step in trunk):
+        return "Last look" if blocks[first.trunk] else "First look"
+    blocks[first.trunk] += 1
+    return f"Convolution block {blocks[first.trunk]}"
+
+
+def trunk_title(steps: Sequence[Step], trunk: str) -> str:
+    """What one of several networks is called, as in "Network 2"; "" for what belongs to none."""
+    names = list(dict.fromkeys(step.trunk for step in steps if step.trunk))
+    return f"Network {names.index(trunk) + 1}" if trunk else ""
+
+
+def _joins_networks(steps: Sequence[Step], step: Step) -> bool:
+    return isinstance(step.layer, Parallel) and any(steps[i].trunk != step.trunk for i in step.inputs)
 
 
 def branch_title(branch: str) -> str:

@@ -31,9 +31,9 @@ from poster_genre.inside import pictures
 from poster_genre.inside.fast import fast_outputs
 from poster_genre.inside.field import receptive_field
 from poster_genre.inside.numbers import chain, check_place
-from poster_genre.inside.trace import Trace, follow, image_shape, lay_out
+from poster_genre.inside.trace import Step, Trace, follow, image_shape, lay_out
 from poster_genre.inside.verdict import contributions, origin_of, verdict
-from poster_genre.inside.words import branch_title, group_titles, sentence_of, title_of
+from poster_genre.inside.words import branch_title, group_titles, sentence_of, title_of, trunk_title
 from poster_genre.web.api import with_pictures
 from poster_genre.web.examples import EXAMPLES
 from poster_genre.web.pages import example_button, html_page, page, template
@@ -43,6 +43,7 @@ from poster_genre.web.uploads import read_form, share_of
 from poster_genre.web.visits import Visits
 
 T = TypeVar("T")
+Answers = list[dict[str, Any]]
 WAITING = 64  # requests of all visitors that are computed or wait for it
 SHOWN = 2048  # a step with more channels than this has no strip: no eye would find its way
 
@@ -75,16 +76,44 @@ class Inside:
         pixels = self.visits.pixels(token)
         found = self.visits.trace(token, mirrored)
         if found is None:
-            view = pixels[:, ::-1] if mirrored else pixels
-            found = await self.compute(lambda: self.both(view))
+            found = await self.compute(lambda: self.follow(pixels, mirrored))
             self.visits.keep_trace(token, mirrored, found)
         return found
 
-    def both(self, view: np.ndarray) -> Trace:
-        """A view's trace, layer by layer and by the fused network."""
+    async def trace_with_fast(self, token: str, mirrored: bool) -> Trace:
+        """The trace, and beside it what the fused network puts out."""
+        found = await self.trace(token, mirrored)
+        if not found.fast:
+            pixels, plain = self.visits.pixels(token), found
+            fast = await self.compute(
+                lambda: fast_outputs(self.steps, self.here.classifier, view_of(pixels, mirrored))
+            )
+            found = replace(plain, fast=fast)
+            self.visits.keep_trace(token, mirrored, found)
+        return found
+
+    def follow(self, pixels: np.ndarray, mirrored: bool) -> Trace:
+        return follow(self.steps, self.here.classifier, view_of(pixels, mirrored))
+
+    def enter(self, pixels: np.ndarray) -> tuple[list[Trace], Answers, list[dict[str, Any]]]:
+        """Traces of the views that the prediction averages, the verdict on them, and the steps for the page.
+
+        Every view goes through the plain layers once, and through ``predict_proba`` once.
+        """
         classifier = self.here.classifier
-        trace = follow(self.steps, classifier, view)
-        return replace(trace, fast=fast_outputs(self.steps, classifier, view))
+        views = [
+            self.follow(pixels, mirrored) for mirrored in ((False, True) if self.two_views else (False,))
+        ]
+        answers = verdict(classifier, views, classifier.predict_proba(pixels[None])[0])
+        return views, answers, described(views[0])
+
+    @property
+    def two_views(self) -> bool:
+        return self.here.classifier.spec_.flip_average
+
+
+def view_of(pixels: np.ndarray, mirrored: bool) -> np.ndarray:
+    return pixels[:, ::-1] if mirrored else pixels
 
 
 def inside(request: Request) -> Inside:
@@ -106,16 +135,17 @@ async def enter(request: Request) -> Response:
         pixels = await here.workers.decode(form.pictures[0], "image 1")
     if isinstance(pixels, str):
         raise Problem(422, pixels)
+    views, answers, steps = await within.compute(lambda: within.enter(pixels))
     token = within.visits.keep(pixels)
-    trace = await within.trace(token, False)
-    answers, steps = await within.compute(lambda: (verdict(here.classifier, trace, pixels), described(trace)))
+    for mirrored, trace in reversed(list(enumerate(views))):  # the poster as it lies is needed longest
+        within.visits.keep_trace(token, bool(mirrored), trace)
     return JSONResponse(
         {
             "token": token,
             "seconds": within.visits.seconds,
             "model": here.classifier.model_version,
-            "two_views": here.classifier.spec_.flip_average,
-            "difference": max(each["fast_difference"] for each in answers),
+            "two_views": within.two_views,
+            "difference": max(each["answer_difference"] for each in answers),
             "genres": answers,
             "groups": group_titles(within.steps),
             "steps": steps,
@@ -140,6 +170,7 @@ def described(trace: Trace) -> list[dict[str, Any]]:
                 "text": sentence_of(trace.steps, step),
                 "group": step.group,
                 "branch": branch_title(step.branch),
+                "network": trunk_title(trace.steps, step.trunk),
                 "inputs": list(step.inputs),
                 "height": height,
                 "width": width,
@@ -148,11 +179,11 @@ def described(trace: Trace) -> list[dict[str, Any]]:
                 "parameters": {name: list(p.data.shape) for name, p in own.items()},
                 "count": sum(p.data.size for p in own.values()),
                 "multiply_adds": 0 if not own or layer is None else multiply_adds(layer, (1, *step.shape)),
-                "scale": pictures.scale_of(trace.outputs[step.index]),
+                "scale": pictures.scale_of(trace.image(step.index)),
                 "tile": [height // by, width // by],
                 "columns": pictures.atlas_columns(height // by, width // by, channels),
                 "shown": channels <= SHOWN,
-                "filters": isinstance(layer, Conv2D) and step.inputs == (0,),
+                "filters": has_filters(step),
             }
         )
     return found
@@ -160,7 +191,7 @@ def described(trace: Trace) -> list[dict[str, Any]]:
 
 async def poster(request: Request) -> Response:
     pixels = inside(request).visits.pixels(request.path_params["token"])
-    return picture(pictures.picture_of(pixels[:, ::-1] if is_mirrored(request) else pixels))
+    return picture(pictures.picture_of(view_of(pixels, is_mirrored(request))))
 
 
 async def maps(request: Request) -> Response:
@@ -186,7 +217,7 @@ async def maps(request: Request) -> Response:
 async def numbers(request: Request) -> Response:
     """``row, column, channel`` say which number; ``input`` the input channel whose patch is wanted."""
     within = inside(request)
-    trace = await within.trace(request.path_params["token"], is_mirrored(request))
+    trace = await within.trace_with_fast(request.path_params["token"], is_mirrored(request))
     index = request.path_params["step"]
     place = (number(request, "row"), number(request, "column"), number(request, "channel"))
     wanted = number(request, "input") if "input" in request.query_params else None
@@ -205,7 +236,7 @@ def colour(within: Inside, token: str, place: tuple[int, int, int], mirrored: bo
     """The pixel that an input number was made of."""
     pixels, spec = within.visits.pixels(token), within.here.classifier.spec_
     channel = place[2]
-    value = int((pixels[:, ::-1] if mirrored else pixels)[place])
+    value = int(view_of(pixels, mirrored)[place])
     computed = (value / 255 - spec.mean[channel]) / spec.std[channel]
     return {
         "pixel": value,
@@ -224,12 +255,20 @@ async def genre(request: Request) -> Response:
 
 
 async def filters(request: Request) -> Response:
-    """One row of filters, each as many pixels as it has weights."""
-    within = inside(request)
-    for step in within.steps:
-        if isinstance(step.layer, Conv2D) and step.inputs == (0,):
+    """One row of filters, each as many pixels as it has weights.
+
+    ``step=1`` says whose, where several layers look at the poster itself; left out: the first one's.
+    """
+    wanted = number(request, "step") if "step" in request.query_params else None
+    for step in inside(request).steps:
+        if has_filters(step) and wanted in (None, step.index) and isinstance(step.layer, Conv2D):
             return picture(pictures.filter_sheet(step.layer))
-    raise Problem(404, "this network has no filters over the poster's colours")
+    raise Problem(404, "there are no filters over the poster's colours here")
+
+
+def has_filters(step: Step) -> bool:
+    """Whether the step has filters over the poster's colours."""
+    return isinstance(step.layer, Conv2D) and step.inputs == (0,) and step.layer.groups == 1
 
 
 def picture(body: bytes) -> Response:

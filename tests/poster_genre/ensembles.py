@@ -11,7 +11,7 @@ from minicnn.layers.activation import ReLU
 from minicnn.layers.conv import Conv2D
 from minicnn.layers.dense import Dense
 from minicnn.layers.normalization import BatchNorm
-from minicnn.layers.pooling import MaxPool2D
+from minicnn.layers.pooling import GlobalAveragePool2D, GlobalMaxPool2D, MaxPool2D
 from minicnn.layers.reshape import Flatten
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.genres import GENRES, N_GENRES
@@ -36,6 +36,20 @@ def ensemble(seed: int = 0) -> Sequential:
     joined = Parallel(trunks, merge="concat")
     width = joined.output_shape((1, *SIZE, 3))[1]
     return Sequential({"networks": joined, "genres": Dense(width, N_GENRES, rng=rng)})
+
+
+def joined_images(seed: int = 0) -> Sequential:
+    """Two compact trunks whose last images are joined; one head pools all of their channels."""
+    rng = np.random.default_rng(seed)
+    arguments = {"widths": [8, 12], "blocks": [1, 1], "stem_stride": 2, "dropout": 0.0}
+    trunks = {}
+    for member in ("member1", "member2"):
+        whole = build_model("compact", rng=rng, input_size=SIZE, **arguments)
+        below = {name: each for name, each in whole.children().items() if name not in ("head", "genres")}
+        trunks[member] = Sequential(below)
+    head = Parallel({"average": GlobalAveragePool2D(), "maximum": GlobalMaxPool2D()}, merge="concat")
+    genres = Dense(48, N_GENRES, rng=rng)
+    return Sequential({"members": Parallel(trunks, merge="concat"), "head": head, "genres": genres})
 
 
 def drawn_at_random(network: Sequential, seed: int) -> None:

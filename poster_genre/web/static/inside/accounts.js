@@ -179,7 +179,8 @@ function parts(a, here, sign) {
 function place(here, step, at) {
   const found = here.steps[step];
   const where = found.image ? `row ${at[0]}, column ${at[1]}, ${channelName(found, at[2])}` : `number ${at[2]}`;
-  return el("button", { type: "button", className: "plain tiny", onclick: () => here.go(step, at) }, `${found.title}, ${where}`);
+  const whose = found.network ? `${found.network}, ` : "";
+  return el("button", { type: "button", className: "plain tiny", onclick: () => here.go(step, at) }, `${whose}${found.title}, ${where}`);
 }
 
 function formula(text) {

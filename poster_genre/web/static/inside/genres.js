@@ -41,12 +41,14 @@ function pushed({ feature, x, weight, product, origin }, strongest, here, thumbn
   const bar = el("span", { className: "fill", "aria-hidden": "true" });
   bar.classList.toggle("minus", product < 0);
   bar.style.width = `${(50 * Math.abs(product)) / strongest}%`;
+  const from = here.steps[origin.step];
   const named = origin.how === "unit" ? `number ${origin.channel}` : `${origin.how} of map ${origin.channel}`;
+  const whose = from.network ? `${from.network}: ` : "";
   return el("li", {}, el(
     "button",
     { type: "button", data: { feature: String(feature) }, onclick: () => here.visit(origin) },
-    here.steps[origin.step].image ? thumbnail(origin.step, origin.channel) : null,
-    el("span", { className: "name" }, named, el("small", {}, `${number(x)} × ${term(weight)}`)),
+    from.image ? thumbnail(origin.step, origin.channel) : null,
+    el("span", { className: "name" }, whose + named, el("small", {}, `${number(x)} × ${term(weight)}`)),
     el("span", { className: "axis" }, bar),
     el("span", { className: "value" }, signed(product)),
   ));
@@ -69,7 +71,7 @@ function journey(a, found) {
     el("div", { className: "account-head" }, el("h3", {}, "From the score to the answer")),
     rows(lines),
     el("p", { className: "result" }, "= ", el("strong", {}, percent(a.probability)), ` ${found.genre}`),
-    el("p", { className: "check" }, `The predict page answers ${number(a.answer)}, ${apart(a.answer_difference)}; the fused network ${number(a.fast)}, ${apart(a.fast_difference)}.`),
+    el("p", { className: "check" }, `The predict page answers ${number(a.answer)}, at full speed, ${apart(a.answer_difference)}.`),
   );
 }
 

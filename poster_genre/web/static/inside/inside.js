@@ -60,7 +60,7 @@ function show(same) {
   $("mirror-label").hidden = !entered.two_views;
   const most = [...entered.genres].sort((a, b) => b.probability - a.probability);
   const said = most.slice(0, 3).map(({ genre, probability }) => `${genre} ${percent(probability)}`).join(", ");
-  $("status").textContent = `${said}. Plain layers one by one and the fused network: ${apart(entered.difference)}${entered.difference === 0 ? "" : " at most"}.`;
+  $("status").textContent = `${said}. Plain layers one by one and the prediction at full speed: ${apart(entered.difference)}${entered.difference === 0 ? "" : " at most"}.`;
   lens.enter(visit, mirrored);
   if (same) {
     entered.steps.forEach((step) => strips.get(step.step) && Object.assign(strips.get(step.step), { step, visit: null, wanted: false }));
@@ -202,7 +202,7 @@ function filterPicture(step) {
   });
   const holder = el("div", { className: "filters", role: "img", "aria-label": `The ${out} filters as pictures` });
   for (let i = 0; i < out; i += 1) holder.append(Object.assign(document.createElement("canvas"), { width: kw, height: kh }));
-  picture.src = "/api/v1/inside/filters.png";
+  picture.src = `/api/v1/inside/filters.png?step=${step.step}`;
   return el("div", {}, el("p", { className: "soft" }, `Its ${out} filters as pictures: where a filter is bright it looks for light of that colour, where it is dark for the lack of it; grey counts nothing.`), holder);
 }
 

@@ -155,6 +155,7 @@ export class Lens {
     const [first] = this.found.chain;
     const { steps } = this.visit.entered;
     if (!first.inputs.length) return null;
+    if (first.kind === "joined" && this.step().image) return this.joined(first);
     const step = steps[first.inputs[0]];
     if (!step.image || !this.step().image) return first.kind.startsWith("global") ? this.pooled(step, first) : null;
     const channel = first.input_channel ?? first.place[2];
@@ -169,6 +170,14 @@ export class Lens {
     }
     const caption = first.kind === "sum" ? `Main path: map ${channel}` : `Reads ${channelName(step, channel)}`;
     return { step, channel, frames, caption };
+  }
+
+  // The map of the branch that a joined one was taken over from.
+  joined(account) {
+    const step = this.visit.entered.steps[account.from_step];
+    const channel = account.from[2];
+    const caption = step.network ? `${step.network}: map ${channel}` : `Reads map ${channel}`;
+    return { step, channel, frames: [pixel(account.from)], caption };
   }
 
   // The map that a global pooling makes one number of.
