@@ -30,6 +30,7 @@ import numpy as np
 
 from minicnn.containers import Container, Sequential
 from minicnn.kernels import dispatch
+from minicnn.kernels.arrays import empty
 from minicnn.layer import Layer
 from minicnn.layers.activation import ReLU
 from minicnn.layers.conv import Conv2D
@@ -66,6 +67,17 @@ def steps_of(layer: Layer) -> list[Layer]:
         return [layer]
     inside = layer.steps if isinstance(layer, FusedSequential) else layer.children().values()
     return [step for child in inside for step in steps_of(child)]
+
+
+def blocks_of(model: Layer) -> list[Block]:
+    """All blocks of ``fuse(model)``, in forward order."""
+    found: list[Block] = []
+    for step in steps_of(fuse(model)):
+        if isinstance(step, Block):
+            found.append(step)
+        else:
+            found += [block for child in step.children().values() for block in blocks_of(child)]
+    return found
 
 
 def _fuse(layer: Layer) -> Layer:
@@ -126,7 +138,7 @@ class Arena:
     def take(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         """An array with anything in it."""
         free = self._free.get((shape, dtype))
-        array = free.pop() if free else np.empty(shape, dtype)
+        array = free.pop() if free else empty(shape, dtype)
         self._lent[id(array)] = weakref.ref(array)
         return array
 
@@ -210,7 +222,7 @@ class Block(Layer):
 
         norm = self.norm
         constants = self._constants(norm.running_mean.astype(np.float64), norm.running_var.astype(np.float64))
-        y = np.empty(y_shape, x.dtype)
+        y = empty(y_shape, x.dtype)
         normalizer = fused.Normalizer(z_shape, y, constants, self.relu, self.pooled)
         _algorithms().conv2d_rows(
             x,
@@ -321,6 +333,11 @@ class Block(Layer):
         pads, size = layer._pads(x.shape), (x.shape[1], x.shape[2])
         out = output_size("Conv2D", size, layer.kernel_size, layer.stride, pads, layer.dilation)
         return pads, (len(x), *out, layer.out_channels)
+
+    def applies_to(self, input_shape: tuple[int, ...]) -> bool:
+        """Whether an x of this shape (N, H, W, C) is computed by the fused kernels."""
+        n, height, width, channels = self.convolution.output_shape(input_shape)
+        return self._applies((n, height, width, channels), fixed_statistics=False)
 
     def _applies(self, z_shape: tuple[int, int, int, int], fixed_statistics: bool) -> bool:
         """Whether the kernels can do it, and the layers' own errors are not called for."""

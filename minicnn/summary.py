@@ -1,32 +1,48 @@
-"""A model as a table: layers, output shapes, parameters, multiply-adds and memory, without running it."""
+"""A model as a table: layers, output shapes, parameters, multiply-adds and memory, without running it.
+
+A second table says how each convolution will be computed, and why: which algorithm, and which of the layers
+behind it are computed in the same pass (``minicnn.fusion``).
+"""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from minicnn.containers import Parallel
+from minicnn.fusion import blocks_of
 from minicnn.layer import Layer, Parameter
+from minicnn.layers.conv import Conv2D
 from minicnn.layers.reshape import Flatten, Identity
 from minicnn.shapes import positive_int
 
 Shape = tuple[int, ...]
 
+# Settings of a layer in fewer letters, so that a table stays within 110 columns.
+SHORTER = (
+    (" -> ", "->"),
+    (r"=\((\d+), \1\)", r"=\1"),
+    (r"padding='same'", "same"),
+    (r"bias=False", "no bias"),
+)
+
 
 class Row(NamedTuple):
     """What the summary says about one layer, for one sample.
 
-    ``output_shape`` is without the batch; ``parameters`` and ``frozen`` count numbers; ``multiply_adds``
-    counts those of the forward pass; ``activation_bytes`` is the size of the array that the layer puts out, 0
-    where that is its input again. A container's members have rows of their own.
+    ``input_shape`` and ``output_shape`` are without the batch; ``parameters`` and ``frozen`` count numbers;
+    ``multiply_adds`` counts those of the forward pass; ``activation_bytes`` is the size of the array that the
+    layer puts out, 0 where that is its input again. A container's members have rows of their own.
     """
 
     name: str
     depth: int
     layer: Layer
+    input_shape: Shape
     output_shape: Shape
     parameters: int
     frozen: int
@@ -77,6 +93,7 @@ def _row(name: str, depth: int, layer: Layer, shape: Shape, itemsize: int) -> Ro
         name=name,
         depth=depth,
         layer=layer,
+        input_shape=shape[1:],
         output_shape=out[1:],
         parameters=sum(p.data.size for p in own),
         frozen=sum(p.data.size for p in own if not p.trainable),
@@ -106,42 +123,89 @@ def _itemsize(model: Layer) -> int:
     return max(dtype.itemsize for dtype in dtypes)
 
 
-def summary(model: Layer, input_shape: Sequence[int]) -> str:
-    """A table of the model's layers for one sample of ``input_shape`` (without the batch), with totals.
+class Method(NamedTuple):
+    """How a convolution is computed: ``algorithm`` and ``reason`` as ``Conv2D.algorithm`` gives them, and the
+    names of the layers behind it that are computed in the same pass.
+    """
 
-    Parallel branches and residual bodies are indented under their container.
+    name: str
+    algorithm: str
+    together_with: tuple[str, ...]
+    reason: str
+
+
+def convolution_methods(model: Layer, input_shape: Sequence[int]) -> list[Method]:
+    """One for each Conv2D in ``model``, in forward order, for samples of ``input_shape``.
+
+    As the backend, ``MINICNN_CONVOLUTION`` and ``MINICNN_FUSION`` are now. Raises as ``layer_rows`` does.
+    """
+    rows = layer_rows(model, input_shape)
+    names = {id(row.layer): row.name for row in rows}
+    blocks = {id(block.convolution): block for block in blocks_of(model)}
+    found = []
+    for row in rows:
+        if isinstance(row.layer, Conv2D):
+            shape, block = (1, *row.input_shape), blocks.get(id(row.layer))
+            others = block.members[1:] if block and block.applies_to(shape) else []
+            algorithm, reason = row.layer.algorithm(shape)
+            found.append(Method(row.name, algorithm, tuple(names[id(layer)] for layer in others), reason))
+    return found
+
+
+def summary(model: Layer, input_shape: Sequence[int]) -> str:
+    """Two tables for one sample of ``input_shape`` (without the batch): the layers, with totals, and how each
+    convolution is computed.
+
+    Parallel branches and residual bodies are indented under their container; a member goes by the last part
+    of its name there.
 
     >>> print(summary(model, (144, 96, 3)))
     """
     rows = layer_rows(model, input_shape)
-    head = ("layer", "kind", "output", "parameters", "multiply-adds", "activations")
-    table = [head, *(_cells(row) for row in rows)]
-    widths = [max(len(line[column]) for line in table) for column in range(len(head))]
+    head = ("layer", "kind", "output", "parameters", "multiply-adds", "memory")
+    lines = _table(head, [_cells(row) for row in rows], left=3)
+    size = " x ".join(map(str, input_shape))
+    text = [f"{type(model).__name__}, input {size}", *lines, lines[0], *_totals(model, rows)]
+    methods = convolution_methods(model, input_shape)
+    if methods:
+        head = ("convolution", "algorithm", "in one pass with", "because")
+        text += ["", *_table(head, [_method_cells(method) for method in methods], left=4)]
+    return "\n".join(text)
+
+
+def _table(head: Sequence[str], cells: Sequence[Sequence[str]], left: int) -> list[str]:
+    """A rule, the head, a rule, the lines; ``left`` columns flush left, those behind them flush right."""
+    widths = [max(len(line[column]) for line in [head, *cells]) for column in range(len(head))]
     lines = [
         "  ".join(
-            cell.ljust(width) if column < 3 else cell.rjust(width)
+            cell.ljust(width) if column < left else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
-        for line in table
+        for line in [head, *cells]
     ]
     rule = "-" * max(map(len, lines))
-    size = " x ".join(map(str, input_shape))
-    title = f"{type(model).__name__}, input {size}"
-    return "\n".join([title, rule, lines[0], rule, *lines[1:], rule, *_totals(model, rows)])
+    return [rule, lines[0], rule, *lines[1:]]
 
 
 def _cells(row: Row) -> tuple[str, ...]:
     settings = row.layer.describe()
+    for long, short in SHORTER:
+        settings = re.sub(long, short, settings)
     kind = type(row.layer).__name__ + (f"({settings})" if settings else "")
     frozen = "" if not row.frozen else " frozen" if row.frozen == row.parameters else " part frozen"
     return (
-        "  " * row.depth + row.name,
+        " " * row.depth + row.name.rpartition(".")[2],
         kind,
-        " x ".join(map(str, row.output_shape)),
+        "x".join(map(str, row.output_shape)),
         f"{row.parameters:,}{frozen}" if row.parameters else "",
         f"{row.multiply_adds:,}" if row.multiply_adds else "",
         _bytes(row.activation_bytes) if row.activation_bytes else "",
     )
+
+
+def _method_cells(method: Method) -> tuple[str, ...]:
+    others = ", ".join(name.rpartition(".")[2] for name in method.together_with)
+    return method.name, method.algorithm, others, method.reason
 
 
 def _totals(model: Layer, rows: list[Row]) -> list[str]:

@@ -59,15 +59,15 @@ def choose(
     if dtype != np.float32:
         return Choice("patches", f"{dtype} asks for precision")
     if w_shape[:2] == (1, 1):
-        return Choice("patches", "1x1: the image is the matrix of patches")
+        return Choice("patches", "1x1: the pixels are the patches")
     if not square:
         return Choice("implicit", "Winograd is for 3x3 and stride 1")
     if min(w_shape[2:]) < LEAST_CHANNELS:
         return Choice("implicit", f"fewer than {LEAST_CHANNELS} channels")
     filling = out[0] * out[1] / (-(-out[0] // 4) * -(-out[1] // 4) * 16)
     if filling < LEAST_FILLING:
-        return Choice("implicit", f"{out[0]}x{out[1]} pixels fill little of the 4x4 tiles")
-    return Choice("winograd", "3x3, stride 1: a quarter of the multiplications")
+        return Choice("implicit", f"{out[0]}x{out[1]} pixels hardly fill 4x4 tiles")
+    return Choice("winograd", "a quarter of the multiplications")
 
 
 def conv2d_forward(

@@ -119,6 +119,23 @@ class Conv2D(Layer):
         out = output_size("Conv2D", size, self.kernel_size, self.stride, pads, self.dilation)
         return input_shape[0], *out, self.out_channels
 
+    def algorithm(self, input_shape: tuple[int, ...]) -> tuple[str, str]:
+        """Which kernel computes an x of ``input_shape`` (N, H, W, C), and why in a few words.
+
+        The names are explained in ``minicnn.kernels.algorithms``; "naive" and "im2col" are those of the other
+        backends. Nothing is computed. Raises ValueError where the shape does not fit.
+        """
+        _, height, width, _ = self.output_shape(input_shape)
+        name = dispatch.backend(self.backend)
+        if name != "numba":
+            return {"naive": "naive", "numpy": "im2col"}[name], f"the backend is {name!r}"
+
+        from minicnn.kernels import algorithms
+
+        shape, dtype = self.weight.data.shape, self.weight.data.dtype
+        choice = algorithms.choose(shape, (height, width), self.stride, self.dilation, self.groups, dtype)
+        return choice.name, choice.reason
+
     def _pads(self, x_shape: tuple[int, ...]) -> Pads:
         size = (x_shape[1], x_shape[2])
         pads = resolve_padding(self.padding, size, self.kernel_size, self.stride, self.dilation)

@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 from minicnn.containers import Parallel, Residual, Sequential
+from minicnn.fusion import SWITCH, fuse
+from minicnn.kernels import algorithms, implicit_gemm, patches, winograd
+from minicnn.kernels.simd import WIDTH
 from minicnn.layer import Layer, Parameter
 from minicnn.layers.activation import ReLU, Sigmoid
 from minicnn.layers.conv import Conv2D
@@ -11,7 +14,7 @@ from minicnn.layers.dense import Dense
 from minicnn.layers.normalization import BatchNorm
 from minicnn.layers.pooling import GlobalAveragePool2D, MaxPool2D
 from minicnn.layers.reshape import Flatten, Identity
-from minicnn.summary import layer_rows, multiply_adds, summary
+from minicnn.summary import convolution_methods, layer_rows, multiply_adds, summary
 
 INPUT = (20, 16, 3)
 
@@ -107,13 +110,115 @@ def test_the_table_indents_members_and_ends_with_totals():
     text = summary(model, INPUT)
     lines = text.splitlines()
     assert lines[0] == "Sequential, input 20 x 16 x 3"
-    assert any(line.startswith("  block.body  ") for line in lines)
-    assert any(line.startswith("    block.body.conv  Conv2D(8 -> 12, 3x3") for line in lines)
+    assert any(line.startswith(" body ") for line in lines)
+    assert any(line.startswith("  conv       Conv2D(8->12, 3x3, stride=2, same)") for line in lines)
     assert any(line.startswith("head ") and "1,205" in line and "1,200" in line for line in lines)
     total = sum(parameter.data.size for parameter in model.parameters().values())
     assert f"parameters     {total:,} ({total:,} trainable)" in text
     assert "buffers        24, 96 B" in text
     assert all(line == line.rstrip() for line in lines)
+
+
+def residual_network():
+    """A residual network of usual widths, its blocks nested three deep."""
+
+    def conv(i, o, size=3, **options):
+        return Conv2D(i, o, size, padding="same", bias=False, rng=0, **options)
+
+    def block(i, o):
+        body = {
+            "conv1": conv(i, o),
+            "norm1": BatchNorm(o),
+            "relu1": ReLU(),
+            "conv2": conv(o, o),
+            "norm2": BatchNorm(o),
+        }
+        way = None if i == o else Sequential({"conv": conv(i, o, 1), "norm": BatchNorm(o)})
+        return Sequential({"block": Residual(Sequential(body), way), "relu": ReLU()})
+
+    return Sequential(
+        {
+            "stem": conv(3, 128, stride=2),
+            "stem_norm": BatchNorm(128),
+            "stem_relu": ReLU(),
+            "pool": MaxPool2D(2),
+            "stage1": block(128, 128),
+            "stage2": block(128, 512),
+            "wide": conv(512, 512, groups=512),
+            "average": GlobalAveragePool2D(),
+            "genres": Dense(512, 25, rng=0),
+        }
+    )
+
+
+BIG = (224, 160, 3)
+
+
+def test_the_table_of_a_deep_network_is_at_most_110_columns_wide():
+    assert max(map(len, summary(residual_network(), BIG).splitlines())) <= 110
+
+
+def test_it_says_how_each_convolution_is_computed_in_which_pass_and_why():
+    methods = {method.name: method for method in convolution_methods(residual_network(), BIG)}
+    assert {name: (method.algorithm, method.together_with) for name, method in methods.items()} == {
+        "stem": ("implicit", ("stem_norm", "stem_relu", "pool")),
+        "stage1.block.body.conv1": ("winograd", ("stage1.block.body.norm1", "stage1.block.body.relu1")),
+        "stage1.block.body.conv2": ("winograd", ("stage1.block.body.norm2",)),
+        "stage2.block.body.conv1": ("winograd", ("stage2.block.body.norm1", "stage2.block.body.relu1")),
+        "stage2.block.body.conv2": ("winograd", ("stage2.block.body.norm2",)),
+        "stage2.block.projection.conv": ("patches", ("stage2.block.projection.norm",)),
+        "wide": ("depthwise", ()),
+    }
+    lines = summary(residual_network(), BIG).splitlines()
+    for name, method in methods.items():
+        [line] = [line for line in lines if line.startswith(f"{name} ") and method.reason in line]
+        assert f" {method.algorithm} " in line
+        assert ", ".join(part.rpartition(".")[2] for part in method.together_with) in line
+
+
+def test_it_says_what_the_environment_and_the_layers_make_of_a_convolution(monkeypatch):
+    def said(**options):
+        layers = [Conv2D(16, WIDTH, 3, rng=0, **options), BatchNorm(WIDTH, dtype=options.get("dtype", "f4"))]
+        [method] = convolution_methods(Sequential(layers), (12, 12, 16))
+        return method[1:]
+
+    assert said() == ("winograd", ("1",), "a quarter of the multiplications")
+    assert said(dtype=np.float64) == ("patches", (), "float64 asks for precision")
+    assert said(backend="naive") == ("naive", (), "the backend is 'naive'")
+    assert said(backend="numpy") == ("im2col", (), "the backend is 'numpy'")
+    monkeypatch.setenv(algorithms.FORCED, "implicit")
+    assert said() == ("implicit", ("1",), "MINICNN_CONVOLUTION says so")
+    monkeypatch.setenv(SWITCH, "off")
+    assert said() == ("implicit", (), "MINICNN_CONVOLUTION says so")
+    monkeypatch.setenv("MINICNN_BACKEND", "numpy")
+    assert said() == ("im2col", (), "the backend is 'numpy'")
+
+
+def test_the_algorithm_said_is_the_one_that_runs(monkeypatch):
+    ran = []
+    for name, module in {"winograd": winograd, "implicit": implicit_gemm}.items():
+        compute = module.compute
+        monkeypatch.setattr(module, "compute", lambda *a, n=name, c=compute, **k: ran.append(n) or c(*a, **k))
+    patched = patches.conv2d_forward
+    monkeypatch.setattr(patches, "conv2d_forward", lambda *a: ran.append("patches") or patched(*a))
+    for force in ("", "patches", "implicit", "winograd"):
+        monkeypatch.setenv(algorithms.FORCED, force)
+        for size, stride, shape in [
+            (3, 1, (9, 9, 8)),
+            (3, 2, (9, 9, 8)),
+            (1, 1, (9, 9, 8)),
+            (3, 1, (3, 3, 8)),
+        ]:
+            model = Sequential([Conv2D(8, WIDTH, size, stride=stride, rng=0), BatchNorm(WIDTH)])
+            [method] = convolution_methods(model, shape)
+            for runs in (model, fuse(model)):
+                ran.clear()
+                runs.forward(np.zeros((2, *shape), np.float32))
+                assert ran == [method.algorithm]
+
+
+def test_a_model_without_convolutions_has_one_table_only():
+    assert "algorithm" not in summary(Dense(3, 4, rng=0), (3,))
 
 
 def test_frozen_parameters_are_marked_and_not_counted_as_trainable():
