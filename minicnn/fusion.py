@@ -22,12 +22,12 @@ from __future__ import annotations
 
 import copy
 import os
-import weakref
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from minicnn.arena import Arena
 from minicnn.containers import Container, Sequential
 from minicnn.kernels import dispatch
 from minicnn.kernels.arrays import empty
@@ -123,39 +123,6 @@ def _block_at(layers: Sequence[Layer], start: int) -> Block | None:
 def _halves(layer: Layer) -> bool:
     """Whether this is the plain 2x2 max pool."""
     return type(layer) is MaxPool2D and (layer.size, layer.stride, layer.padding) == ((2, 2), (2, 2), "valid")
-
-
-class Arena:
-    """Arrays to be used again: ``take`` one, ``give`` it back when nobody will read it any more.
-
-    Arrays that did not come from here are not kept, and one that never comes back is simply freed.
-    """
-
-    def __init__(self) -> None:
-        self._free: dict[tuple[tuple[int, ...], np.dtype], list[np.ndarray]] = {}
-        self._lent: dict[int, weakref.ref[np.ndarray]] = {}
-
-    def take(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        """An array with anything in it."""
-        free = self._free.get((shape, dtype))
-        array = free.pop() if free else empty(shape, dtype)
-        self._lent[id(array)] = weakref.ref(array)
-        return array
-
-    def lends(self, array: np.ndarray) -> bool:
-        """Whether the array came from here and is not back."""
-        lent = self._lent.get(id(array))
-        return lent is not None and lent() is array
-
-    def give(self, array: np.ndarray) -> None:
-        if self.lends(array):
-            del self._lent[id(array)]
-            self._free.setdefault((array.shape, array.dtype), []).append(array)
-
-    def forget(self) -> None:
-        """Let go of all arrays, where the shape of a batch has changed."""
-        self._free.clear()
-        self._lent.clear()
 
 
 class Block(Layer):

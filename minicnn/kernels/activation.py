@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from minicnn.kernels import workers
+from minicnn.kernels.arrays import empty
 from minicnn.kernels.jit import jit, plain
 
 
@@ -28,7 +29,7 @@ def relu_gradient_stretch(dy, y, dx, first, last):  # type: ignore[no-untyped-de
 
 def relu_forward(x: np.ndarray) -> np.ndarray:
     x = plain(x)
-    y = np.empty_like(x)
+    y = empty(x.shape, x.dtype)
     source, target = x.reshape(-1), y.reshape(-1)
     workers.run_stretches(
         lambda first, last: relu_stretch(source, target, first, last),
@@ -40,7 +41,7 @@ def relu_forward(x: np.ndarray) -> np.ndarray:
 
 def relu_backward(dy: np.ndarray, y: np.ndarray) -> np.ndarray:
     dy, y = plain(dy), plain(y)
-    dx = np.empty_like(dy)
+    dx = empty(dy.shape, dy.dtype)
     upstream, output, target = dy.reshape(-1), y.reshape(-1), dx.reshape(-1)
     workers.run_stretches(
         lambda first, last: relu_gradient_stretch(upstream, output, target, first, last),

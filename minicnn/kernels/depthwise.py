@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from minicnn.kernels import workers
+from minicnn.kernels.arrays import empty
 from minicnn.kernels.jit import jit, plain
 from minicnn.shapes import Pads, Pair, output_size
 
@@ -116,7 +117,7 @@ def conv2d_forward(
     x, w = plain(x), plain(w)
     kernel = (w.shape[0], w.shape[1])
     out = output_size("conv2d", (x.shape[1], x.shape[2]), kernel, stride, pads, dilation)
-    y = np.empty((len(x), *out, w.shape[3]), x.dtype)
+    y = empty((len(x), *out, w.shape[3]), x.dtype)
     weights, geometry = w.reshape(-1, w.shape[3]), _geometry(kernel, stride, pads, dilation)
 
     def task(first: int, last: int) -> None:

@@ -27,6 +27,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minicnn.kernels import fused_rows, workers
+from minicnn.kernels.arrays import empty
 from minicnn.kernels.jit import jit, plain
 from minicnn.kernels.simd import WIDTH
 
@@ -257,8 +258,8 @@ def forward(
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """y, (N, H // 2, W // 2, C) with ``pooled``, else as z; and the winners, uint8 of y's shape, or None."""
     channels = z.shape[-1]
-    y = np.empty(pooled_shape(z.shape) if pooled else z.shape, z.dtype) if out is None else out
-    winners = np.empty(y.shape if pooled else 0, np.uint8)
+    y = empty(pooled_shape(z.shape) if pooled else z.shape, z.dtype) if out is None else out
+    winners = empty(y.shape if pooled else 0, np.uint8)
     mean, scale, shift = n.constants(z.dtype)
     floor, size = _floor(relu, z.dtype), z.shape[1:]
     flat_z, flat_y, flat_winners = plain(z).reshape(-1), y.reshape(-1), winners.reshape(-1)
@@ -297,7 +298,7 @@ def backward(
     ``out`` may be z where ``can_replace`` says so.
     """
     channels, size, dtype = z.shape[-1], z.shape[1:], z.dtype
-    dz = np.empty_like(z) if out is None else out
+    dz = empty(z.shape, z.dtype) if out is None else out
     mean, scale, shift = n.constants(dtype)
     floor, cut = _floor(relu, dtype), _floor(relu_before, dtype)
     flat_z, flat_dy, flat_dz = plain(z).reshape(-1), plain(dy).reshape(-1), dz.reshape(-1)

@@ -35,6 +35,7 @@ from typing import Any
 import numpy as np
 
 from minicnn.kernels import microkernel, workers
+from minicnn.kernels.arrays import empty
 from minicnn.kernels.jit import jit, plain
 from minicnn.kernels.rows import RowConsumer
 from minicnn.kernels.simd import WIDTH, Emitter, address_of, copy_vector, emitted
@@ -220,7 +221,8 @@ def packed_weights(w: np.ndarray) -> np.ndarray:
     """w (kh, kw, C, O) in panels [O / W][kh * kw * C][W], zeros in the lanes beyond O; flat."""
     outputs = w.shape[3]
     columns = -(-outputs // WIDTH)
-    panels = np.zeros((columns, w.size // outputs, WIDTH), w.dtype)
+    panels = empty((columns, w.size // outputs, WIDTH), w.dtype)
+    panels[-1] = 0
     flat = w.reshape(-1, outputs)
     for p in range(columns):
         part = flat[:, p * WIDTH : (p + 1) * WIDTH]
@@ -239,7 +241,7 @@ def forward(
 ) -> np.ndarray:
     """y (N, OH, OW, O) of x (N, H, W, C), w (kh, kw, C, O) and b (O,) or None; max(y, 0) with ``relu``."""
     size = output_size("conv2d", (x.shape[1], x.shape[2]), (w.shape[0], w.shape[1]), stride, pads)
-    y = np.empty((len(x), *size, w.shape[3]), x.dtype) if out is None else out
+    y = empty((len(x), *size, w.shape[3]), x.dtype) if out is None else out
     compute(x, packed_weights(w), b, w.shape, stride, pads, y.shape, relu, y)
     return y
 
@@ -265,8 +267,9 @@ def compute(
     flat_x = plain(x).reshape(-1)
 
     def part(p: int) -> None:
-        strip, tile = np.zeros(cut.numbers, x.dtype), np.empty(2 * ROWS * WIDTH, x.dtype)
-        target = np.empty(cut.rows * cut.row_numbers, x.dtype) if out is None else out.reshape(-1)
+        strip, tile = empty(cut.numbers, x.dtype), empty(2 * ROWS * WIDTH, x.dtype)
+        strip[...] = 0
+        target = empty(cut.rows * cut.row_numbers, x.dtype) if out is None else out.reshape(-1)
         start, stop = p * cut.count // cut.parts, (p + 1) * cut.count // cut.parts
         step = stop - start if consumer is None else 1
         for s in range(start, stop, step):
@@ -313,8 +316,9 @@ def backward_weight(
     flat_x, flat_dy = plain(x).reshape(-1), plain(dy).reshape(-1)
 
     def part(p: int) -> None:
-        strip = np.zeros(cut.numbers, x.dtype)
-        dy_strip = np.empty(cut.rows * dy.shape[2] * cut.columns, x.dtype)
+        strip = empty(cut.numbers, x.dtype)
+        strip[...] = 0
+        dy_strip = empty(cut.rows * dy.shape[2] * cut.columns, x.dtype)
         first, last = p * cut.count // cut.parts, (p + 1) * cut.count // cut.parts
         gradient_strips(flat_x, flat_dy, cut.geometry, first, last, strip, dy_strip, sums[p].reshape(-1))
 

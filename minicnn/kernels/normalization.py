@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from minicnn.kernels import workers
+from minicnn.kernels.arrays import empty
 from minicnn.kernels.jit import jit, plain
 
 BLOCK = 256
@@ -124,7 +125,7 @@ def batchnorm_normalize(
 ) -> np.ndarray:
     """``y = (x - mean) * (gamma * inv_std) + beta``."""
     x = plain(x)
-    y = np.empty_like(x)
+    y = empty(x.shape, x.dtype)
     centre, scale = mean.astype(x.dtype), (gamma * inv_std).astype(x.dtype)
     workers.run_stretches(
         lambda first, last: normalize_rows(x, centre, scale, plain(beta), y, first, last),
@@ -160,7 +161,7 @@ def batchnorm_input_gradient(
 ) -> np.ndarray:
     """``dx = gamma * inv_std * (dy - dbeta / M - x_hat * dgamma / M)``."""
     dy, x = plain(dy), plain(x)
-    dx = np.empty_like(x)
+    dx = empty(x.shape, x.dtype)
     centre, scale = mean.astype(x.dtype), (gamma * inv_std).astype(x.dtype)
     from_mean = (dbeta / len(x)).astype(x.dtype)
     from_var = (inv_std * dgamma / len(x)).astype(x.dtype)

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from minicnn.kernels import depthwise, workers
+from minicnn.kernels.arrays import empty
 from minicnn.kernels.jit import jit, plain
 from minicnn.shapes import Pads, Pair, output_size
 
@@ -133,7 +134,7 @@ def conv2d_forward(
     x, w = plain(x), plain(w)
     kernel, filters = (w.shape[0], w.shape[1]), w.shape[3]
     out = output_size("conv2d", (x.shape[1], x.shape[2]), kernel, stride, pads, dilation)
-    y = np.empty((len(x), *out, filters), x.dtype)
+    y = empty((len(x), *out, filters), x.dtype)
     patches_of = _Patches(x, out, kernel, stride, pads, dilation, groups)
     spans = _spans(len(x) * out[0], patches_of.rows)
 
@@ -204,7 +205,7 @@ def conv2d_backward_input(
     oh, ow = dy.shape[1:3]
     k = kh * kw * depth
     pointwise = _is_pointwise((kh, kw), stride, pads)
-    dx = np.empty(x_shape, dy.dtype) if pointwise else np.zeros(x_shape, dy.dtype)
+    dx = empty(x_shape, dy.dtype) if pointwise else np.zeros(x_shape, dy.dtype)
     step = _rows_a_product(ow, k, dy.itemsize)
 
     def task(image: int) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from minicnn.kernels import workers
+from minicnn.kernels.arrays import empty
 from minicnn.kernels.jit import jit, plain
 from minicnn.kernels.naive import argmax_dtype
 from minicnn.shapes import Pads, Pair, output_size
@@ -113,7 +114,7 @@ def _geometry(size: Pair, stride: Pair, pads: Pads) -> tuple[int, ...]:
 def maxpool2d_forward(x: np.ndarray, size: Pair, stride: Pair, pads: Pads) -> tuple[np.ndarray, np.ndarray]:
     x = plain(x)
     out = output_size("maxpool2d", (x.shape[1], x.shape[2]), size, stride, pads)
-    y = np.empty((len(x), *out, x.shape[3]), x.dtype)
+    y = empty((len(x), *out, x.shape[3]), x.dtype)
     argmax = np.empty(y.shape, argmax_dtype(size))
     geometry = _geometry(size, stride, pads)
     rows = len(x) * out[0]
@@ -134,7 +135,7 @@ def maxpool2d_backward(
     pads: Pads,
 ) -> np.ndarray:
     dy, argmax = plain(dy), plain(argmax)
-    dx = np.empty(x_shape, dy.dtype)
+    dx = empty(x_shape, dy.dtype)
     geometry = _geometry(size, stride, pads)
     workers.run_stretches(
         lambda first, last: maximum_gradient(dy, argmax, dx, first, last, geometry),
@@ -147,7 +148,7 @@ def maxpool2d_backward(
 def averagepool2d_forward(x: np.ndarray, size: Pair, stride: Pair, pads: Pads) -> np.ndarray:
     x = plain(x)
     out = output_size("averagepool2d", (x.shape[1], x.shape[2]), size, stride, pads)
-    y = np.empty((len(x), *out, x.shape[3]), x.dtype)
+    y = empty((len(x), *out, x.shape[3]), x.dtype)
     geometry = _geometry(size, stride, pads)
     rows = len(x) * out[0]
     workers.run_stretches(
@@ -160,7 +161,7 @@ def averagepool2d_backward(
     dy: np.ndarray, x_shape: tuple[int, int, int, int], size: Pair, stride: Pair, pads: Pads
 ) -> np.ndarray:
     dy = plain(dy)
-    dx = np.empty(x_shape, dy.dtype)
+    dx = empty(x_shape, dy.dtype)
     geometry = _geometry(size, stride, pads)
     workers.run_stretches(
         lambda first, last: average_gradient(dy, dx, first, last, geometry),

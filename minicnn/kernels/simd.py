@@ -197,6 +197,14 @@ class Emitter:
         address = self.builder.gep(array, [self.index(at)])
         self.builder.store(vector.value, self.builder.bitcast(address, _BYTES.as_pointer()), align=1)
 
+    def prefetch(self, array: Any, at: Any) -> None:
+        """Ask for array[at] to come into the cache. Only a hint: ``at`` may lie beyond the array."""
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        hint = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0i8")
+        address = self.builder.bitcast(self.builder.gep(array, [self.index(at)]), byte)
+        self.builder.call(hint, [address, *(ir.Constant(number, n) for n in (0, 3, 1))])
+
     def variable(self, start: Vector) -> Any:
         """A vector that changes inside loops; LLVM keeps it in a register."""
         slot = cgutils.alloca_once(self.builder, start.value.type)

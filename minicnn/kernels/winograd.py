@@ -31,11 +31,12 @@ import math
 import numpy as np
 
 from minicnn.kernels import microkernel, workers
+from minicnn.kernels.arrays import empty
 from minicnn.kernels.jit import jit, plain
 from minicnn.kernels.rows import RowConsumer
-from minicnn.kernels.simd import WIDTH, address_of, copy_vector
-from minicnn.kernels.winograd_algebra import PATCH, PRODUCTS, TILE
-from minicnn.kernels.winograd_tiles import cut_out, pack_filters, panels, transform_input, transform_output
+from minicnn.kernels.simd import WIDTH, address_of
+from minicnn.kernels.winograd_algebra import PRODUCTS, TILE
+from minicnn.kernels.winograd_tiles import pack_filters, panels, place_tiles, plane_of, transform_tiles
 from minicnn.shapes import Pads, Pair
 
 ROWS = microkernel.ROWS
@@ -60,70 +61,36 @@ def forward_tiles(x, filters, bias, floor, y, origin, geometry, block, part, wor
     ``part`` is (first tile, the one after the last, first panel of channels, the one after the last, the
     panel that ``filters`` begin with).
     """
-    height, width, channels, top, left, oh, ow, outputs = geometry
-    tile_columns = (ow + TILE - 1) // TILE
-    tiles_of_image = (oh + TILE - 1) // TILE * tile_columns
+    channels = geometry[2]
     c_panels = (channels + WIDTH - 1) // WIDTH
     first, last, first_panel, last_panel, filter_panel = part
     count = last_panel - first_panel
     depth, panel = c_panels * WIDTH, block * WIDTH
-    products = PRODUCTS * c_panels * panel
+    plane, points, sums = plane_of(depth * WIDTH), plane_of(c_panels * panel), plane_of(count * panel)
+    products = PRODUCTS * points
     for start in range(first, last, block):
         tiles = min(block, last - start)
-        for t in range(tiles):
-            n, place = (start + t) // tiles_of_image, (start + t) % tiles_of_image
-            i, j = place // tile_columns * TILE - top, place % tile_columns * TILE - left
-            if channels == depth and i >= 0 and j >= 0 and i + PATCH <= height and j + PATCH <= width:
-                pixels = address_of(x, ((n * height + i) * width + j) * channels)
-                row, column = width * channels, channels
-            else:
-                cut_out(x, n, i, i + PATCH, j, j + PATCH, height, width, channels, depth, patch)
-                pixels = address_of(patch, 0)
-                row, column = PATCH * depth, depth
-            for p in range(c_panels):
-                to = p * panel + t * WIDTH
-                transform_input(pixels + p * WIDTH * x.itemsize, row, column, work, to, c_panels * panel)
+        transform_tiles(x, geometry, start, tiles, panel, points, work, patch)
         for k in range(PRODUCTS):
-            a, c = k * c_panels * panel, products + k * count * panel
+            a, c = k * points, products + k * sums
             for p in range(0, count, 2):
-                b = address_of(filters, ((first_panel + p - filter_panel) * PRODUCTS + k) * depth * WIDTH)
+                b = address_of(filters, ((first_panel + p - filter_panel) * PRODUCTS + k) * plane)
                 for t in range(0, tiles, ROWS):
                     to = c + p * panel + t * WIDTH
                     if p + 1 < count:
                         set_two(
                             work, a + t * WIDTH, WIDTH, panel, 1, c_panels, WIDTH,
-                            b, WIDTH, PRODUCTS * depth * WIDTH, work, to, WIDTH, panel,
+                            b, WIDTH, PRODUCTS * plane, work, to, WIDTH, panel,
                         )  # fmt: skip
                     else:
                         set_one(
                             work, a + t * WIDTH, WIDTH, panel, 1, c_panels, WIDTH,
-                            b, WIDTH, PRODUCTS * depth * WIDTH, work, to, WIDTH, panel,
+                            b, WIDTH, PRODUCTS * plane, work, to, WIDTH, panel,
                         )  # fmt: skip
-        for t in range(tiles):
-            n, place = (start + t) // tiles_of_image, (start + t) % tiles_of_image
-            i, j = place // tile_columns * TILE, place % tile_columns * TILE
-            to = ((n * oh + i) * ow + j) * outputs - origin
-            rows, columns = min(TILE, oh - i), min(TILE, ow - j)
-            for p in range(count):
-                channel = (first_panel + p) * WIDTH
-                lanes = min(WIDTH, outputs - channel)
-                whole = rows == TILE and columns == TILE and lanes == WIDTH
-                if whole:
-                    pixels = address_of(y, to + channel)
-                    row, column = ow * outputs, outputs
-                else:
-                    pixels = address_of(patch, 0)
-                    row, column = TILE * WIDTH, WIDTH
-                at = products + p * panel + t * WIDTH
-                transform_output(work, at, count * panel, bias, channel, floor, pixels, row, column)
-                if not whole:
-                    for r in range(rows):
-                        for q in range(columns):
-                            pixel = to + (r * ow + q) * outputs + channel
-                            if lanes == WIDTH:
-                                copy_vector(patch, (r * TILE + q) * WIDTH, y, pixel)
-                            for lane in range(lanes % WIDTH):
-                                y[pixel + lane] = patch[(r * TILE + q) * WIDTH + lane]
+        place_tiles(
+            work, products, panel, sums, first_panel, count, bias, floor, y, origin, geometry,
+            start, tiles, patch,
+        )  # fmt: skip
 
 
 class Filters:
@@ -143,20 +110,20 @@ class Filters:
 
     def panels(self, first: int, last: int) -> np.ndarray:
         """Panels first..last-1: [panel][36][C rounded up][W], flat."""
-        filters = np.empty((last - first) * self._numbers, self.w.dtype)
+        filters = empty((last - first) * self._numbers, self.w.dtype)
         pack_filters(self.w, *self._places, first, last, filters)
         return filters
 
     def all(self) -> np.ndarray:
         """All panels."""
         count = panels(self.lanes)
-        filters = np.empty((count, self._numbers), self.w.dtype)
+        filters = empty((count, self._numbers), self.w.dtype)
         workers.run(lambda p: pack_filters(self.w, *self._places, p, p + 1, filters[p]), count)
         return filters.reshape(-1)
 
     @property
     def _numbers(self) -> int:
-        return PRODUCTS * panels(self.rows) * WIDTH**2
+        return int(PRODUCTS * plane_of(panels(self.rows) * WIDTH**2))
 
 
 class _Tasks:
@@ -180,9 +147,9 @@ class _Tasks:
         self.count = tasks * self.groups
         most = -(-min(self.rows, self.total) * self.columns // ROWS) * ROWS
         self.block = min(WIDE_BLOCK if wide else BLOCK, most)
-        self.workspace = (
-            PRODUCTS * (panels(self.channels) + min(self.group, self.panels)) * self.block * WIDTH
-        )
+        panel = self.block * WIDTH
+        widest = min(self.group, self.panels)
+        self.workspace = PRODUCTS * (plane_of(panels(self.channels) * panel) + plane_of(widest * panel))
         self.patch = PRODUCTS * panels(self.channels) * WIDTH
 
     def part(self, task: int) -> tuple[int, int, int, int]:
@@ -215,7 +182,7 @@ def compute(
     tasks = _Tasks(x, y_shape)
     if tasks.groups > 1 and consumer is not None:
         # No task has all channels of its rows; the output is small.
-        y = np.empty(y_shape, x.dtype) if out is None else out
+        y = empty(y_shape, x.dtype) if out is None else out
         compute(x, filters, bias, corner, y_shape, relu, y)
         consumer.expect(1)
         consumer(0, 0, y_shape[0] * y_shape[1], y.reshape(-1))
@@ -236,7 +203,7 @@ def compute(
         if idle:
             work, patch, rows = idle.pop()
         else:
-            work, patch, rows = (np.empty(s, x.dtype) for s in (tasks.workspace, tasks.patch, longest))
+            work, patch, rows = (empty(s, x.dtype) for s in (tasks.workspace, tasks.patch, longest))
         first = tasks.image_row(t)
         origin = first * tasks.row_numbers
         target, start = (rows, 0) if out is None else (out.reshape(-1), origin)
@@ -265,7 +232,7 @@ def forward(
     out: np.ndarray | None = None,
 ) -> np.ndarray:
     """y (N, OH, OW, O) of x (N, H, W, C), w (3, 3, C, O) and b (O,) or None; max(y, 0) with ``relu``."""
-    y = np.empty(output_shape(x.shape, w.shape, pads), x.dtype) if out is None else out
+    y = empty(output_shape(x.shape, w.shape, pads), x.dtype) if out is None else out
     compute(x, Filters(w), b, (pads[0][0], pads[1][0]), y.shape, relu, y)
     return y
 
@@ -279,7 +246,7 @@ def backward_input(
     dy: np.ndarray, w: np.ndarray, x_shape: tuple[int, ...], pads: Pads, out: np.ndarray | None = None
 ) -> np.ndarray:
     """dx (N, H, W, C): the same convolution of dy, with w rotated and the padding turned inside out."""
-    dx = np.empty(x_shape, dy.dtype) if out is None else out
+    dx = empty(x_shape, dy.dtype) if out is None else out
     corner = (2 - pads[0][0], 2 - pads[1][0])
     compute(dy, Filters(w, rotated=True), None, corner, x_shape, out=dx)
     return dx

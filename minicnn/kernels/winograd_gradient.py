@@ -19,6 +19,7 @@ from __future__ import annotations
 import numpy as np
 
 from minicnn.kernels import microkernel, workers
+from minicnn.kernels.arrays import empty
 from minicnn.kernels.jit import jit, plain
 from minicnn.kernels.simd import WIDTH, address_of
 from minicnn.kernels.winograd_algebra import PATCH, PRODUCTS, TILE
@@ -153,9 +154,9 @@ def _by_blocks(x: np.ndarray, dy: np.ndarray, geometry: tuple[int, ...], tiles: 
     partial = np.zeros((parts, PRODUCTS * depth * o_panels * WIDTH), x.dtype)
 
     def add_up(part: int) -> None:
-        x_points = np.empty(PRODUCTS * c_panels * SUM_BLOCK * WIDTH, x.dtype)
-        dy_points = np.empty(PRODUCTS * o_panels * SUM_BLOCK * WIDTH, x.dtype)
-        patch = np.empty(PRODUCTS * max(c_panels, o_panels) * WIDTH, x.dtype)
+        x_points = empty(PRODUCTS * c_panels * SUM_BLOCK * WIDTH, x.dtype)
+        dy_points = empty(PRODUCTS * o_panels * SUM_BLOCK * WIDTH, x.dtype)
+        patch = empty(PRODUCTS * max(c_panels, o_panels) * WIDTH, x.dtype)
         first, last = part * tiles // parts, (part + 1) * tiles // parts
         gradient_sums(
             x, dy, geometry, SUM_BLOCK, SUM_BLOCK, (first, last, first), (0, depth, 0),
@@ -179,8 +180,8 @@ def _by_runs(x: np.ndarray, dy: np.ndarray, geometry: tuple[int, ...], tiles: in
     channels, outputs = geometry[2], geometry[7]
     c_panels, o_panels = panels(channels), panels(outputs)
     run = min(tiles, max(SUM_BLOCK, RUN_NUMBERS // (PRODUCTS * (c_panels + o_panels) * WIDTH)))
-    x_points = np.empty(PRODUCTS * c_panels * run * WIDTH, x.dtype)
-    dy_points = np.empty(PRODUCTS * o_panels * run * WIDTH, x.dtype)
+    x_points = empty(PRODUCTS * c_panels * run * WIDTH, x.dtype)
+    dy_points = empty(PRODUCTS * o_panels * run * WIDTH, x.dtype)
     size = PRODUCTS * WIDTH * o_panels * WIDTH
     kept = None if run == tiles else np.zeros((c_panels, size), x.dtype)
 
@@ -188,7 +189,7 @@ def _by_runs(x: np.ndarray, dy: np.ndarray, geometry: tuple[int, ...], tiles: in
         count = min(run, tiles - start)
 
         def points(part: int, start: int = start, count: int = count) -> None:
-            patch = np.empty(PRODUCTS * max(c_panels, o_panels) * WIDTH, x.dtype)
+            patch = empty(PRODUCTS * max(c_panels, o_panels) * WIDTH, x.dtype)
             first, last = start + part * count // PARTS, start + (part + 1) * count // PARTS
             gradient_sums(
                 x, dy, geometry, run, run, (first, last, start), (0, 0, 0),
