@@ -67,6 +67,18 @@ def trained_run(drawn_data: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     return out
 
 
+@pytest.fixture
+def model_file(trained_run: Path) -> str:
+    """The name of the model file of that run."""
+    return str(trained_run / "model.npz")
+
+
+@pytest.fixture
+def posters(drawn_data: Path) -> list[Path]:
+    """The pictures of that data set."""
+    return sorted((drawn_data / "Images").glob("*.jpg"))
+
+
 @pytest.fixture(scope="session")
 def coloured_posters() -> tuple[np.ndarray, np.ndarray]:
     """96 noisy posters: red ones are Action, blue ones Drama, and half of each, dark at the top, also War."""

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import io
+import shutil
+import subprocess
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
+from poster_genre.dataset import load_dataset
+from poster_genre.download import COMMIT
 from poster_genre.genres import GENRES
 
 HEADER = ",".join(("Id", "Genre", *GENRES))
+ROOT = f"Movies-Poster_Dataset-{COMMIT}/"  # the folder that the published zip wraps everything in
 
 
 def jpeg(seed: int = 0, size: tuple[int, int] = (20, 30)) -> bytes:
@@ -56,3 +62,30 @@ def sound(n: int = 12) -> tuple[str, dict[str, bytes]]:
     ids = [f"tt{i:07d}" for i in range(n)]
     lines = [row(poster_id, [GENRES[i % 25], GENRES[(i + 7) % 25]]) for i, poster_id in enumerate(ids)]
     return table(*lines), {f"{poster_id}.jpg": jpeg(i) for i, poster_id in enumerate(ids)}
+
+
+def only_split(source: Path, target: Path, split: str) -> Path:
+    """A data set with the rows of one split alone."""
+    shutil.copytree(source / "Images", target / "Images")
+    kept = set(load_dataset(source).split(split).ids)
+    head, *rows = (source / "train.csv").read_text().splitlines()
+    (target / "train.csv").write_text(
+        "\n".join([head, *(row for row in rows if row.split(",")[0] in kept)]) + "\n"
+    )
+    return target
+
+
+def git_says(checkout: Path, folder: str) -> str:
+    """The tree id as git itself computes it."""
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed")
+
+    def git(*words: str) -> str:
+        command = ["git", "-c", "core.autocrlf=false", "-c", "core.fileMode=true", *words]
+        return subprocess.run(
+            command, cwd=checkout, check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    git("init", "--quiet")
+    git("add", "--force", folder)
+    return git("rev-parse", f"{git('write-tree')}:{folder}")

@@ -2,124 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 import shutil
 import socket
-import subprocess
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from layouts import sound, write_folder, write_zip
+from download_server import Handler, Server, chunked, cut_at, honest, silent_at, status, without_ranges
+from layouts import ROOT, git_says, sound, write_folder, write_zip
 
 from poster_genre.dataset import load_dataset
-from poster_genre.download import COMMIT, FILE_NAME, REPOSITORY, _Part, download, git_tree_id
+from poster_genre.download import COMMIT, FILE_NAME, REPOSITORY, _Part, download
 from poster_genre.errors import PosterGenreError
-
-Behaviour = Callable[["Handler"], None]
-ROOT = f"Movies-Poster_Dataset-{COMMIT}/"
-
-
-class Server(ThreadingHTTPServer):
-    """Answers the requests in turn as ``behaviours`` says, then honestly."""
-
-    daemon_threads = True
-
-    def __init__(self, content: bytes) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.content = content
-        self.tag = f'"{hashlib.sha1(content).hexdigest()}"'
-        self.behaviours: list[Behaviour] = []
-        self.requests: list[dict[str, str]] = []
-        self.paths: list[str] = []
-        self.stop = threading.Event()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-    def ranges(self) -> list[str | None]:
-        return [headers.get("Range") for headers in self.requests]
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        self.server.requests.append(dict(self.headers.items()))
-        self.server.paths.append(self.path)
-        self.close_connection = True
-        behave = self.server.behaviours.pop(0) if self.server.behaviours else honest
-        try:
-            behave(self)
-        except OSError:
-            self.close_connection = True
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-    def answer(self, status: int, headers: dict[str, str | int], body: bytes) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, str(value))
-        self.send_header("Connection", "close")
-        self.end_headers()
-        self.wfile.write(body)
-        self.wfile.flush()
-
-    def wanted(self) -> int:
-        """The first byte asked for; 0 where the validator no longer fits."""
-        match = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
-        if match is None or self.headers.get("If-Range", self.server.tag) != self.server.tag:
-            return 0
-        return int(match[1])
-
-
-def honest(handler: Handler, until: int | None = None, validate: bool = True) -> None:
-    content, start = handler.server.content, handler.wanted()
-    headers: dict[str, str | int] = {"Content-Length": len(content) - start}
-    if validate:
-        headers["ETag"] = handler.server.tag
-    if start:
-        headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
-    handler.answer(206 if start else 200, headers, content[start:until])
-
-
-def cut_at(share: float) -> Behaviour:
-    return lambda handler: honest(handler, int(len(handler.server.content) * share))
-
-
-def silent_at(share: float) -> Behaviour:
-    def behave(handler: Handler) -> None:
-        cut_at(share)(handler)
-        handler.server.stop.wait(20)
-
-    return behave
-
-
-def without_ranges(handler: Handler, until: int | None = None) -> None:
-    handler.answer(200, {"Content-Length": len(handler.server.content)}, handler.server.content[:until])
-
-
-def status(code: int, **headers: str) -> Behaviour:
-    return lambda handler: handler.answer(code, {"Content-Length": 0, **headers}, b"")
-
-
-def chunked(until: int | None) -> Behaviour:
-    def behave(handler: Handler) -> None:
-        body = handler.server.content[:until]
-        end = b"0\r\n\r\n" if until is None else b""
-        framed = b"%x\r\n%s\r\n" % (len(body), body) + end
-        handler.answer(200, {"Transfer-Encoding": "chunked"}, framed)
-
-    return behave
 
 
 @pytest.fixture
@@ -152,22 +50,6 @@ def fetch(server: Server, tree: str, tmp_path: Path) -> Callable[..., Path]:
         return download(tmp_path / "out", base_url=server.url, images_tree=tree, **settings)
 
     return fetch
-
-
-def git_says(checkout: Path, folder: str) -> str:
-    """The tree id as git itself computes it."""
-    if shutil.which("git") is None:
-        pytest.skip("git is not installed")
-
-    def git(*words: str) -> str:
-        command = ["git", "-c", "core.autocrlf=false", "-c", "core.fileMode=true", *words]
-        return subprocess.run(
-            command, cwd=checkout, check=True, capture_output=True, text=True
-        ).stdout.strip()
-
-    git("init", "--quiet")
-    git("add", "--force", folder)
-    return git("rev-parse", f"{git('write-tree')}:{folder}")
 
 
 def left_in(folder: Path) -> list[str]:
@@ -428,52 +310,3 @@ def test_a_folder_or_address_that_cannot_be_used_is_refused(tmp_path: Path) -> N
         download(tmp_path / "file" / "out", progress=False)
     with pytest.raises(PosterGenreError, match="base URL"):
         download(tmp_path / "out", base_url="file:///etc", progress=False)
-
-
-def test_the_tree_id_is_gits_own(tmp_path: Path) -> None:
-    """Folders sort as if their names ended in a slash; programs and empty files count too."""
-    files = {
-        "a.jpg": b"1",
-        "a": None,
-        "a/b.jpg": b"2",
-        "a-b": b"3",
-        "a0": b"",
-        "zoë.jpg": b"4",
-        "run.sh": b"5",
-    }
-    checkout = tmp_path / "checkout" / "Images"
-    for name, data in files.items():
-        path = checkout / name
-        if data is None:
-            path.mkdir(parents=True)
-        else:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-    (checkout / "run.sh").chmod(0o755)
-    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
-        for name in reversed(files):
-            archive.write(checkout / name, f"root/Images/{name}")
-    assert git_tree_id(tmp_path / "set.zip", "root/Images", progress=False) == git_says(
-        checkout.parent, "Images"
-    )
-
-
-def test_the_tree_id_of_gits_own_archive_is_the_commits(tmp_path: Path) -> None:
-    expected = git_says(write_folder(tmp_path / "checkout", *sound(8)), "Images")
-    tree = subprocess.run(
-        ["git", "write-tree"], cwd=tmp_path / "checkout", check=True, capture_output=True, text=True
-    )
-    subprocess.run(
-        [
-            "git",
-            "archive",
-            "--format=zip",
-            f"--prefix={ROOT}",
-            "-o",
-            str(tmp_path / "set.zip"),
-            tree.stdout.strip(),
-        ],
-        cwd=tmp_path / "checkout",
-        check=True,
-    )
-    assert git_tree_id(tmp_path / "set.zip", f"{ROOT}Images", progress=False) == expected
