@@ -162,14 +162,14 @@ def summary(model: Layer, input_shape: Sequence[int]) -> str:
     >>> print(summary(model, (144, 96, 3)))
     """
     rows = layer_rows(model, input_shape)
-    head = ("layer", "kind", "output", "parameters", "multiply-adds", "memory")
-    lines = _table(head, [_cells(row) for row in rows], left=3)
+    columns = ["layer", "kind", "output", "parameters", "multiply-adds", "memory"]
+    lines = _table(columns, [_cells(row) for row in rows], left=3)
     size = " x ".join(map(str, input_shape))
     text = [f"{type(model).__name__}, input {size}", *lines, lines[0], *_totals(model, rows)]
     methods = convolution_methods(model, input_shape)
     if methods:
-        head = ("convolution", "algorithm", "in one pass with", "because")
-        text += ["", *_table(head, [_method_cells(method) for method in methods], left=4)]
+        columns = ["convolution", "algorithm", "in one pass with", "because"]
+        text += ["", *_table(columns, [_method_cells(method) for method in methods], left=4)]
     return "\n".join(text)
 
 

@@ -8,8 +8,9 @@ from geometry import numbers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from minicnn.arena import Arena
 from minicnn.containers import Residual, Sequential
-from minicnn.fusion import SWITCH, Arena, Block, FusedSequential, fuse
+from minicnn.fusion import SWITCH, Block, FusedSequential, fuse
 from minicnn.kernels.simd import WIDTH
 from minicnn.layer import Layer, reseed
 from minicnn.layers.activation import ReLU
