@@ -103,9 +103,9 @@ def parser() -> argparse.ArgumentParser:
         "train",
         commands.run_train,
         "train a network on a data set",
-        "OUT receives model.npz, report.html, the curves and the checkpoints. The train split is fitted; the "
-        "val split "
-        "chooses the thresholds and is reported on; the test split is not read.",
+        "OUT receives model.npz, the curves, the checkpoints and, where there are val posters, report.html. "
+        "The train split is fitted; the val split calibrates the probabilities, chooses the thresholds and "
+        "is reported on (without val posters every threshold is 0.5); the test split is not read.",
         "poster-genre train --data Movies-Poster_Dataset.zip --out run1",
     )
     add_data(sub)
@@ -144,12 +144,10 @@ def parser() -> argparse.ArgumentParser:
         commands.run_evaluate,
         "measure a model on one split, beside both baselines",
         "Macro means are over the genres with at least 10 positives in the split. F1 and Hamming loss use "
-        "the "
-        "thresholds in the model file, which were chosen on val; binary accuracy uses 0.5. The baselines "
-        "are: no "
-        "genre at all, and the train split's genre frequencies for every poster (their decisions: the most "
-        "frequent "
-        "genres, as many as promise the best micro F1).",
+        "the thresholds in the model file, chosen on val, or 0.5 for every genre where the model was trained "
+        "without val posters; binary accuracy uses 0.5. The baselines are: no genre at all, and the train "
+        "split's genre frequencies for every poster (their decisions: the most frequent genres, as many as "
+        "promise the best micro F1).",
         "poster-genre evaluate --data Movies-Poster_Dataset.zip --split val --report val.html",
     )
     add_data(sub)

@@ -73,7 +73,8 @@ def run_evaluate(arguments: argparse.Namespace) -> int:
             Path(arguments.report), classifier, result, labels, probabilities, posters=pixels, ids=ids
         )
         print(f"report: {arguments.report}", file=sys.stderr)
-    print(json_text(result) if arguments.json else table(result))
+    calibrated = classifier.calibration_ is not None
+    print(json_text(result) if arguments.json else table(result, calibrated=calibrated))
     return 0
 
 

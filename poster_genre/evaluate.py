@@ -8,7 +8,7 @@ Conventions, all of them said in the output too:
 * ``top1, hit_at_3, precision_at_3, recall_at_3`` look at the ranking of the genres of one poster.
 * ``micro_f1, macro_f1, hamming_loss`` are about yes-or-no decisions: a genre is named where its probability
   reaches its threshold. Thresholds stand in the model file; they were chosen on val, never on the split that
-  is scored.
+  is scored. A model trained without val posters has 0.5 for every genre, and nothing is calibrated.
 * ``binary_accuracy`` is the share of right cells with every threshold at 0.5, the figure usually reported.
 * ``calibration_error`` is the mean over those genres of the expected calibration error, in 15 bins of equal
   mass.
@@ -279,14 +279,17 @@ def comparison(result: Scores) -> str:
     return "\n".join(lines)
 
 
-def table(result: Scores) -> str:
-    """An evaluation as text for people: the comparison, how it is counted, then genre by genre."""
+def table(result: Scores, *, calibrated: bool) -> str:
+    """An evaluation as text for people: the comparison, how it is counted, then genre by genre.
+
+    ``calibrated``: whether the model learned calibration and thresholds from val posters.
+    """
     lines = [
         comparison(result),
         "",
         f"Macro means are over the {result['n_genres_macro']} genres with at least {MIN_POSITIVES} positives "
         "in this split.",
-        about_thresholds(result),
+        about_thresholds(result, calibrated=calibrated),
         "Binary accuracy uses 0.5; naming no genre at all scores what stands under 'all zeros'.",
         "",
         f"{'genre':<13}{'posters':>8}{'AP':>8}{'prior':>8}{'AUC':>8}{'threshold':>11}{'precision':>11}"
@@ -302,8 +305,13 @@ def table(result: Scores) -> str:
     return "\n".join(lines)
 
 
-def about_thresholds(result: Scores) -> str:
+def about_thresholds(result: Scores, *, calibrated: bool) -> str:
     """Where the thresholds behind F1, precision, recall and Hamming loss come from."""
+    if not calibrated:
+        return (
+            "F1 and Hamming loss use a threshold of 0.5 for every genre, and no probability is calibrated: "
+            "the model was trained without val posters."
+        )
     chosen = "F1 and Hamming loss use the thresholds in the model file, which were chosen on val"
     if not result["cross_fitted_folds"]:
         return f"{chosen}."

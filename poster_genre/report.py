@@ -58,11 +58,12 @@ def report_html(
     ids: Sequence[str],
 ) -> str:
     """The report as text."""
+    calibrated = classifier.calibration_ is not None
     frequent = [
         i for i, genre in enumerate(GENRES) if result["per_genre"][genre]["positives"] >= MIN_POSITIVES
     ]
     sections = [
-        section("At a glance", headlines(result) + comparison_table(result)),
+        section("At a glance", headlines(result) + comparison_table(result, calibrated)),
         section("Training", curves(classifier.history_, curves_note(classifier.spec_))),
         section("Genre by genre", genre_table(result, classifier.thresholds_from_)),
         section("Precision and recall", recall_curves(labels, probabilities, frequent, result)),
@@ -92,7 +93,7 @@ def headlines(result: Scores) -> str:
     return f'<div class="tiles">{tiles}</div>'
 
 
-def comparison_table(result: Scores) -> str:
+def comparison_table(result: Scores, calibrated: bool) -> str:
     rows = "".join(
         f"<tr><th>{escape(title)}</th><td>{number(result[key])}</td>"
         f"<td>{number(result['baselines']['genre_priors'][key])}</td>"
@@ -104,8 +105,8 @@ def comparison_table(result: Scores) -> str:
         "all</td>"
         f"</tr></thead><tbody>{rows}</tbody></table></div>"
         f'<p class="muted">Macro means are over the {result["n_genres_macro"]} genres with at least '
-        f"{MIN_POSITIVES} positives in this split. {escape(about_thresholds(result))} Binary accuracy uses "
-        "0.5, and is high for whoever names no genre at all.</p>"
+        f"{MIN_POSITIVES} positives in this split. {escape(about_thresholds(result, calibrated=calibrated))} "
+        "Binary accuracy uses 0.5, and is high for whoever names no genre at all.</p>"
     )
 
 

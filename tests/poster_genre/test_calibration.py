@@ -242,7 +242,7 @@ def test_posters_that_calibrated_the_classifier_are_scored_by_cross_fitting(fitt
     raw = fitted.predict_proba(pixels[64:], calibrated=False)
     np.testing.assert_array_equal(probabilities, evaluate.cross_fitted(labels[64:], raw)[0])
     assert own["macro_auc"] == metrics.macro_roc_auc(labels[64:], raw)
-    assert "5-fold cross-fitted" in evaluate.table(own)
+    assert "5-fold cross-fitted" in evaluate.table(own, calibrated=True)
 
 
 def test_a_model_file_keeps_the_calibration(fitted, tmp_path):

@@ -66,9 +66,32 @@ def test_evaluate_with_a_model_file_that_is_none_fails_in_a_sentence(drawn_data,
     assert "pickle" in error
 
 
-@pytest.mark.parametrize("place", ["nowhere/report.html", "folder"])
-def test_a_report_that_cannot_be_written_is_refused_before_the_model_is_loaded(place, tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("place", "code", "says"),
+    [("nowhere/report.html", 1, "there is no folder"), ("folder", 2, "is a folder; name a file")],
+)
+def test_a_report_that_cannot_be_written_is_refused_before_the_model_is_loaded(
+    place, code, says, tmp_path, capsys
+):
     (tmp_path / "folder").mkdir()
     words = ["evaluate", "--data", "x", "--split", "val", "--model-file", "y", "--report"]
-    assert main([*words, str(tmp_path / place)]) in (1, 2)
-    assert place.split("/")[0] in capsys.readouterr().err
+    assert main([*words, str(tmp_path / place)]) == code
+    error = capsys.readouterr().err
+    assert str(tmp_path / place) in error
+    assert says in error
+
+
+def test_evaluate_of_a_model_trained_without_val_posters_claims_no_choice_on_val(
+    small_compact, drawn_data, tmp_path, capsys
+):
+    data = only_split(drawn_data, tmp_path / "train-only", "train")
+    out, report = tmp_path / "run", tmp_path / "report.html"
+    assert main(["train", "--data", str(data), "--out", str(out), "--epochs", "1"]) == 0
+    capsys.readouterr()
+    words = ["evaluate", "--data", str(drawn_data), "--split", "val", "--report", str(report)]
+    assert main([*words, "--model-file", str(out / "model.npz")]) == 0
+    for said in (capsys.readouterr().out, report.read_text()):
+        assert "a threshold of 0.5 for every genre, and no probability is calibrated" in said
+        assert "without val posters" in said
+        assert "chosen on val" not in said
+        assert "cross-fitted" not in said

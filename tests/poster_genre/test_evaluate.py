@@ -145,7 +145,7 @@ def test_a_rare_genre_shares_the_threshold_of_all_cells():
 
 
 def test_the_table_says_what_the_macro_means_run_over():
-    text = evaluate.table(evaluated(*example()))
+    text = evaluate.table(evaluated(*example()), calibrated=True)
     counted = evaluated(*example())["n_genres_macro"]
     assert f"the {counted} genres with at least 10 positives" in text
     assert "genre priors" in text

@@ -120,7 +120,7 @@ def test_the_report_says_where_the_thresholds_come_from(ingredients):
     classifier, result, *rest = ingredients
     crossed = result | {"cross_fitted_folds": 5}
     assert "5-fold cross-fitted" in html((classifier, crossed, *rest))
-    assert about_thresholds(result) in html(ingredients).replace("&#x27;", "'")
+    assert about_thresholds(result, calibrated=True) in html(ingredients).replace("&#x27;", "'")
     assert "cross-fitted" not in html(ingredients)
 
 
