@@ -63,6 +63,7 @@ def test_planted_bugs_read_fail_and_the_exit_code_is_one(capsys: pytest.CaptureF
         code, out, _ = table("--plant-bug", "--layer", name, "--backend", "numba", capsys=capsys)
         rows = [line for line in out.splitlines() if line.startswith(name)]
         assert code == 1
+        assert len(rows) > 0
         assert all(row.endswith("FAIL") for row in rows)
         assert f"{len(rows)} bugs planted, {len(rows)} caught, 0 escaped" in out
 

@@ -14,7 +14,7 @@ from poster_genre import commands
 from poster_genre.cli import main
 from poster_genre.dataset import load_dataset
 
-COMMANDS = ("train", "evaluate", "predict", "dataset", "download", "synth", "demo")
+COMMANDS = ("train", "evaluate", "predict", "explain", "dataset", "download", "synth", "serve", "demo")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
