@@ -6,7 +6,8 @@
     patches     everything else: patches in the cache and BLAS (``patches.py``)
 
 ``choose`` says it for a layer's settings and image size. ``MINICNN_CONVOLUTION`` in the environment names one
-to use wherever it applies.
+to use wherever it applies: "implicit" or "patches" for images in which single numbers are NaN, infinite or
+a million times larger than the others, which Winograd's tiles of 4x4 outputs let their neighbours feel.
 """
 
 from __future__ import annotations

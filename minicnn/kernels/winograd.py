@@ -22,6 +22,12 @@ with the missing pixels and channels filled with zeros; everything else is read 
 
 Pieces of work are cut by the shape alone and write to memory of their own: the result does not depend on the
 number of threads. The workspace is a few megabytes whatever the image's size.
+
+What it cannot do: the 16 outputs of a tile are made of the same 36 products. A NaN or an infinity in the
+image spoils the 9 outputs that see it, as it should, and all 16 of the tile in the middle of which it lies
+(4x4 of its 6x6 pixels); it never vanishes, but an infinity may come out as NaN. A number far larger than its
+neighbours costs the same outputs their last digits: beside 1e6 they are off by about 1. Other outputs do not
+notice. Where that matters, ``MINICNN_CONVOLUTION=implicit`` takes the algorithm that has no tiles.
 """
 
 from __future__ import annotations
