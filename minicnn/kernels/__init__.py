@@ -22,6 +22,7 @@ Compiled loops, one idea a file
     activation.py         ReLU
     pooling.py            max and average pooling
     normalization.py      batch normalisation
+    dense.py              a matrix product of few rows
     depthwise.py          convolution with one filter a channel
     patches.py            convolution as im2col in the cache and BLAS
 

@@ -67,6 +67,9 @@ def _check(name: Any, source: str) -> str:
     return name
 
 
+_in_force = backend
+
+
 def _home(topic: str, name: str | None) -> Any:
     return import_module(f"minicnn.kernels.{_HOMES[backend(name)][topic]}")
 
@@ -118,6 +121,21 @@ def conv2d_backward_weight(
 def channel_sums(x: np.ndarray, backend: str | None = None) -> np.ndarray:
     """(C,) sums of x (..., C) over every other axis: the gradient of a bias."""
     return _home("normalization", backend).channel_sums(x)
+
+
+def dense_forward(
+    x: np.ndarray, w: np.ndarray, b: np.ndarray | None, backend: str | None = None
+) -> np.ndarray:
+    """y (N, out) of x (N, in), w (in, out) and b (out,) or None. Only "numba" has a kernel of its own."""
+    if _in_force(backend) == "numba":
+        from minicnn.kernels import dense
+
+        if dense.applies(len(x), w.size):
+            return dense.forward(x, w, b)
+    y: np.ndarray = x @ w
+    if b is not None:
+        y += b
+    return y
 
 
 def relu_forward(x: np.ndarray, backend: str | None = None) -> np.ndarray:

@@ -196,9 +196,9 @@ def transform_tiles(x, geometry, first, tiles, panel, plane, points, patch):  # 
 
 
 @jit
-def place_tiles(
+def place_tiles(  # type: ignore[no-untyped-def]
     products, at, panel, plane, first_panel, count, bias, floor, y, origin, geometry, first, tiles, patch
-):  # type: ignore[no-untyped-def]
+):
     """The reverse: from products[at:], [36][count][tile][W], to pixels and ``count`` panels of channels of y,
     whose number ``origin`` is the first of the array."""
     oh, ow, outputs = geometry[5:]

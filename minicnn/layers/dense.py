@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from minicnn.init import Initializer, he_normal, initial_weights
+from minicnn.kernels import dispatch
 from minicnn.layer import Layer, Parameter
 from minicnn.shapes import check_array, check_dtype, check_shape, positive_int
 
@@ -43,10 +44,7 @@ class Dense(Layer):
     def forward(self, x: np.ndarray, training: bool = False, record: bool | None = None) -> np.ndarray:
         check_array("Dense", x, ("N", self.weight.data.shape[0]), self.weight.data.dtype)
         self.remember(x, when=training if record is None else record)
-        y = x @ self.weight.data
-        if self.bias is not None:
-            y += self.bias.data
-        return y
+        return dispatch.dense_forward(x, self.weight.data, None if self.bias is None else self.bias.data)
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         (x,) = self.recall()
