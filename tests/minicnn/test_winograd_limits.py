@@ -1,4 +1,4 @@
-"""NaN, infinity and huge numbers in Winograd's tiles: they reach a little further than elsewhere, never less."""
+"""What NaN, infinity and huge numbers do in Winograd's tiles: more than elsewhere, and never less."""
 
 from __future__ import annotations
 
