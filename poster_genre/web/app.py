@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from importlib import import_module
-from importlib.util import find_spec
 
 import numpy as np
 from starlette.applications import Starlette
@@ -18,7 +16,7 @@ from starlette.types import ASGIApp
 
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.explain import explain
-from poster_genre.web import api, openapi, pages
+from poster_genre.web import api, inside, openapi, pages
 from poster_genre.web.assets import load_assets, serve_asset
 from poster_genre.web.guard import Guard
 from poster_genre.web.limits import Limits
@@ -26,8 +24,6 @@ from poster_genre.web.problems import Problem, answer_bug, answer_http_error, an
 from poster_genre.web.serving import Serving, serving
 from poster_genre.web.uploads import Memory
 from poster_genre.web.workers import Workers
-
-INSIDE = "poster_genre.web.inside"
 
 
 def create_app(
@@ -41,10 +37,10 @@ def create_app(
     start here and end with the application's lifespan.
     """
     limits = limits or Limits()
-    warm_up(classifier)
     state = Serving(
         classifier, limits, Workers(classifier, limits), Memory(limits.upload_memory), load_assets()
     )
+    warm_up(state)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -68,26 +64,26 @@ def create_app(
 
 
 def all_routes() -> list[BaseRoute]:
-    found: list[BaseRoute] = [
+    return [
         *pages.routes,
         *api.routes,
+        *inside.routes,
         Route("/openapi.json", openapi.document, methods=["GET"]),
         Route("/healthz", healthz, methods=["GET"]),
         Route("/readyz", readyz, methods=["GET"]),
         Route("/static/{path:path}", serve_asset, methods=["GET"]),
     ]
-    if find_spec(INSIDE) is not None:
-        found += import_module(INSIDE).routes
-    return found
 
 
-def warm_up(classifier: PosterGenreClassifier) -> None:
-    """Everything that compiles on its first use is used once, so that no visitor waits for it."""
+def warm_up(here: Serving) -> None:
+    """What compiles, is loaded or prepared on its first use is used once, so that no visitor waits for it."""
+    classifier = here.classifier
     height, width = classifier.fitted_spec().input_size
     blank = np.zeros((height, width, 3), np.uint8)
-    for count in (1, 2):
+    for count in (1, 2, here.limits.batch):
         classifier.predict_proba(np.repeat(blank[None], count, axis=0))
     explain(classifier, blank)
+    inside.warm_up(here, blank)
 
 
 async def healthz(request: Request) -> Response:

@@ -7,13 +7,14 @@
     GET  /api/v1/inside/{token}/genres/{genre}         what pushed a genre up or down
     GET  /api/v1/inside/filters.png                    the first layer's filters
 
-Query: ``mirrored=1`` follows the mirror image, which the prediction averages in.
+Query: ``mirrored=1`` follows the mirror image, which the prediction averages in. A token that is forgotten is
+a Problem 404; with ``Prefer: handling=lenient`` the answer is 204, without content.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from string import Template
 from typing import Any, Literal, TypeVar
@@ -34,13 +35,13 @@ from poster_genre.inside.numbers import chain, check_place
 from poster_genre.inside.trace import Step, Trace, follow, image_shape, lay_out
 from poster_genre.inside.verdict import contributions, origin_of, verdict
 from poster_genre.inside.words import branch_title, group_titles, sentence_of, title_of, trunk_title
-from poster_genre.web.api import with_pictures
+from poster_genre.web.api import is_lenient, with_pictures
 from poster_genre.web.examples import EXAMPLES
 from poster_genre.web.pages import example_button, html_page, page, template
 from poster_genre.web.problems import Problem, busy
 from poster_genre.web.serving import Serving, serving
 from poster_genre.web.uploads import read_form, share_of
-from poster_genre.web.visits import Visits
+from poster_genre.web.visits import Forgotten, Visits
 
 T = TypeVar("T")
 Answers = list[dict[str, Any]]
@@ -116,6 +117,14 @@ def view_of(pixels: np.ndarray, mirrored: bool) -> np.ndarray:
     return pixels[:, ::-1] if mirrored else pixels
 
 
+def warm_up(here: Serving, pixels: np.ndarray) -> None:
+    """Take a poster in as ``enter`` does, and compute what the first click needs."""
+    within = Inside(here)
+    [first, *_], _, _ = within.enter(pixels)
+    fast_outputs(within.steps, here.classifier, pixels)
+    pictures.atlas(first.image(0), pictures.scale_of(first.image(0)), "light")
+
+
 def inside(request: Request) -> Inside:
     """The application's, made when it is first asked for."""
     state = request.app.state
@@ -126,7 +135,7 @@ def inside(request: Request) -> Inside:
 
 
 async def enter(request: Request) -> Response:
-    """Take a poster in."""
+    """Take a poster in. One that cannot be read is a Problem 422; leniently, an answer with an ``error``."""
     here, within = serving(request), inside(request)
     with share_of(here.memory) as taken:
         form = with_pictures(await read_form(request, here.limits, here.memory, taken))
@@ -134,6 +143,8 @@ async def enter(request: Request) -> Response:
             raise Problem(422, "one picture at a time can be looked inside of")
         pixels = await here.workers.decode(form.pictures[0], "image 1")
     if isinstance(pixels, str):
+        if is_lenient(request):
+            return JSONResponse({"error": pixels})
         raise Problem(422, pixels)
     views, answers, steps = await within.compute(lambda: within.enter(pixels))
     token = within.visits.keep(pixels)
@@ -151,6 +162,20 @@ async def enter(request: Request) -> Response:
             "steps": steps,
         }
     )
+
+
+def of_visit(handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    """A handler of something under a token, which may be forgotten."""
+
+    async def answered(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except Forgotten:
+            if is_lenient(request):
+                return Response(status_code=204)
+            raise
+
+    return answered
 
 
 def described(trace: Trace) -> list[dict[str, Any]]:
@@ -308,7 +333,9 @@ def inside_page(here: Serving) -> str:
     return page(
         "Inside the network · Poster genre",
         Template(template("inside.html")).substitute(
-            examples="".join(example_button(name, drawn) for name, drawn in EXAMPLES)
+            examples="".join(example_button(name, drawn) for name, drawn in EXAMPLES),
+            bytes=here.limits.body,
+            pixels=here.limits.pixels,
         ),
         path="/inside",
         scripts=["inside/inside.js"],
@@ -320,8 +347,8 @@ routes = [
     Route("/inside", html_page(inside_page), methods=["GET"]),
     Route("/api/v1/inside", enter, methods=["POST"]),
     Route("/api/v1/inside/filters.png", filters, methods=["GET"]),
-    Route("/api/v1/inside/{token}/poster.png", poster, methods=["GET"]),
-    Route("/api/v1/inside/{token}/maps/{step:int}.png", maps, methods=["GET"]),
-    Route("/api/v1/inside/{token}/numbers/{step:int}", numbers, methods=["GET"]),
-    Route("/api/v1/inside/{token}/genres/{genre:path}", genre, methods=["GET"]),
+    Route("/api/v1/inside/{token}/poster.png", of_visit(poster), methods=["GET"]),
+    Route("/api/v1/inside/{token}/maps/{step:int}.png", of_visit(maps), methods=["GET"]),
+    Route("/api/v1/inside/{token}/numbers/{step:int}", of_visit(numbers), methods=["GET"]),
+    Route("/api/v1/inside/{token}/genres/{genre:path}", of_visit(genre), methods=["GET"]),
 ]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -11,21 +9,22 @@ from minicnn import __version__
 from poster_genre.explain import METHODS
 from poster_genre.genres import GENRES, N_GENRES
 from poster_genre.web.limits import Limits
-from poster_genre.web.problems import MEDIA_TYPE
+from poster_genre.web.openapi_inside import inside_paths, inside_schemas
+from poster_genre.web.openapi_parts import (
+    NUMBER,
+    PICTURE,
+    PROBABILITY,
+    TEXT,
+    UPLOAD_PROBLEMS,
+    WHOLE,
+    Schema,
+    answer,
+    form,
+    problem,
+    ref,
+    thing,
+)
 from poster_genre.web.serving import serving
-
-Schema = dict[str, Any]
-
-PROBLEMS = {
-    "400": "The body is not the multipart form that its header says it is.",
-    "403": "The request came from a page of another site.",
-    "408": "The upload took too long.",
-    "413": "The upload is larger than the server takes.",
-    "415": "The body is not multipart/form-data.",
-    "421": "The Host header names a machine that this is not.",
-    "422": "No picture that can be read, or a value that does not exist; `detail` says which.",
-    "503": "The server has as much to do as it takes on; `Retry-After` says when to try again.",
-}
 
 
 async def document(request: Request) -> Response:
@@ -43,7 +42,7 @@ def describe(limits: Limits) -> Schema:
             "description": (
                 f"Pictures are JPEG, PNG, WebP, GIF (its first frame) or BMP, up to {limits.pixels:,} pixels;"
                 f" an upload holds up to {limits.body / 2**20:.3g} MB. They are read in memory, answered and "
-                "forgotten. Names of files are not looked at."
+                "forgotten, and never written to disk. Names of files are not looked at."
             ),
             "license": {"name": "BSD-3-Clause", "identifier": "BSD-3-Clause"},
         },
@@ -60,10 +59,11 @@ def describe(limits: Limits) -> Schema:
                     },
                 }
             },
+            **inside_paths(),
             "/healthz": {"get": health("healthz", "Whether the process is alive", ())},
             "/readyz": {"get": health("readyz", "Whether it takes requests now", ("503",))},
         },
-        "components": {"schemas": schemas()},
+        "components": {"schemas": {**schemas(), **inside_schemas()}},
     }
 
 
@@ -89,7 +89,7 @@ def predict_operation(limits: Limits) -> Schema:
         ),
         "responses": {
             "200": answer("One result for each picture, in order.", ref("Prediction")),
-            **{status: problem(status) for status in PROBLEMS},
+            **{status: problem(status) for status in UPLOAD_PROBLEMS},
         },
     }
 
@@ -118,31 +118,9 @@ def explain_operation() -> Schema:
                     "application/x-ndjson": {"schema": {"type": "string"}},
                 },
             },
-            **{status: problem(status) for status in PROBLEMS},
+            **{status: problem(status) for status in UPLOAD_PROBLEMS},
         },
     }
-
-
-PICTURE: Schema = {"type": "string", "contentMediaType": "application/octet-stream"}
-
-
-def form(properties: Schema) -> Schema:
-    schema = {"type": "object", "required": ["image"], "properties": properties}
-    return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
-
-
-def answer(description: str, schema: Schema) -> Schema:
-    return {"description": description, "content": {"application/json": {"schema": schema}}}
-
-
-def problem(status: str) -> Schema:
-    found: Schema = {
-        "description": PROBLEMS[status],
-        "content": {MEDIA_TYPE: {"schema": ref("Problem")}},
-    }
-    if status == "503":
-        found["headers"] = {"Retry-After": {"required": True, "schema": {"type": "integer"}}}
-    return found
 
 
 def health(name: str, summary: str, problems: tuple[str, ...]) -> Schema:
@@ -157,26 +135,16 @@ def health(name: str, summary: str, problems: tuple[str, ...]) -> Schema:
     }
 
 
-def ref(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def thing(**properties: Schema) -> Schema:
-    return {"type": "object", "required": list(properties), "properties": properties}
-
-
 def schemas() -> Schema:
-    probability = {"type": "number", "minimum": 0, "maximum": 1}
     genre = {"type": "string", "enum": list(GENRES)}
-    whole, number, text = {"type": "integer"}, {"type": "number"}, {"type": "string"}
     return {
         "Prediction": thing(results={"type": "array", "items": ref("Result")}),
         "Result": thing(
-            file={**text, "description": "`image 1`, `image 2`: the picture's place in the request."},
-            top={"type": "array", "items": thing(genre=genre, probability=probability)},
+            file={**TEXT, "description": "`image 1`, `image 2`: the picture's place in the request."},
+            top={"type": "array", "items": thing(genre=genre, probability=PROBABILITY)},
             probabilities={
                 "type": "object",
-                "additionalProperties": probability,
+                "additionalProperties": PROBABILITY,
                 "description": "All 25; they do not sum to 1, for a film has several genres.",
             },
             sure={
@@ -187,30 +155,30 @@ def schemas() -> Schema:
         ),
         "Explanation": thing(
             genre=genre,
-            probability=probability,
+            probability=PROBABILITY,
             method={"type": "string", "enum": list(METHODS)},
-            strength={**number, "description": "What 1 stands for: logits, or log-odds lost."},
-            height=whole,
-            width=whole,
+            strength={**NUMBER, "description": "What 1 stands for: logits, or log-odds lost."},
+            height=WHOLE,
+            width=WHOLE,
             heat={
                 "type": "array",
-                "items": {"type": "array", "items": probability},
+                "items": {"type": "array", "items": PROBABILITY},
                 "description": "Rows of the map, 0 (nothing) to 1 (the strongest place).",
             },
         ),
         "Model": thing(
-            name=text,
-            version=text,
-            input_size={"type": "array", "items": whole, "description": "Height and width in pixels."},
-            parameters=whole,
+            name=TEXT,
+            version=TEXT,
+            input_size={"type": "array", "items": WHOLE, "description": "Height and width in pixels."},
+            parameters=WHOLE,
             calibrated={"type": "boolean"},
             sure_above_bits={"type": ["number", "null"]},
             train_posters={"type": ["integer", "null"]},
             genres={
                 "type": "array",
-                "items": thing(name=genre, frequency=probability, threshold=number),
+                "items": thing(name=genre, frequency=PROBABILITY, threshold=NUMBER),
             },
-            limits=thing(formats={"type": "array", "items": text}, bytes=whole, pixels=whole, pictures=whole),
+            limits=thing(formats={"type": "array", "items": TEXT}, bytes=WHOLE, pixels=WHOLE, pictures=WHOLE),
         ),
-        "Problem": thing(type=text, title=text, status=whole, detail=text),
+        "Problem": thing(type=TEXT, title=TEXT, status=WHOLE, detail=TEXT),
     }

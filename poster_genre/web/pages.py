@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from html import escape
 from importlib import resources
-from importlib.util import find_spec
 from string import Template
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from poster_genre.classifier import PosterGenreClassifier
+from poster_genre.errors import PosterGenreError
 from poster_genre.web import markdown, readable_api
 from poster_genre.web.api import about_model
 from poster_genre.web.assets import asset
@@ -19,16 +20,12 @@ from poster_genre.web.examples import EXAMPLES
 from poster_genre.web.serving import Serving, serving
 
 HTML = "text/html; charset=utf-8"
+ANOTHER = (
+    "The card below is about the network that comes with the package. The one that answers here is another."
+)
 
-
-def nav() -> list[tuple[str, str]]:
-    """(path, name) of the pages that every page leads to."""
-    inside = [("/inside", "Inside")] if has_inside() else []
-    return [("/", "Predict"), *inside, ("/model", "Model"), ("/api", "API")]
-
-
-def has_inside() -> bool:
-    return find_spec("poster_genre.web.inside") is not None
+NAV = (("/", "Predict"), ("/inside", "Inside"), ("/model", "Model"), ("/api", "API"))
+"""(path, name) of the pages that every page leads to."""
 
 
 def page(
@@ -45,7 +42,7 @@ def page(
     """
     links = "".join(
         f'<a href="{where}"{" aria-current=page" if where == path else ""}>{escape(name)}</a>'
-        for where, name in nav()
+        for where, name in NAV
     )
     return Template(template("layout.html")).substitute(
         title=escape(title),
@@ -80,7 +77,6 @@ def predict_page(here: Serving) -> str:
         megabytes=f"{limits.body / 2**20:.3g}",
         bytes=limits.body,
         pixels=limits.pixels,
-        inside='<a class="button" href="/inside">Look inside</a>' if has_inside() else "",
     )
     return page("Poster genre: what a poster tells about its film", main, path="/", scripts=["app.js"])
 
@@ -98,8 +94,17 @@ def model_page(here: Serving) -> str:
     card = resources.files("poster_genre") / "MODEL_CARD.md"
     text = card.read_text(encoding="utf-8") if card.is_file() else ""
     facts = readable_api.model_facts(about_model(here))
-    main = f'<article class="prose">{facts}{markdown.to_html(text)}</article>'
+    other = "" if is_packaged(here) else f'<p class="note">{ANOTHER}</p>'
+    main = f'<article class="prose">{facts}{other}{markdown.to_html(text)}</article>'
     return page("Model card · Poster genre", main, path="/model")
+
+
+def is_packaged(here: Serving) -> bool:
+    """Whether the network that is served is the one that came with the package, which the card is about."""
+    try:
+        return PosterGenreClassifier.load().model_version == here.classifier.model_version
+    except PosterGenreError:
+        return False
 
 
 def api_page(here: Serving) -> str:

@@ -13,6 +13,12 @@ CURL = {
     "predict": "curl -F image=@poster.jpg {origin}/api/v1/predict",
     "explain": "curl -F image=@poster.jpg -F genre=Horror {origin}/api/v1/explain",
     "model": "curl {origin}/api/v1/model",
+    "insideEnter": "curl -F image=@poster.jpg {origin}/api/v1/inside",
+    "insidePoster": "curl -o seen.png {origin}/api/v1/inside/TOKEN/poster.png",
+    "insideMaps": "curl -o maps.png {origin}/api/v1/inside/TOKEN/maps/1.png",
+    "insideNumbers": "curl '{origin}/api/v1/inside/TOKEN/numbers/1?row=3&column=4&channel=0'",
+    "insideGenre": "curl {origin}/api/v1/inside/TOKEN/genres/Horror",
+    "insideFilters": "curl -o filters.png {origin}/api/v1/inside/filters.png",
     "healthz": "curl {origin}/healthz",
     "readyz": "curl {origin}/readyz",
 }
@@ -42,7 +48,7 @@ def operation_html(path: str, method: str, operation: dict[str, Any]) -> str:
         f'<pre tabindex="0"><code data-curl>{escape(CURL[operation["operationId"]])}</code></pre>',
     ]
     fields = [
-        (f"{p['name']} <small>(query)</small>", p["schema"], p.get("description", ""))
+        (f"{p['name']} <small>({p['in']})</small>", p["schema"], p.get("description", ""))
         for p in operation.get("parameters", [])
     ]
     body = (
@@ -84,7 +90,7 @@ def kind_of(schema: dict[str, Any]) -> str:
     if schema.get("type") == "array":
         return f"list of {kind_of(schema['items'])}"
     if "enum" in schema and len(schema["enum"]) <= 3:
-        return " or ".join(f"<code>{escape(value)}</code>" for value in schema["enum"])
+        return " or ".join(f"<code>{escape(str(value))}</code>" for value in schema["enum"])
     kind = schema.get("type", "string")
     return " or ".join(kind) if isinstance(kind, list) else str(kind)
 
@@ -94,7 +100,7 @@ def model_facts(about: dict[str, Any]) -> str:
     height, width = about["input_size"]
     facts = {
         "Model": f"<code>{escape(about['version'])}</code>",
-        "Sees": f"{height} x {width} pixels",
+        "Sees": f"{width} x {height} pixels",
         "Parameters": f"{about['parameters']:,}",
         "Trained on": f"{about['train_posters']:,} posters" if about["train_posters"] else "not recorded",
         "Probabilities": "calibrated on validation posters" if about["calibrated"] else "not calibrated",

@@ -15,6 +15,13 @@ from poster_genre.inside.trace import Trace
 from poster_genre.web.problems import Problem
 
 
+class Forgotten(Problem):
+    """The poster under a token is not, or no longer, in memory."""
+
+    def __init__(self) -> None:
+        super().__init__(404, "this poster is no longer in memory; send it again")
+
+
 @dataclass
 class Visit:
     pixels: np.ndarray
@@ -61,11 +68,11 @@ class Visits:
         return token
 
     def pixels(self, token: str) -> np.ndarray:
-        """The poster; Problem 404 where it is forgotten."""
+        """The poster; Forgotten, a Problem 404, where there is none."""
         self.forget()
         visit = self.visits.get(token)
         if visit is None:
-            raise Problem(404, "this poster is no longer in memory; send it again")
+            raise Forgotten
         visit.seen = self.clock()
         self.visits.move_to_end(token)
         return visit.pixels

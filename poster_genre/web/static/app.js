@@ -2,6 +2,7 @@
 import { Refused, explain, predict } from "./api.js";
 import { card, percent } from "./card.js";
 import { element } from "./element.js";
+import { fitting, limitsOf } from "./fitting.js";
 import { galleryCard, summary } from "./gallery.js";
 import { draw } from "./heat.js";
 import { row } from "./row.js";
@@ -11,11 +12,9 @@ const AT_ONCE = 2; // posters asked about at a time
 const MOST = 60; // posters on the page
 const UNSURE = "Not sure: the poster says hardly more than how common the genres are. Take it as a guess.";
 const SEVERAL = "A film may have several genres, so the numbers need not sum to 100 %.";
-const SHRUNK_SIDE = 2400; // of a picture too large to send, the longer side of its copy
 
 const $ = (id) => document.getElementById(id);
-const desk = document.querySelector(".desk");
-const limits = { bytes: Number(desk.dataset.maxBytes), pixels: Number(desk.dataset.maxPixels) };
+const limits = limitsOf(document.querySelector(".desk"));
 
 // An entry: { name, blob, url, state: "waiting" | "reading" | "done" | "failed", result, problem, note, maps, genre }
 let entries = [];
@@ -66,7 +65,9 @@ async function read(entry) {
   entry.state = "reading";
   render(entry);
   try {
-    entry.blob = await fitting(entry);
+    const { blob, smaller } = await fitting(entry.blob, limits);
+    entry.blob = blob;
+    if (smaller) entry.note = "The picture is large, so a smaller copy of it was sent.";
     entry.result = await predict(entry.blob);
     entry.state = "done";
   } catch (error) {
@@ -75,32 +76,6 @@ async function read(entry) {
     entry.state = "failed";
   }
   if (entries.includes(entry)) render(entry);
-}
-
-// The picture itself, or a smaller copy where the server would refuse it for its size.
-async function fitting(entry) {
-  const { width, height } = await dimensions(entry.url);
-  const large = entry.blob.size > limits.bytes * 0.98 || width * height > limits.pixels;
-  if (!large || !width) return entry.blob;
-  const scale = Math.min(1, SHRUNK_SIDE / Math.max(width, height));
-  const canvas = document.createElement("canvas");
-  canvas.width = Math.round(width * scale);
-  canvas.height = Math.round(height * scale);
-  const picture = new Image();
-  picture.src = entry.url;
-  await picture.decode();
-  canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
-  entry.note = "The picture is large, so a smaller copy of it was sent.";
-  return new Promise((resolve) => canvas.toBlob((copy) => resolve(copy ?? entry.blob), "image/jpeg", 0.92));
-}
-
-function dimensions(url) {
-  return new Promise((resolve) => {
-    const picture = new Image();
-    picture.onload = () => resolve({ width: picture.naturalWidth, height: picture.naturalHeight });
-    picture.onerror = () => resolve({ width: 0, height: 0 });
-    picture.src = url;
-  });
 }
 
 // On the page.

@@ -91,3 +91,19 @@ def encoded(
     out = io.BytesIO()
     Image.fromarray(pixels.astype(np.uint8)).convert(mode).save(out, kind, **save)
     return out.getvalue()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from browsing import launched
+
+    with launched() as chromium:
+        yield chromium
+
+
+@pytest.fixture
+def open_page(browser: Any, live: Any) -> Iterator[Callable[..., Any]]:
+    from browsing import opener
+
+    with opener(browser, live) as opened:
+        yield opened

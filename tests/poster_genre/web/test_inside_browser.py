@@ -2,90 +2,45 @@
 
 from __future__ import annotations
 
-import os
+import io
 import re
-import shutil
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
+from browsing import Encode, Open, file, opener, shot, violations
+from ensembles import ensemble_classifier
+from live import running
+from PIL import Image
 
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.genres import GENRES
 from poster_genre.inside.field import receptive_field
 from poster_genre.inside.trace import Trace, follow, lay_out
 from poster_genre.transforms import load_poster
-
-playwright_api = pytest.importorskip("playwright.sync_api", reason="needs the extra browser")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium on the path")
-
-SWITCHES = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-)
-Open = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES.split())
-        yield chromium
-        chromium.close()
+from poster_genre.web.limits import Limits
 
 
 @pytest.fixture
 def open_inside(browser: Any, live: Any, poster: bytes) -> Iterator[Open]:
-    """The page with the test's poster. In the end the console is empty and nothing was asked elsewhere."""
-    contexts, complaints = [], []
+    """The page with the test's poster in the place of the example that it begins with."""
+    with opener(browser, live) as opened:
 
-    def opened(address: str = "", upload: bool = True, **options: Any) -> Any:
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
-        context.set_default_timeout(20_000)
-        contexts.append(context)
+        def inside(address: str = "", **options: Any) -> Any:
+            page = opened("/model", **options)
+            page.route("**/static/examples/horror.jpg", lambda route: route.fulfill(body=poster))
+            page.goto(f"{live.url}/inside{address}")
+            page.wait_for_selector('#through[data-state="shown"] .account', state="attached")
+            return page
 
-        def only_here(route: Any) -> None:
-            if route.request.url.startswith(live.url):
-                route.continue_()
-            else:
-                complaints.append(f"a request to {route.request.url}")
-                route.abort()
-
-        context.route(re.compile("^(?!blob:|data:)"), only_here)
-        page = context.new_page()
-        page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(f"{live.url}/inside{address}")
-        page.wait_for_selector('#through[data-state="shown"] .account', state="attached")
-        if upload:
-            picture = {"name": "film.jpg", "mimeType": "image/jpeg", "buffer": poster}
-            with page.expect_response(lambda answer: answer.url.endswith("/api/v1/inside")):
-                page.set_input_files("#file", [picture])
-            page.wait_for_selector("#through:not([aria-busy])")
-        return page
-
-    opened.complaints = complaints  # type: ignore[attr-defined]
-    yield opened
-    for context in contexts:
-        context.close()
-    assert complaints == []
+        yield inside
 
 
 @pytest.fixture(scope="module")
 def trace(web_classifier: PosterGenreClassifier, poster: bytes) -> Trace:
     pixels = load_poster(poster, web_classifier.spec_.input_size)
     return follow(lay_out(web_classifier.model_, web_classifier.spec_.input_size), web_classifier, pixels)
-
-
-def shot(page: Any, name: str) -> None:
-    folder = os.environ.get("POSTER_GENRE_SCREENSHOTS")
-    if folder:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        page.wait_for_timeout(500)
-        page.screenshot(path=Path(folder) / f"{name}.png")
 
 
 def shown(locator: Any) -> float:
@@ -230,24 +185,42 @@ def test_a_forgotten_poster_is_sent_again_unnoticed(open_inside: Open, live: Any
     visits = live.app.app.state.inside.visits
     for token in list(visits.visits):
         visits._drop(token)
-    page.locator("#step-2 canvas.strip").click(position={"x": 8, "y": 8})
+    with page.expect_response(re.compile("numbers/2")) as first:
+        page.locator("#step-2 canvas.strip").click(position={"x": 8, "y": 8})
+    assert first.value.status == 204
     page.wait_for_selector('.account.focused[data-step="2"]')
     assert page.is_hidden("#problem")
-    # That the first question was answered 404 is the browser's business to note.
-    assert all("404" in each for each in open_inside.complaints)  # type: ignore[attr-defined]
-    open_inside.complaints.clear()  # type: ignore[attr-defined]
 
 
-def test_the_page_starts_with_an_example_and_refuses_what_is_no_picture(open_inside: Open) -> None:
-    page = open_inside(upload=False)
-    assert "%" in page.text_content("#status")
-    page.set_input_files(
-        "#file", [{"name": "a.png", "mimeType": "image/png", "buffer": b"this file holds words, no picture"}]
+def test_a_poster_of_ones_own_can_be_chosen_and_what_is_no_picture_is_refused(
+    open_inside: Open, encode: Encode
+) -> None:
+    page = open_inside()
+    before = page.text_content("#status")
+    assert "%" in before
+    page.set_input_files("#file", [file("own.png", encode("PNG", seed=2))])
+    page.wait_for_function(
+        "before => document.getElementById('status').textContent.includes('%')"
+        " && document.getElementById('status').textContent !== before",
+        arg=before,
     )
+    page.set_input_files("#file", [file("a.png", b"this file holds words, no picture")])
     page.wait_for_selector("#problem", state="visible")
-    assert "text file" in page.text_content("#problem")
-    assert all("422" in each for each in open_inside.complaints)  # type: ignore[attr-defined]
-    open_inside.complaints.clear()  # type: ignore[attr-defined]
+    assert "This file is a text file" in page.text_content("#problem")
+
+
+def test_a_picture_above_the_caps_is_looked_inside_of_all_the_same(open_inside: Open) -> None:
+    page = open_inside()
+    out = io.BytesIO()
+    Image.new("RGB", (5010, 5000), "red").save(out, "PNG")
+    before = page.text_content("#status")
+    page.set_input_files("#file", [file("large.png", out.getvalue())])
+    page.wait_for_function(
+        "before => document.getElementById('status').textContent.includes('%')"
+        " && document.getElementById('status').textContent !== before",
+        arg=before,
+    )
+    assert page.is_hidden("#problem")
 
 
 @pytest.mark.parametrize(("width", "height"), [(320, 640), (768, 1024), (3840, 2160)])
@@ -260,20 +233,20 @@ def test_nothing_sticks_out_sideways(open_inside: Open, width: int, height: int)
     shot(page, f"inside-{width}")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_an_accessibility_engine_finds_nothing(open_inside: Open, scheme: str) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs the extra browser").Axe()
-    page = open_inside(color_scheme=scheme, reduced_motion="reduce")
-    problems = axe.run(page).response["violations"]
-    page.locator("#step-6 canvas.strip").click(position={"x": 8, "y": 8})
-    page.wait_for_selector('.account.focused[data-step="6"]')
-    problems += axe.run(page).response["violations"]
-    page.locator("#genres button").first.click()
-    page.wait_for_selector('.account[data-kind="genre"]')
-    page.mouse.move(0, 0)
-    problems += axe.run(page).response["violations"]
-    assert [(each["id"], each["impact"], each["nodes"][0]["html"]) for each in problems] == []
-    shot(page, f"inside-{scheme}")
+def test_an_accessibility_engine_finds_nothing_by_day_or_night(open_inside: Open) -> None:
+    page = open_inside(reduced_motion="reduce")
+    problems = violations(page)
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.locator("#step-6 canvas.strip").click(position={"x": 8, "y": 8})
+        page.wait_for_selector('.account.focused[data-step="6"]')
+        problems += violations(page)
+        page.locator("#genres button").first.click()
+        page.wait_for_selector('.account[data-kind="genre"]')
+        page.mouse.move(0, 0)
+        problems += violations(page)
+        shot(page, f"inside-{scheme}")
+    assert problems == []
 
 
 def test_a_click_on_the_edge_of_a_strip_is_a_click_on_its_nearest_map(open_inside: Open) -> None:
@@ -288,3 +261,44 @@ def test_a_click_on_the_edge_of_a_strip_is_a_click_on_its_nearest_map(open_insid
     )
     page.wait_for_selector('.account.focused[data-step="2"]')
     assert state(page) == [2, 0, 0, 0]
+
+
+# Several networks side by side.
+
+
+@pytest.fixture(scope="module")
+def live_trunks() -> Iterator[Any]:
+    with running(ensemble_classifier(), Limits()) as server:
+        yield server
+
+
+def test_every_map_of_every_network_is_shown_and_leads_to_its_own_numbers(
+    browser: Any, live_trunks: Any, poster: bytes
+) -> None:
+    classifier = live_trunks.serving.classifier
+    pixels = load_poster(poster, classifier.spec_.input_size)
+    trace = follow(lay_out(classifier.model_, classifier.spec_.input_size), classifier, pixels)
+    with opener(browser, live_trunks) as opened:
+        page = opened("/model")
+        page.route("**/static/examples/horror.jpg", lambda route: route.fulfill(body=poster))
+        page.goto(f"{live_trunks.url}/inside")
+        page.wait_for_selector(".account", state="attached")
+        page.check("#digits")
+        strips = page.locator("canvas.strip")
+        told = [int(strips.nth(i).get_attribute("aria-valuemax")) for i in range(strips.count())]
+        drawn = [step for step in trace.steps[:-1] if type(step.layer).__name__ not in ("Dropout", "Flatten")]
+        assert told == [step.shape[-1] - 1 for step in drawn]
+        ends = {step.trunk: step.index for step in trace.steps if step.trunk and len(step.shape) == 3}
+        assert sorted(ends) == ["0", "1", "2"]
+        for index in ends.values():
+            choose(page, index, 3, 1, 2)
+            assert np.float32(shown(result(page, index))) == trace.image(index)[1, 2, 3]
+        filters = page.locator(".filters").all()
+        assert [each.locator("canvas").count() for each in filters] == [8, 8, 8]
+        joined = next(step.index for step in trace.steps if step.name == "networks")
+        choose(page, joined, 40, 0, 0)
+        assert "Network 2" in page.text_content('.account[data-kind="joined"]')
+        page.locator("#genres button").first.click()
+        page.wait_for_selector('.account[data-kind="genre"]')
+        assert {"Network 1", "Network 2"} <= set(page.locator(".pushed small").all_text_contents())
+        shot(page, "inside-networks")

@@ -38,7 +38,16 @@ def test_the_document_that_is_served_is_the_one_fuzzed(live: Any) -> None:
     assert live.client.get("/openapi.json").json() == schema.raw_schema
 
 
+@pytest.fixture(scope="session")
+def token(live: Any, poster: bytes) -> str:
+    """Of a poster that has been taken in."""
+    answer = live.client.post("/api/v1/inside", files={"image": ("poster.jpg", poster, "image/jpeg")})
+    return str(answer.json()["token"])
+
+
 @schema.parametrize()
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-def test_every_answer_is_a_documented_one(case: Any, live: Any) -> None:
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+def test_every_answer_is_a_documented_one(case: Any, live: Any, token: str) -> None:
+    if "token" in case.path_parameters and len(case.path_parameters["token"]) % 3:
+        case.path_parameters["token"] = token  # a made-up one gets no further than 404
     case.call_and_validate(base_url=live.url, checks=CHECKS)

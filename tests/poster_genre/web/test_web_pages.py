@@ -18,9 +18,9 @@ from poster_genre.web import pages
 from poster_genre.web.assets import load_assets
 from poster_genre.web.examples import EXAMPLES, SIZE
 from poster_genre.web.markdown import to_html
-from poster_genre.web.openapi import PROBLEMS
+from poster_genre.web.openapi_parts import PROBLEMS
 
-PATHS = [path for path, _ in pages.nav()]
+PATHS = [path for path, _ in pages.NAV]
 VOID = {"meta", "link", "img", "input", "br", "hr"}
 
 

@@ -3,6 +3,10 @@
 import { Refused, sentence } from "../api.js";
 
 const TRIES = 8;
+// Asked so, the server says that a poster cannot be read, or is gone, in an answer that is a success: browsers
+// write every other status into their console.
+const LENIENT = { Prefer: "handling=lenient" };
+const GONE = 204;
 
 export class Visit {
   // entered: what POST /api/v1/inside answered.
@@ -26,8 +30,8 @@ export class Visit {
   }
 
   async get(path) {
-    let answer = await patiently(`/api/v1/inside/${this.token}/${path}`);
-    if (answer.status === 404) {
+    let answer = await patiently(`/api/v1/inside/${this.token}/${path}`, { headers: LENIENT });
+    if (answer.status === GONE) {
       // Several questions may find the poster gone; it is sent again once.
       this.coming ??= send(this.blob).then((entered) => {
         this.token = entered.token;
@@ -36,7 +40,7 @@ export class Visit {
         }, 1000);
       });
       await this.coming;
-      answer = await patiently(`/api/v1/inside/${this.token}/${path}`);
+      answer = await patiently(`/api/v1/inside/${this.token}/${path}`, { headers: LENIENT });
     }
     return accepted(answer);
   }
@@ -45,7 +49,10 @@ export class Visit {
 async function send(blob) {
   const form = new FormData();
   form.append("image", blob, "poster");
-  return (await accepted(await patiently("/api/v1/inside", { method: "POST", body: form }))).json();
+  const answer = await accepted(await patiently("/api/v1/inside", { method: "POST", body: form, headers: LENIENT }));
+  const entered = await answer.json();
+  if (entered.error) throw new Refused(sentence(entered.error));
+  return entered;
 }
 
 async function patiently(path, options = {}) {

@@ -43,12 +43,11 @@ function pushed({ feature, x, weight, product, origin }, strongest, here, thumbn
   bar.style.width = `${(50 * Math.abs(product)) / strongest}%`;
   const from = here.steps[origin.step];
   const named = origin.how === "unit" ? `number ${origin.channel}` : `${origin.how} of map ${origin.channel}`;
-  const whose = from.network ? `${from.network}: ` : "";
   return el("li", {}, el(
     "button",
     { type: "button", data: { feature: String(feature) }, onclick: () => here.visit(origin) },
     from.image ? thumbnail(origin.step, origin.channel) : null,
-    el("span", { className: "name" }, whose + named, el("small", {}, `${number(x)} × ${term(weight)}`)),
+    el("span", { className: "name" }, named, from.network ? el("small", {}, from.network) : null, el("small", {}, `${number(x)} × ${term(weight)}`)),
     el("span", { className: "axis" }, bar),
     el("span", { className: "value" }, signed(product)),
   ));

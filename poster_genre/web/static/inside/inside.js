@@ -1,5 +1,6 @@
 // The inside page: a poster comes in, the network is laid out, and any number can be chosen.
 import { Refused } from "../api.js";
+import { fitting, limitsOf } from "../fitting.js";
 import { keepPoster, keptPoster } from "../shelf.js";
 import { Visit } from "./ask.js";
 import { percent } from "./genres.js";
@@ -8,6 +9,7 @@ import { Strip } from "./strip.js";
 import { apart, el, ground, showAllDigits, whole } from "./write.js";
 
 const $ = (id) => document.getElementById(id);
+const limits = limitsOf(document.querySelector(".choice"));
 const FIRST = 1; // the step that is looked at to begin with
 
 let visit = null;
@@ -25,7 +27,7 @@ async function take(blob, keep = true) {
   $("status").textContent = "Sending the poster through the network …";
   $("through").setAttribute("aria-busy", "true");
   try {
-    const entered = await Visit.enter(blob);
+    const entered = await Visit.enter((await fitting(blob, limits)).blob);
     if (mine !== entering) return;
     const same = visit && sameNetwork(visit.entered, entered.entered);
     visit = entered;

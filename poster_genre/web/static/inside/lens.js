@@ -129,7 +129,8 @@ export class Lens {
     if (this.pushed) {
       const { features } = this.pushed;
       const [most, least] = [features[0].origin, features[features.length - 1].origin];
-      return [whole(most, `Most for: map ${most.channel}`), whole(least, `Most against: map ${least.channel}`)];
+      const named = (says, { step: at, channel: map }) => [says, steps[at].network, `map ${map}`].filter(Boolean).join(": ");
+      return [whole(most, named("Most for", most)), whole(least, named("Most against", least))];
     }
     if (!step.image) {
       const { origin } = this.found;

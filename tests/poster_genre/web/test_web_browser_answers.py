@@ -1,0 +1,102 @@
+"""What the predict page tells: genres, doubt, maps of the evidence, and what can be kept."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from browsing import Encode, Open, file, shot, shown, upload
+from PIL import Image
+
+from poster_genre.classifier import PosterGenreClassifier
+from poster_genre.explain import explain
+
+
+def test_a_genre_shows_its_heat_map_over_the_poster(
+    open_page: Open, web_classifier: PosterGenreClassifier, poster: bytes
+) -> None:
+    page = open_page()
+    upload(page, file("film.jpg", poster))
+    genre = shown(page)[0][0]
+    page.click("#top .genre >> nth=0")
+    page.wait_for_selector("#heat", state="visible")
+    shot(page, "heat")
+    assert page.get_attribute("#top .genre >> nth=0", "aria-pressed") == "true"
+    bright = page.evaluate(
+        """() => {
+            const heat = document.getElementById("heat");
+            const { data } = heat.getContext("2d").getImageData(0, 0, heat.width, heat.height);
+            return [heat.height, heat.width, ...data.filter((_, i) => i % 4 === 3)];
+        }"""
+    )
+    wanted = explain(web_classifier, poster, genre).heat
+    assert tuple(bright[:2]) == wanted.shape
+    alpha = np.reshape(bright[2:], wanted.shape)
+    np.testing.assert_allclose(alpha, 255 * (0.2 + 0.65 * np.sqrt(wanted)), atol=4)
+    box, over = page.locator("#poster").bounding_box(), page.locator("#heat").bounding_box()
+    assert box == over
+    page.click("#hide")
+    assert page.is_hidden("#heat")
+
+
+def test_occlusion_shows_its_progress_and_then_its_map(open_page: Open, poster: bytes) -> None:
+    page = open_page()
+    upload(page, file("film.jpg", poster))
+    genre = shown(page)[0][0]
+    page.check('input[value="occlusion"]')
+    page.evaluate(
+        """() => {
+            window.steps = [];
+            const progress = document.getElementById("progress");
+            const note = () => window.steps.push(progress.value);
+            new MutationObserver(note).observe(progress, { attributes: true });
+        }"""
+    )
+    page.click("#top .genre >> nth=0")
+    page.wait_for_function("() => /Bright|Nothing/.test(document.getElementById('why-said').textContent)")
+    assert genre in page.text_content("#why-said")
+    steps = page.evaluate("window.steps")
+    assert max(steps) == 1
+    assert steps == sorted(steps)
+
+
+def test_doubt_is_shown_as_such(
+    open_page: Open, live: Any, encode: Encode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calibration = live.serving.classifier.calibration_
+    page = open_page()
+    for bits, said in ((1e9, "Not sure"), (-1.0, "A film may have several genres")):
+        monkeypatch.setattr(
+            live.serving.classifier,
+            "calibration_",
+            type(calibration)(
+                calibration.slope, calibration.offset, bits, calibration.posters, calibration.labels_digest
+            ),
+        )
+        upload(page, file("film.png", encode("PNG")))
+        page.wait_for_function(f"() => document.getElementById('doubt').textContent.startsWith('{said}')")
+        assert len(shown(page)) == 25
+
+
+def test_the_result_can_be_kept_as_a_picture_and_as_json(open_page: Open, live: Any, poster: bytes) -> None:
+    page = open_page()
+    upload(page, file("film.jpg", poster))
+    shown(page)
+    with page.expect_download() as saved:
+        page.click("#save-json")
+    document = json.loads(Path(saved.value.path()).read_text())
+    [result] = live.predict(poster).json()["results"]
+    assert document == {"results": [{**result, "file": "film.jpg"}]}
+    page.click("#top .genre >> nth=0")
+    page.wait_for_selector("#heat", state="visible")
+    with page.expect_download() as saved:
+        page.click("#save-card")
+    with Image.open(saved.value.path()) as card:
+        assert (card.format, card.size) == ("PNG", (1200, 800))
+        assert len(card.convert("RGB").getcolors(2**24)) > 100
+        if folder := os.environ.get("POSTER_GENRE_SCREENSHOTS"):
+            card.save(Path(folder) / "card.png")
