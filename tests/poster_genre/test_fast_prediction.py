@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minicnn.fusion import SWITCH, Block, steps_of
+from minicnn.fusion import SWITCH, Block, blocks_of
+from minicnn.layers.conv import Conv2D
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.cli import main
 from poster_genre.genres import GENRES
@@ -56,25 +57,20 @@ def layer_by_layer(monkeypatch: pytest.MonkeyPatch) -> Any:
     return call
 
 
-def blocks_in(network: Any) -> list[Block]:
-    steps = steps_of(network)
-    inside = [child for step in steps if not isinstance(step, Block) for child in step.children().values()]
-    return [step for step in steps if isinstance(step, Block)] + [b for c in inside for b in blocks_in(c)]
-
-
 def test_predictions_and_embeddings_run_every_block_of_the_fused_network(
     classifier: PosterGenreClassifier, pixels: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ran: list[Block] = []
     infer = Block._infer
     monkeypatch.setattr(Block, "_infer", lambda block, *more: ran.append(block) or infer(block, *more))
-    blocks = blocks_in(classifier.fast_network())
-    assert len(blocks) == 6
+    blocks = blocks_of(classifier.fast_network())
+    convolutions = [layer for _, layer in classifier.model_.layers() if isinstance(layer, Conv2D)]
+    assert [block.convolution for block in blocks] == convolutions
     for ask in (classifier.predict_proba, classifier.embed):
         ran.clear()
         ask(pixels[:2])
         # Twice: the poster and its mirror image.
-        assert [ran.count(block) for block in blocks] == [2] * 6
+        assert [ran.count(block) for block in blocks] == [2] * len(blocks)
 
 
 def test_answers_are_those_of_the_layers_one_by_one(
