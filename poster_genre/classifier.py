@@ -20,7 +20,7 @@ from poster_genre.calibration import Calibration, fit_calibration
 from poster_genre.errors import PosterGenreError
 from poster_genre.evaluate import fit_thresholds
 from poster_genre.genres import GENRES, N_GENRES
-from poster_genre.models import ModelSpec, build_model, model_spec
+from poster_genre.models import ModelSpec, build_network, model_spec
 
 CHUNK = 64  # posters that go through the network together
 ONE_AT_A_TIME = threading.Lock()  # parallel kernels may be entered by one thread only
@@ -98,7 +98,7 @@ class PosterGenreClassifier:
         spec = self.specification()
         if self.init is None:
             rng = check_generator("PosterGenreClassifier", self.seed)
-            return build_model(spec.name, rng=rng, input_size=spec.input_size, **spec.arguments)
+            return build_network(spec, rng=rng)
         start = type(self).load(self.init)
         if (start.spec_.name, start.spec_.arguments) != (spec.name, spec.arguments):
             raise PosterGenreError(

@@ -154,6 +154,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--split", required=True, choices=("train", "val", "test"))
     add_model_file(sub)
     sub.add_argument("--report", metavar="FILE", help="also write a self-contained HTML report")
+    sub.add_argument("--intervals", action="store_true", help="also 95 %% intervals, by the bootstrap")
     add_json(sub)
 
     sub = command(

@@ -52,6 +52,7 @@ def run_join(arguments: argparse.Namespace) -> int:
 
 
 def run_evaluate(arguments: argparse.Namespace) -> int:
+    from poster_genre.bootstrap import RESAMPLES
     from poster_genre.classifier import PosterGenreClassifier
     from poster_genre.dataset import load_dataset
     from poster_genre.evaluate import evaluate_classifier, table
@@ -65,7 +66,9 @@ def run_evaluate(arguments: argparse.Namespace) -> int:
     pixels, labels, ids = split_arrays(dataset, arguments.split, classifier.spec_.input_size)
     if len(pixels) == 0:
         raise PosterGenreError(f"{arguments.data} has no usable poster in its {arguments.split} split")
-    result, probabilities = evaluate_classifier(classifier, pixels, labels, split=arguments.split)
+    result, probabilities = evaluate_classifier(
+        classifier, pixels, labels, split=arguments.split, resamples=RESAMPLES if arguments.intervals else 0
+    )
     if arguments.report:
         from poster_genre.report import write_report
 

@@ -27,7 +27,7 @@ from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.errors import PosterGenreError, UsageError
 from poster_genre.evaluate import evaluate_classifier
 from poster_genre.model_file import fingerprint, network_of
-from poster_genre.models import build_model
+from poster_genre.models import build_network
 from poster_genre.training import MODEL, REPORT, check_folder, split_arrays
 
 LAST_LAYER = ("parameter/genres.weight", "parameter/genres.bias")
@@ -104,7 +104,7 @@ def check_members(files: Sequence[str | Path], members: Sequence[PosterGenreClas
 def join_networks(networks: Sequence[Sequential], joined: PosterGenreClassifier) -> Sequential:
     """One network whose logits are the mean of the networks' logits."""
     spec = joined.specification()
-    network = build_model(spec.name, rng=0, input_size=spec.input_size, **spec.arguments)
+    network = build_network(spec, rng=0)
     arrays: dict[str, np.ndarray] = {}
     weights, biases = [], []
     for number, member in enumerate(networks, start=1):

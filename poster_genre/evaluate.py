@@ -17,6 +17,7 @@ Conventions, all of them said in the output too:
   decides, not which of its posters happen to be there. AP and AUC need none of that: a genre's own ranking of
   the posters is the network's, whatever the calibration.
 * ``bce`` is the mean binary cross-entropy, probabilities clipped to [1e-7, 1 - 1e-7].
+* ``intervals`` (where asked for) are 95 % bootstrap intervals over the posters.
 * A number that is not defined (no genre has 10 positives, a genre without positives) is None, null in JSON.
 """
 
@@ -28,6 +29,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from minicnn import metrics
+from poster_genre.bootstrap import intervals
 from poster_genre.calibration import calibrate, fit_maps, folds
 from poster_genre.errors import PosterGenreError
 from poster_genre.genres import GENRES
@@ -107,9 +109,16 @@ def cross_entropy(labels: np.ndarray, probabilities: np.ndarray) -> float:
 
 
 def evaluate_classifier(
-    classifier: PosterGenreClassifier, pixels: np.ndarray, labels: np.ndarray, *, split: str
+    classifier: PosterGenreClassifier,
+    pixels: np.ndarray,
+    labels: np.ndarray,
+    *,
+    split: str,
+    resamples: int = 0,
 ) -> tuple[Scores, np.ndarray]:
     """The evaluation of a classifier on posters, and the probabilities (N, 25) that it is about.
+
+    With ``resamples`` also bootstrap intervals, see ``poster_genre.bootstrap``.
 
     On the split val, and wherever these very posters calibrated the classifier, they are cross-fitted: no
     poster helped to calibrate itself. A single poster has no others, and gets the classifier's calibration.
@@ -117,23 +126,22 @@ def evaluate_classifier(
     raw = classifier.predict_proba(pixels, calibrated=False)
     calibration, thresholds, priors = classifier.calibration_, classifier.thresholds_, classifier.priors_
     parts = len(list(folds(len(labels))))
+    cross = None
     if (
         parts
         and calibration is not None
         and (split == CALIBRATION_SPLIT or calibration.was_fitted_on(labels))
     ):
         probabilities, decisions = cross_fitted(labels, raw)
-        result = evaluation(
-            labels,
-            probabilities,
-            split=split,
-            thresholds=thresholds,
-            priors=priors,
-            cross=CrossFit(raw, decisions, parts),
-        )
-        return result, probabilities
-    probabilities = raw if calibration is None else calibration.apply(raw)
-    return evaluation(labels, probabilities, split=split, thresholds=thresholds, priors=priors), probabilities
+        cross = CrossFit(raw, decisions, parts)
+    else:
+        probabilities = raw if calibration is None else calibration.apply(raw)
+    result = evaluation(labels, probabilities, split=split, thresholds=thresholds, priors=priors, cross=cross)
+    if resamples:
+        ranking = probabilities if cross is None else raw
+        ends = intervals(labels, probabilities, ranking, min_positives=MIN_POSITIVES, resamples=resamples)
+        result["intervals"] = {name: list(pair) for name, pair in ends.items()}
+    return result, probabilities
 
 
 def cross_fitted(labels: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -268,14 +276,20 @@ def defined(value: Any) -> float | None:
 def comparison(result: Scores) -> str:
     """The measures as text for people, with both baselines beside them."""
     baselines = result["baselines"]
+    ends = result.get("intervals", {})
     lines = [
         f"{result['n_posters']} posters of the split {result['split']!r}",
         "",
-        f"{'':<17}{'model':>9}{'genre priors':>15}{'all zeros':>12}",
+        f"{'':<17}{'model':>9}{'95 % interval' if ends else '':>{17 if ends else 0}}"
+        f"{'genre priors':>15}{'all zeros':>12}",
     ]
     for key, title in TITLES.items():
         row = (result[key], baselines["genre_priors"][key], baselines["all_zeros"][key])
-        lines.append(f"{title:<17}{number(row[0]):>9}{number(row[1]):>15}{number(row[2]):>12}")
+        between = f"{ends[key][0]:.3f} to {ends[key][1]:.3f}" if key in ends else ""
+        lines.append(
+            f"{title:<17}{number(row[0]):>9}{between:>{17 if ends else 0}}"
+            f"{number(row[1]):>15}{number(row[2]):>12}"
+        )
     return "\n".join(lines)
 
 

@@ -17,7 +17,7 @@ from minicnn.serialize import SerializeError, load, load_model_arrays, model_arr
 from poster_genre.calibration import Calibration
 from poster_genre.errors import PosterGenreError
 from poster_genre.genres import GENRES, N_GENRES
-from poster_genre.models import SPECS, ModelSpec, build_model
+from poster_genre.models import SPECS, ModelSpec, build_network
 from poster_genre.transforms import VERSION as TRANSFORMS_VERSION
 from poster_genre.transforms import Normalisation
 
@@ -150,7 +150,7 @@ def _assemble(
     if tuple(metadata["genres"]) != GENRES:
         raise ValueError("its genres are not the 25 of this version in their order")
     spec = _spec(metadata["network"])
-    model = build_model(spec.name, rng=0, input_size=spec.input_size, **spec.arguments)
+    model = build_network(spec, rng=0)
     priors, thresholds = arrays.pop("priors"), arrays.pop("thresholds")
     calibration = _calibration(metadata.get("calibration"), arrays)
     for name, values in (("priors", priors), ("thresholds", thresholds)):

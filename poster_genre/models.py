@@ -146,14 +146,27 @@ def build_model(
     specification.
     """
     spec = model_spec(name)
+    wanted = replace(
+        spec, input_size=input_size or spec.input_size, arguments={**spec.arguments, **arguments}
+    )
+    return build_network(wanted, rng=rng, n_genres=n_genres, dtype=dtype)
+
+
+def build_network(
+    spec: ModelSpec,
+    *,
+    rng: np.random.Generator | int = 0,
+    n_genres: int = N_GENRES,
+    dtype: Any = np.float32,
+) -> Sequential:
+    """The network of a specification, with no argument but those that stand in it."""
     generator = check_generator("build_model", rng)
-    size = input_size or spec.input_size
     try:
-        return _BUILDERS[name](size, n_genres, generator, dtype, **{**spec.arguments, **arguments})
+        return _BUILDERS[spec.name](spec.input_size, n_genres, generator, dtype, **spec.arguments)
     except TypeError as error:
-        if "unexpected keyword" not in str(error):
+        if "argument" not in str(error):
             raise
-        raise PosterGenreError(f"the model {name!r} does not take these arguments: {error}") from None
+        raise PosterGenreError(f"the model {spec.name!r} does not take these arguments: {error}") from None
 
 
 def _original(size: Pair, n_genres: int, rng: np.random.Generator, dtype: Any) -> Sequential:
