@@ -202,11 +202,14 @@ class Block(Layer):
         return y
 
     def _prepare(self, x: np.ndarray, pads: Pads) -> Any:
-        """The prepared weights, from the last call where they have not changed."""
+        """The prepared weights, from the last call where they have not changed; None if it needs none."""
         from minicnn.kernels.fingerprint import fingerprint
 
         w, kept = self.convolution.weight.data, self._prepared
-        now = fingerprint(w), _algorithms().algorithm(x, w, *self._settings(pads))
+        name = _algorithms().algorithm(x, w, *self._settings(pads))
+        if name not in _algorithms().PREPARING:
+            return None
+        now = fingerprint(w), name
         if kept is None or kept[0] != now:
             # One assignment: threads that predict together may both prepare, and either may stay.
             kept = self._prepared = (now, _algorithms().prepare(x, w, *self._settings(pads)))

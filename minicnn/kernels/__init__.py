@@ -28,6 +28,7 @@ Compiled loops, one idea a file
 
 Convolutions made of machine instructions, float32 only
     implicit_gemm.py      a product with rows of the image that overlap
+    few_pixels.py         every weight read once, for one small image
     winograd_algebra.py   fewer multiplications: the mathematics,
     winograd_tiles.py     its steps on one tile,
     winograd.py           forward and the input's gradient,

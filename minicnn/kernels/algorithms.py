@@ -1,6 +1,7 @@
 """Which of the compiled convolutions runs, and why: never hidden, and it can be forced.
 
     depthwise   one filter a channel (``depthwise.py``)
+    few_pixels  forward, a batch of few output pixels and many weights (``few_pixels.py``)
     winograd    3x3, stride 1, float32: a quarter of the multiplications (``winograd.py``)
     implicit    larger than 1x1: a product with rows of the image that overlap (``implicit_gemm.py``)
     patches     everything else: patches in the cache and BLAS (``patches.py``)
@@ -18,7 +19,15 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from minicnn.kernels import depthwise, implicit_gemm, patches, winograd, winograd_gradient, workers
+from minicnn.kernels import (
+    depthwise,
+    few_pixels,
+    implicit_gemm,
+    patches,
+    winograd,
+    winograd_gradient,
+    workers,
+)
 from minicnn.kernels.rows import RowConsumer
 from minicnn.shapes import Pads, Pair, output_size
 
@@ -27,6 +36,8 @@ FORCED = "MINICNN_CONVOLUTION"
 LEAST_FILLING = 0.4
 # With fewer channels most of the transforms' lanes are zeros.
 LEAST_CHANNELS = 8
+# Algorithms that want weights transformed or packed, which is worth keeping for the next call.
+PREPARING = ("winograd", "implicit")
 
 
 class Choice(NamedTuple):
@@ -37,9 +48,17 @@ class Choice(NamedTuple):
 
 
 def choose(
-    w_shape: tuple[int, ...], out: Pair, stride: Pair, dilation: Pair, groups: int, dtype: np.dtype
+    w_shape: tuple[int, ...],
+    out: Pair,
+    stride: Pair,
+    dilation: Pair,
+    groups: int,
+    dtype: np.dtype,
+    images: int | None = None,
 ) -> Choice:
     """The algorithm for a weight (kh, kw, C / groups, O) and an output of ``out`` = (height, width) pixels.
+
+    ``images``: how many the batch of a forward pass has; without it the answer is that for many.
 
     Raises ValueError where ``MINICNN_CONVOLUTION`` holds an unknown name.
     """
@@ -59,6 +78,8 @@ def choose(
         return Choice(forced, f"{FORCED} says so")
     if dtype != np.float32:
         return Choice("patches", f"{dtype} asks for precision")
+    if images is not None and few_pixels.applies(images * out[0] * out[1], w_shape):
+        return Choice("few_pixels", "few pixels, many weights: to read each weight once is the work")
     if w_shape[:2] == (1, 1):
         return Choice("patches", "1x1: the pixels are the patches")
     if not square:
@@ -86,13 +107,21 @@ def conv2d_forward(
         return winograd.forward(x, w, b, pads)
     if name == "implicit":
         return implicit_gemm.forward(x, w, b, stride, pads)
+    if name == "few_pixels":
+        size = _size(x, w, stride, pads, dilation)
+        return few_pixels.forward(x, w, b, stride, pads, (len(x), *size, w.shape[3]))
     return patches.conv2d_forward(x, w, b, stride, pads, dilation, groups)
 
 
 def algorithm(x: np.ndarray, w: np.ndarray, stride: Pair, pads: Pads, dilation: Pair, groups: int) -> str:
     """The name of the algorithm for images like x."""
-    size = output_size("conv2d", (x.shape[1], x.shape[2]), (w.shape[0], w.shape[1]), stride, pads, dilation)
-    return choose(w.shape, size, stride, dilation, groups, x.dtype).name
+    size = _size(x, w, stride, pads, dilation)
+    return choose(w.shape, size, stride, dilation, groups, x.dtype, len(x)).name
+
+
+def _size(x: np.ndarray, w: np.ndarray, stride: Pair, pads: Pads, dilation: Pair) -> Pair:
+    """Height and width of the output."""
+    return output_size("conv2d", (x.shape[1], x.shape[2]), (w.shape[0], w.shape[1]), stride, pads, dilation)
 
 
 class Prepared(NamedTuple):
@@ -103,7 +132,7 @@ class Prepared(NamedTuple):
 
 
 def prepare(x: np.ndarray, w: np.ndarray, stride: Pair, pads: Pads, dilation: Pair, groups: int) -> Prepared:
-    """What ``conv2d_rows`` needs of w, for images like x."""
+    """What ``conv2d_rows`` needs of w, for images like x; w itself where that is all."""
     name = algorithm(x, w, stride, pads, dilation, groups)
     if name == "winograd":
         return Prepared(name, winograd.Filters(w).all())
@@ -131,12 +160,16 @@ def conv2d_rows(
     See ``rows.py``. They go to ``out`` too where that is given. ``prepared`` is what ``prepare`` made of w.
     """
     name, weights = prepared or prepare(x, w, stride, pads, dilation, groups)
-    size = output_size("conv2d", (x.shape[1], x.shape[2]), (w.shape[0], w.shape[1]), stride, pads, dilation)
+    size = _size(x, w, stride, pads, dilation)
     y_shape = (len(x), *size, w.shape[3])
     if name == "winograd":
         winograd.compute(x, weights, b, (pads[0][0], pads[1][0]), y_shape, relu, out, consumer)
     elif name == "implicit":
         implicit_gemm.compute(x, weights, b, w.shape, stride, pads, y_shape, relu, out, consumer)
+    elif name == "few_pixels":
+        y = few_pixels.forward(x, weights, b, stride, pads, y_shape, relu, out)
+        consumer.expect(1)
+        consumer(0, 0, len(x) * size[0], y.reshape(-1))
     else:
         y = patches.conv2d_forward(x, w, b, stride, pads, dilation, groups)
         if out is not None or relu:

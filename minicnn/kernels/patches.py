@@ -105,6 +105,13 @@ def _geometry(
     return *out, *kernel, *stride, pads[0][0], pads[1][0], *dilation, channels, depth, group * depth
 
 
+def lay_out(x: np.ndarray, patches: np.ndarray, out: Pair, kernel: Pair, stride: Pair, pads: Pads) -> None:
+    """All patches of x (N, H, W, C), those of pixel i in row i of ``patches`` (N * OH * OW, kh * kw * C)."""
+    n, height, width, channels = x.shape
+    geometry = _geometry(out, kernel, stride, pads, (1, 1), channels, channels)
+    gather(x.reshape(n, height, width * channels), patches, 0, n * out[0], geometry)
+
+
 def _is_pointwise(kernel: Pair, stride: Pair, pads: Pads) -> bool:
     """A 1x1 convolution's patches are the pixels themselves."""
     return kernel == (1, 1) and stride == (1, 1) and pads == ((0, 0), (0, 0))
