@@ -54,6 +54,7 @@ class Settings:
     ``mixup``      "posters": every poster of a batch has a share of its own; "batches": all have the same.
     ``momentum``   "constant" (0.9), or "cycle": AdamW's beta1 goes from 0.95 to 0.85 and back while the
                    learning rate rises and falls.
+    ``share``      the part of the train split that is trained on, the first rows of it.
     ``sampling``   "natural", or "balanced": a genre is drawn evenly, then one of its posters.
     """
 
@@ -90,6 +91,7 @@ class Settings:
     erase: float = 0.0
     shift: float = 0.0
     precision: str = "bfloat16"
+    share: float = 1.0
 
     def augmentation(self) -> Augmentation:
         return Augmentation(
@@ -258,9 +260,10 @@ def train_loader(settings: Settings, posters: Posters, seed: int) -> DataLoader:
     mix: Mixup | None = None
     if settings.mixup_alpha:
         mix = (Mixup if settings.mixup == "batches" else MixupOfPosters)(settings.mixup_alpha)
+    count = round(settings.share * len(posters.train_x))
     kind = BalancedLoader if settings.sampling == "balanced" else DataLoader
     return kind(
-        ArrayDataset(posters.train_x, posters.train_y),
+        ArrayDataset(posters.train_x[:count], posters.train_y[:count]),
         settings.batch_size,
         shuffle=True,
         drop_last=True,
@@ -364,7 +367,8 @@ def train(
             report(epoch + 1, total / len(loader), average)
     seconds = time.perf_counter() - start
     probabilities = predict(average, posters.val_x)
-    some = slice(0, len(posters.train_x), max(len(posters.train_x) // 1000, 1))
+    seen = round(settings.share * len(posters.train_x))
+    some = slice(0, seen, max(seen // 1000, 1))
     row: dict[str, Any] = {
         "params": sum(parameter.numel() for parameter in network.parameters()),
         "seconds": round(seconds),

@@ -18,7 +18,10 @@ from poster_genre.genres import GENRES, N_GENRES
 from poster_genre.models import SPECS, ModelSpec, build_model
 
 SIZE = (32, 24)
-COMPACT = ({"widths": [8, 12, 16], "blocks": [2, 1, 1]}, {"widths": [8, 10], "blocks": [1, 1]})
+COMPACT = (
+    {"stem": 8, "widths": [8, 12, 16], "blocks": [2, 1, 1], "last": 0},
+    {"stem": 8, "widths": [8, 10], "blocks": [1, 1], "last": 12},
+)
 
 
 def ensemble(seed: int = 0) -> Sequential:
@@ -41,7 +44,7 @@ def ensemble(seed: int = 0) -> Sequential:
 def joined_images(seed: int = 0) -> Sequential:
     """Two compact trunks whose last images are joined; one head pools all of their channels."""
     rng = np.random.default_rng(seed)
-    arguments = {"widths": [8, 12], "blocks": [1, 1], "stem_stride": 2, "dropout": 0.0}
+    arguments = {"stem": 8, "widths": [8, 12], "blocks": [1, 1], "last": 0, "stem_stride": 2, "dropout": 0.0}
     trunks = {}
     for member in ("member1", "member2"):
         whole = build_model("compact", rng=rng, input_size=SIZE, **arguments)

@@ -12,7 +12,7 @@ from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.cli import main
 from poster_genre.ensemble import join, join_networks, round_weights
 from poster_genre.errors import UsageError
-from poster_genre.models import build_model
+from poster_genre.models import build_network
 from poster_genre.transforms import Normalisation
 
 
@@ -36,9 +36,7 @@ def second_run(drawn_data, small_spec, tmp_path_factory):
 @pytest.mark.parametrize("count", [2, 3])
 def test_the_joined_networks_logits_are_the_mean_of_the_members(small_spec, count):
     rng = np.random.default_rng(count)
-    networks = [
-        build_model("compact", rng=i, input_size=(24, 16), **small_spec.arguments) for i in range(count)
-    ]
+    networks = [build_network(small_spec, rng=i) for i in range(count)]
     for network in networks:
         for name, values in {**network.state(), "bias": network.parameters()["genres.bias"].data}.items():
             values[...] = (
@@ -51,7 +49,7 @@ def test_the_joined_networks_logits_are_the_mean_of_the_members(small_spec, coun
 
 
 def test_rounded_weights_are_what_float16_can_hold_and_nothing_else_changes(small_spec):
-    network = build_model("compact", rng=1, input_size=(24, 16), **small_spec.arguments)
+    network = build_network(small_spec, rng=1)
     before = {name: parameter.data.copy() for name, parameter in network.parameters().items()}
     round_weights(network)
     for name, parameter in network.parameters().items():

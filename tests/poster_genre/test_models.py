@@ -108,7 +108,7 @@ def test_compact_starts_near_the_mean_share_of_genres():
 
 @pytest.mark.parametrize("size", [(8, 8), (9, 13), (96, 64), (120, 80)])
 def test_compact_takes_inputs_of_any_reasonable_size(size):
-    model = build_model("compact", rng=0, widths=[4, 6, 8], blocks=[1, 1, 2])
+    model = build_model("compact", rng=0, input_size=size, widths=[4, 6, 8], blocks=[1, 1, 2])
     x = np.zeros((2, *size, 3), np.float32)
     assert model.forward(x).shape == model.output_shape(x.shape) == (2, 25)
 
@@ -146,6 +146,25 @@ def test_an_unknown_name_is_answered_with_the_known_ones():
 def test_an_unknown_argument_is_refused_by_name():
     with pytest.raises(PosterGenreError, match="depth"):
         build_model("compact", depth=3)
+
+
+@pytest.mark.parametrize("last", [0, 5])
+def test_the_last_convolution_and_the_members_are_as_asked_for(last):
+    model = build_model(
+        "compact", input_size=(24, 16), stem=3, widths=[4, 6], blocks=[1, 1], last=last, members=2
+    )
+    shapes = {name: parameter.data.shape for name, parameter in model.parameters().items()}
+    assert shapes["members.member1.stem.weight"] == shapes["members.member2.stem.weight"] == (3, 3, 3, 3)
+    assert ("members.member1.last.weight" in shapes) == bool(last)
+    assert shapes["genres.weight"] == (2 * 2 * (last or 6), 25)
+    first, second = (model.parameters()[f"members.member{i}.stem.weight"].data for i in (1, 2))
+    assert not np.array_equal(first, second)
+
+
+def test_compact_refuses_numbers_that_make_no_network():
+    for wrong in ({"members": 0}, {"stem": -1}, {"last": -1}):
+        with pytest.raises(PosterGenreError, match="compact: stem and last"):
+            build_model("compact", **wrong)
 
 
 def test_compact_needs_as_many_widths_as_stages():

@@ -12,7 +12,7 @@ from looking import STREAM
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.inside.fast import fast_outputs
 from poster_genre.inside.trace import Trace, follow, lay_out
-from poster_genre.models import SPECS, build_model
+from poster_genre.models import SPECS, build_network
 
 BUILDS = ("compact", "original", "trunks", "trunks of images")
 
@@ -23,7 +23,7 @@ def classifier_of(build: str, seed: int = 3) -> PosterGenreClassifier:
         size = SIZE if build == "compact" else (62, 62)
         small = {"widths": [8, 12, 16], "blocks": [2, 1, 1], "stem_stride": 2, "dropout": 0.2}
         spec = replace(SPECS[build], input_size=size, arguments=small if build == "compact" else {})
-        network = build_model(build, rng=seed, input_size=size, **spec.arguments)
+        network = build_network(spec, rng=seed)
     else:
         spec = replace(SPECS["compact"], input_size=SIZE)
         network = ensemble(seed) if build == "trunks" else joined_images(seed)

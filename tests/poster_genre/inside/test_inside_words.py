@@ -32,7 +32,8 @@ def test_every_network_counts_its_own_blocks() -> None:
     titles = group_titles(steps)
     assert titles[:3] == ["The poster", "Network 1: first look", "Network 1: residual block 1"]
     assert [title for title in titles if "Network 2" in title] == [
-        f"Network 2: {part}" for part in ("first look", "residual block 1", "residual block 2", "the summary")
+        f"Network 2: {part}"
+        for part in ("first look", "residual block 1", "residual block 2", "last look", "the summary")
     ]
     assert titles[-4:] == [
         "Network 3: convolution block 1",
