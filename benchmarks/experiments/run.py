@@ -1,4 +1,4 @@
-"""Run the trials of ``table.py``, and write a row of ``log.csv`` for each.
+"""Run the trials of ``table.py``, and write a row of ``log.csv`` and one of ``by_genre.csv`` for each.
 
     python -m benchmarks.experiments.run --data PATH [--only NAME ...] [--seeds 0 1] [--list]
 
@@ -11,11 +11,13 @@ import argparse
 import csv
 import os
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 LOG = Path(__file__).with_name("log.csv")
+BY_GENRE = "by_genre.csv"  # beside the log: the average precision of every genre on val
 WRITING = threading.Lock()
 COLUMNS = (
     "idea",
@@ -48,10 +50,10 @@ def read_log(path: Path = LOG) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def append(path: Path, row: dict[str, Any]) -> None:
-    """One more row; a number keeps four significant decimals, which is less than the noise between seeds."""
+def append(path: Path, row: dict[str, Any], columns: Sequence[str] = COLUMNS) -> None:
+    """One more row; a number keeps four decimals, which is less than the noise between seeds."""
     with WRITING, path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
         if file.tell() == 0:
             writer.writeheader()
         writer.writerow({k: f"{v:.4f}" if isinstance(v, float) else v for k, v in row.items()})
@@ -105,6 +107,8 @@ def run(name: str, seed: int, threads: int, arguments: argparse.Namespace) -> No
 
     from benchmarks.experiments import library, twin
     from benchmarks.experiments.table import IDEAS, ideas_of, settings_of
+    from minicnn import metrics
+    from poster_genre.genres import GENRES
 
     settings = settings_of(name)
     torch.set_num_threads(threads)
@@ -136,6 +140,13 @@ def run(name: str, seed: int, threads: int, arguments: argparse.Namespace) -> No
         "command": command,
     }
     append(arguments.log, row)
+    precision = metrics.average_precision_by_column(posters.val_y, probabilities)
+    run_of = {"idea": name, "seed": seed, "engine": arguments.engine}
+    append(
+        arguments.log.with_name(BY_GENRE),
+        run_of | dict(zip(GENRES, map(float, precision), strict=True)),
+        (*run_of, *GENRES),
+    )
     if arguments.save is not None:
         arguments.save.mkdir(parents=True, exist_ok=True)
         np.save(arguments.save / f"{name}-{seed}.npy", probabilities)

@@ -112,8 +112,17 @@ def _screen() -> list[tuple[str, int]]:
 
 
 SCREEN = _screen()
+LIGHT = "shifts+no-dropout+no-mixup+fast"  # what the trials of size stand on: it can use what it is given
 SINGLES = [
     (name, seed)
-    for name in ("base", "balanced", "small", "no-colour", "stride4", "asymmetric", "deep", "last")
+    for name in (
+        "base",
+        "balanced",
+        "small",
+        "batch-mixup",
+        "torch-init",
+        "momentum-cycle",
+        *(LIGHT + idea for idea in ("", "+quarter-data", "+half-data", "+narrow", "+double")),
+    )
     for seed in (0, 1)
 ]
