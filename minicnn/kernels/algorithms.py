@@ -159,15 +159,18 @@ def conv2d_rows(
 
     See ``rows.py``. They go to ``out`` too where that is given. ``prepared`` is what ``prepare`` made of w.
     """
-    name, weights = prepared or prepare(x, w, stride, pads, dilation, groups)
+    name = prepared.algorithm if prepared else algorithm(x, w, stride, pads, dilation, groups)
     size = _size(x, w, stride, pads, dilation)
     y_shape = (len(x), *size, w.shape[3])
     if name == "winograd":
-        winograd.compute(x, weights, b, (pads[0][0], pads[1][0]), y_shape, relu, out, consumer)
+        # Filters that nobody keeps need not exist all at a time: each task may transform its own.
+        filters = prepared.weights if prepared else winograd.Filters(w)
+        winograd.compute(x, filters, b, (pads[0][0], pads[1][0]), y_shape, relu, out, consumer)
     elif name == "implicit":
+        weights = prepared.weights if prepared else implicit_gemm.packed_weights(w)
         implicit_gemm.compute(x, weights, b, w.shape, stride, pads, y_shape, relu, out, consumer)
     elif name == "few_pixels":
-        y = few_pixels.forward(x, weights, b, stride, pads, y_shape, relu, out)
+        y = few_pixels.forward(x, w, b, stride, pads, y_shape, relu, out)
         consumer.expect(1)
         consumer(0, 0, len(x) * size[0], y.reshape(-1))
     else:
