@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
 import os
 import platform
 import sys
+import time
+import traceback
 from collections.abc import Sequence
+from datetime import date
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from benchmarks import data, layers, scaling, startup, steps
-from benchmarks.harness import Case, DisagreementError, Row, Settings, note
+from benchmarks.harness import Case, Row, Settings, note, rounded
 from benchmarks.plot import bar_chart
 
 SLOW_START = 2.0  # seconds of a first repetition that are worth a word
@@ -46,7 +51,12 @@ def _fits(case: str, name: str) -> bool:
 
 def machine() -> str:
     """Processor, cores and versions in one line."""
-    return f"{processor()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+    versions = []
+    for name, package in (("NumPy", "numpy"), ("Numba", "numba"), ("PyTorch", "torch")):
+        with contextlib.suppress(PackageNotFoundError):
+            versions.append(f"{name} {version(package)}")
+    system = f"{processor()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+    return ", ".join([system, *versions])
 
 
 def processor() -> str:
@@ -120,23 +130,50 @@ def main(arguments: Sequence[str] | None = None) -> int:
     note(f"{machine()}; {settings.threads} threads")
     warn_of_company()
     rows: list[Row] = []
-    failed = False
-    for case in cases:
+    try:
+        measure(cases, settings, rows, chosen.json)
+    finally:
+        for line in targets(rows):
+            print(line)
+        if chosen.plot and any(row["ratio_best_eager"] is not None for row in rows):
+            bar_chart(rows, chosen.plot, f"minicnn beside PyTorch: {machine()}")
+    return 0 if len(rows) == len(cases) else 1
+
+
+def measure(cases: Sequence[Case], settings: Settings, rows: list[Row], file: Path | None) -> None:
+    """Append a row for each case to ``rows``, and write them all to ``file`` after each. A case that fails,
+    for whatever reason, is named with the reason; those after it are measured all the same.
+    """
+    expected = sum(case.seconds for case in cases) / (3 if settings.quick else 1)
+    start, done, here = time.perf_counter(), 0.0, f"{machine()}; {date.today():%d %B %Y}"
+    for number, case in enumerate(cases, start=1):
+        spent = time.perf_counter() - start
+        # What was spent so far corrects the estimate of what is to come, once there is enough of it.
+        pace = spent / done if done > 0.1 * expected else 1.0
+        left = (expected - done) * pace
+        note(f"[{number}/{len(cases)}, about {left / 60:.0f} min left] {case.name}")
         try:
             row = case.measure(settings)
-        except (DisagreementError, ChildProcessError) as error:
-            note(f"{case.name} was not measured: {error}")
-            failed = True
-            continue
-        rows.append(row)
-        print(as_text(row), flush=True)
-        if chosen.json:
-            chosen.json.write_text(json.dumps(rows, indent=1) + "\n")
-    for line in targets(rows):
-        print(line)
-    if chosen.plot:
-        bar_chart(rows, chosen.plot, f"minicnn beside PyTorch: {machine()}")
-    return 1 if failed else 0
+        except Exception as error:
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            note(
+                f"  {case.name} was not measured: {type(error).__name__}: {error} "
+                f"({Path(where.filename).name}, line {where.lineno})"
+            )
+        else:
+            row |= {"took_s": rounded(time.perf_counter() - start - spent), "machine": here}
+            rows.append(row)
+            print(as_text(row), flush=True)
+            if file:
+                write(rows, file)
+        done += case.seconds / (3 if settings.quick else 1)
+
+
+def write(rows: Sequence[Row], file: Path) -> None:
+    """Put the rows into ``file`` in one step: whoever reads it finds whole rows, whenever the run ends."""
+    unfinished = file.with_name(file.name + ".part")
+    unfinished.write_text(json.dumps(rows, indent=1) + "\n")
+    os.replace(unfinished, file)
 
 
 if __name__ == "__main__":

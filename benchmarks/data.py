@@ -91,25 +91,15 @@ def _augment(name: str, settings: Settings) -> Row:
 
 
 def _loader(name: str, settings: Settings) -> Row:
-    from minicnn.data import ArrayDataset, DataLoader
-    from poster_genre.augment import Mixup, augment_poster
+    from poster_genre.fitting import training_loader
     from poster_genre.models import SPECS
-    from poster_genre.transforms import Normalisation
 
     spec = SPECS["compact"]
     use_threads(settings)
     rng = np.random.default_rng(0)
     count = 512 if settings.quick else 2048
     x = rng.integers(0, 256, (count, *spec.input_size, 3), np.uint8)
-    y = (rng.random((count, 25)) < 0.1).astype(np.float32)
-    loader = DataLoader(
-        ArrayDataset(x, y),
-        TRAINING_BATCH,
-        shuffle=True,
-        augment=augment_poster,
-        batch_augment=Mixup(0.2),
-        to_input=Normalisation(spec.mean, spec.std).apply,
-    )
+    loader = training_loader(spec, x, (rng.random((count, 25)) < 0.1).astype(np.float32), seed=0)
 
     def epoch() -> None:
         for _ in loader.epoch(0):

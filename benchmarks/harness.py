@@ -53,11 +53,14 @@ class Settings:
 
 @dataclass(frozen=True)
 class Case:
-    """One measurement by name; ``quick``: part of what --quick measures unasked."""
+    """One measurement by name; ``quick``: part of what --quick measures unasked; ``seconds``: what it takes
+    on two idle cores, roughly, for the time left; a quick run takes a third of it.
+    """
 
     name: str
     measure: Callable[[Settings], Row]
     quick: bool = False
+    seconds: float = 6.0
 
 
 @dataclass

@@ -1,18 +1,22 @@
-"""``python -m benchmarks.table ROWS.json ...``: rows as a table in Markdown, as README.md shows them.
+"""``python -m benchmarks.table ROWS.json ... [--write]``: rows as the section of results in README.md.
 
-Of a row that several files have, the last counts.
+Of a row that several files have, the last counts. With ``--write`` the section replaces the one between the
+two marks in README.md, otherwise it is printed.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.__main__ import targets
 from benchmarks.harness import Row
 
-HEAD = ("", "ours", "unit", "ratio", "rounds", "peers", "MB")
+README = Path(__file__).with_name("README.md")
+BEGIN, END = "<!-- results: begin -->\n", "<!-- results: end -->\n"
+HEAD = ("", "ours", "unit", "ratio", "rounds", "peers", "MB", "error")
 
 
 def markdown(rows: Sequence[Row]) -> str:
@@ -25,6 +29,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     ratio, spread = row["ratio_best_eager"], row["ratio_spread"] or ()
     peers = ", ".join(f"{peer} {value:g} ({row['ratios'][peer]:.2f})" for peer, value in row["peers"].items())
     memory = ", ".join(f"{side} {mb:.0f}" for side, mb in (row["peak_rss_mb"] or {}).items())
+    error = ", ".join(f"{side} {e:.0e}" for side, e in row.get("relative_error", {}).items())
     return (
         f"`{row['name']}`",
         f"{row['ours']:g}",
@@ -33,13 +38,39 @@ def _cells(row: Row) -> tuple[str, ...]:
         " to ".join(f"{value:.2f}" for value in spread),
         peers,
         memory,
+        error,
     )
 
 
-def main(files: Sequence[str]) -> None:
-    rows = {row["name"]: row for file in files for row in json.loads(Path(file).read_text())}
-    print(markdown(list(rows.values())))
+def section(rows: Sequence[Row]) -> str:
+    """The machines, the means over the frozen networks, and the table."""
+    machines = sorted({row["machine"] for row in rows if "machine" in row})
+    means = [f"* {line}" for line in targets(rows)]
+    parts = ("\n".join(machines), "\n".join(means), markdown(rows))
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def write(text: str, readme: Path = README) -> None:
+    """Put the section between the marks. Raises ValueError where ``readme`` has not both of them."""
+    before, begin, rest = readme.read_text().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{readme}: expected the lines {BEGIN.strip()} and {END.strip()} around the results")
+    readme.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.table", description=__doc__)
+    parser.add_argument("files", nargs="+", type=Path, metavar="ROWS.json")
+    parser.add_argument("--write", action="store_true", help="into benchmarks/README.md")
+    chosen = parser.parse_args(arguments)
+    rows = {row["name"]: row for file in chosen.files for row in json.loads(file.read_text())}
+    text = section(list(rows.values()))
+    if chosen.write:
+        write(text)
+    else:
+        print(text, end="")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from benchmarks.harness import (
     take_turns,
     warm_up,
 )
-from benchmarks.table import markdown
+from benchmarks.table import BEGIN, END, markdown, section, write
 
 KEYS = {"name", "unit", "ours", "peers", "ratio_best_eager", "ratio_spread", "peak_rss_mb"}
 
@@ -186,8 +187,28 @@ def test_rows_become_a_table_with_a_line_each() -> None:
         compared(
             "train/x/b8", "images/s", {"ours": [1.0], "torch_nchw": [2.0]}, work=8, peak_rss_mb={"ours": 7.0}
         ),
-        compared("data/y", "posters/s", {"ours": [1.0]}, work=5),
+        compared("data/y", "posters/s", {"ours": [1.0]}, work=5, relative_error={"ours": 1.9e-7}),
     ]
     *_, first, second = markdown(rows).splitlines()
-    assert first == "| `train/x/b8` | 8 | images/s | **2.00** | 2.00 to 2.00 | torch_nchw 4 (2.00) | ours 7 |"
-    assert second == "| `data/y` | 5 | posters/s |  |  |  |  |"
+    assert first.startswith("| `train/x/b8` | 8 | images/s | **2.00** | 2.00 to 2.00 | torch_nchw 4 (2.00) |")
+    assert first.endswith("| ours 7 |  |")
+    assert second == "| `data/y` | 5 | posters/s |  |  |  |  | ours 2e-07 |"
+
+
+def test_the_section_names_the_machine_and_is_written_between_its_marks(tmp_path: Path) -> None:
+    rows = [compared("data/y", "posters/s", {"ours": [1.0]}, work=5, machine="an abacus; 1 May 1890")]
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{BEGIN}old{END}after\n")
+    write(section(rows), readme)
+    text = readme.read_text()
+    assert text.startswith(f"before\n{BEGIN}\nan abacus; 1 May 1890\n\n| ")
+    assert text.endswith(f"|\n\n{END}after\n")
+    assert "old" not in text
+
+
+def test_a_page_without_the_marks_is_left_alone(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text("text")
+    with pytest.raises(ValueError, match="results: begin"):
+        write("table", readme)
+    assert readme.read_text() == "text"
