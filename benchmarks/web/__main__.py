@@ -1,4 +1,4 @@
-"""``python -m benchmarks.web [--model-file FILE] [--quick] [--json FILE] [--threads N]``"""
+"""``python -m benchmarks.web [--model-file FILE] [--quick] [--only PART] [--json FILE] [--threads N]``"""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.__main__ import machine
+from benchmarks.web.clicks import clicks
 from benchmarks.web.load import Heard, crowd, crowd_and_visitor, get_request, predict_request
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.genres import GENRES, N_GENRES
@@ -32,32 +33,53 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.web", description=__doc__)
     parser.add_argument("--model-file", metavar="FILE", help="default: the compact network, untrained")
     parser.add_argument("--quick", action="store_true", help="2 seconds a step and 1,000 requests")
+    parser.add_argument("--only", choices=PARTS, help="one part of it (default: all)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
     parser.add_argument("--threads", type=int, metavar="N", help="of the kernels (default: the cores)")
     chosen = parser.parse_args(arguments)
     seconds, many = (2.0, 1000) if chosen.quick else (12.0, MANY)
-    posters = examples()
+    parts = (chosen.only,) if chosen.only else PARTS
+    rows: list[dict[str, Any]] = [{"what": "machine", "said": machine()}]
     with tempfile.TemporaryDirectory() as folder:
-        model = Path(chosen.model_file or untrained(Path(folder) / "model.npz"))
-        rows: list[dict[str, Any]] = [{"what": "machine", "said": machine()}]
-        rows += report(offline(model, posters, chosen.threads, seconds))
-        with server(model, chosen.threads) as (port, memory):
-            requests = [predict_request(poster, port) for poster in posters]
-            crowd(port, requests, 8, seconds=seconds / 4)
-            for clients in CLIENTS:
-                heard = crowd(port, requests, clients, seconds=seconds)
-                rows += report([row(f"{clients} clients", heard, relative_to=rows[1]["per_second"])])
-            flood, visitor = crowd_and_visitor(
-                port, requests, FLOOD, get_request("/healthz", port), seconds=seconds
-            )
-            rows += report([row(f"flood of {FLOOD} clients", flood), row("/healthz meanwhile", visitor)])
-            rows += report([endurance(port, requests, memory, many)])
+        model = Path(chosen.model_file or untrained("compact", Path(folder) / "model.npz"))
+        if "load" in parts:
+            rows += load(model, chosen.threads, seconds)
+        if "clicks" in parts:
+            original = untrained("original", Path(folder) / "original.npz")
+            rows += look_inside("the model", model, chosen.threads, seconds)
+            rows += look_inside("original", original, chosen.threads, seconds)
+        if "endurance" in parts:
+            rows += report([endurance(model, chosen.threads, many)])
     if chosen.json:
         chosen.json.write_text(json.dumps(rows, indent=1) + "\n")
     failed = sum(n for each in rows for status, n in each.get("statuses", {}).items() if status not in OK)
-    return 1 if failed else 0
+    return 1 if failed or any(each.get("unsaid") for each in rows) else 0
 
 
+def load(model: Path, threads: int | None, seconds: float) -> list[dict[str, Any]]:
+    """Crowds of clients beside what the classifier does without a server."""
+    posters = examples()
+    rows = report(offline(model, posters, threads, seconds))
+    with server(model, threads) as (port, _):
+        requests = [predict_request(poster, port) for poster in posters]
+        crowd(port, requests, 8, seconds=seconds / 4)
+        for clients in CLIENTS:
+            heard = crowd(port, requests, clients, seconds=seconds)
+            rows += report([row(f"{clients} clients", heard, relative_to=rows[0]["per_second"])])
+        visit = get_request("/healthz", port)
+        flood, visitor = crowd_and_visitor(port, requests, FLOOD, visit, seconds=seconds)
+        rows += report([row(f"flood of {FLOOD} clients", flood), row("/healthz meanwhile", visitor)])
+    return rows
+
+
+def look_inside(name: str, model: Path, threads: int | None, seconds: float) -> list[dict[str, Any]]:
+    """The Inside page's requests, one after the other as one visitor makes them."""
+    with server(model, threads) as (port, _):
+        entering, clicking = clicks(port, examples()[0], seconds / 2)
+    return report([row(f"inside {name}: take in", entering), row(f"inside {name}: a click", clicking)])
+
+
+PARTS = ("load", "clicks", "endurance")
 OK = ("200", "503")
 
 
@@ -70,6 +92,8 @@ def row(what: str, heard: Heard, relative_to: float | None = None) -> dict[str, 
         "p99_ms": round(heard.quantile(0.99), 1),
         "statuses": {str(status): n for status, n in sorted(heard.statuses.items())},
     }
+    if heard.statuses[503]:
+        found["unsaid"] = heard.unsaid
     if relative_to is not None:
         found["of_offline"] = round(heard.rate / relative_to, 2)
     return found
@@ -88,11 +112,11 @@ def examples() -> list[bytes]:
     return [entry.read_bytes() for entry in sorted(folder.iterdir(), key=lambda each: each.name)]
 
 
-def untrained(path: Path) -> Path:
-    """A file of the compact network as training starts it: it is as fast as a trained one."""
-    spec = model_spec("compact")
+def untrained(name: str, path: Path) -> Path:
+    """A file of a network as training starts it: it is as fast as a trained one."""
+    spec = model_spec(name)
     classifier = PosterGenreClassifier(spec)
-    classifier.spec_, classifier.model_, classifier.genres_ = spec, build_model("compact", rng=0), GENRES
+    classifier.spec_, classifier.model_, classifier.genres_ = spec, build_model(name, rng=0), GENRES
     classifier.priors_, classifier.thresholds_ = np.full(N_GENRES, 0.1), np.full(N_GENRES, 0.5)
     classifier.thresholds_from_, classifier.provenance_, classifier.calibration_ = "untrained", {}, None
     classifier.save(path)
@@ -129,14 +153,18 @@ def rate(work: Callable[[Any], Any], inputs: Sequence[Any], seconds: float) -> f
     return round(done / passed, 1)
 
 
-def endurance(port: int, requests: list[bytes], memory: Callable[[], float], many: int) -> dict[str, Any]:
+def endurance(model: Path, threads: int | None, many: int) -> dict[str, Any]:
     """Resident memory before, during and after many requests from 8 clients, MB."""
-    crowd(port, requests, 8, count=many // 10)
-    seen = [memory()]
-    for _ in range(10):
-        crowd(port, requests, 8, count=many // 10)
-        seen.append(memory())
-    return {"what": f"{many:,} requests", "resident_mb": [round(each, 1) for each in seen]}
+    with server(model, threads) as (port, memory):
+        requests = [predict_request(poster, port) for poster in examples()]
+        total = crowd(port, requests, 8, count=many // 10)
+        seen = [memory()]
+        for _ in range(10):
+            heard = crowd(port, requests, 8, count=many // 10)
+            total.statuses += heard.statuses
+            seen.append(memory())
+    said = {str(status): n for status, n in sorted(total.statuses.items())}
+    return {"what": f"{many:,} requests", "statuses": said, "resident_mb": [round(each, 1) for each in seen]}
 
 
 @contextmanager

@@ -13,12 +13,23 @@ BOUNDARY = b"benchmark"
 
 @dataclass
 class Heard:
-    """What came back: how often each status, and the seconds that each 200 took."""
+    """What came back: how often each status, and the seconds that each 200 took.
+
+    ``unsaid`` counts the 503s that did not say when to try again.
+    """
 
     statuses: Counter[int] = field(default_factory=Counter)
     seconds: list[float] = field(default_factory=list)
+    unsaid: int = 0
     started: float = 0.0
     ended: float = 0.0
+
+    def add(self, status: int, seconds: float, retry: float = 0) -> None:
+        self.statuses[status] += 1
+        if status == 200:
+            self.seconds.append(seconds)
+        elif status == 503 and not retry:
+            self.unsaid += 1
 
     @property
     def rate(self) -> float:
@@ -31,12 +42,17 @@ class Heard:
         return 1000 * ordered[min(int(q * len(ordered)), len(ordered) - 1)] if ordered else float("nan")
 
 
-def predict_request(poster: bytes, port: int) -> bytes:
-    """The whole of a POST with one picture."""
-    body = (
+def multipart(poster: bytes) -> bytes:
+    """A form with one picture."""
+    return (
         b"--" + BOUNDARY + b'\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\n'
         b"Content-Type: image/jpeg\r\n\r\n" + poster + b"\r\n--" + BOUNDARY + b"--\r\n"
     )
+
+
+def predict_request(poster: bytes, port: int) -> bytes:
+    """The whole of a POST with one picture."""
+    body = multipart(poster)
     head = (
         f"POST /api/v1/predict HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: {len(body)}\r\n"
         f"Content-Type: multipart/form-data; boundary={BOUNDARY.decode()}\r\n\r\n"
@@ -91,13 +107,9 @@ async def _client(
             start = time.perf_counter()
             writer.write(requests[turn % len(requests)])
             status, retry = await _answer(reader)
-            heard.statuses[status] += 1
-            if status == 200:
-                heard.seconds.append(time.perf_counter() - start)
-            elif retry:
-                await asyncio.sleep(
-                    retry / 10
-                )  # a client in a hurry: it asks ten times as soon as it was told
+            heard.add(status, time.perf_counter() - start, retry)
+            if status != 200 and retry:
+                await asyncio.sleep(retry / 10)  # a client in a hurry: it asks ten times as soon as told
             turn += 1
             if pause:
                 await asyncio.sleep(pause)

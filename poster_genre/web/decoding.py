@@ -25,7 +25,7 @@ def decode(data: bytes, size: tuple[int, int], name: str, limits: Limits) -> np.
 
 def check_cost(data: bytes, name: str, limits: Limits) -> None:
     """PosterGenreError for a picture that would take too much memory or time."""
-    dimensions = dimensions_of(data)
+    dimensions = dimensions_of(data, name, limits)
     if dimensions is None:
         return  # not a picture; load_poster says so better
     width, height = dimensions
@@ -42,12 +42,19 @@ def check_cost(data: bytes, name: str, limits: Limits) -> None:
         raise PosterGenreError(f"{name} is a large run-length BMP; save it as PNG")
 
 
-def dimensions_of(data: bytes) -> tuple[int, int] | None:
-    """(width, height) from the header; None where there is no readable one."""
+def dimensions_of(data: bytes, name: str, limits: Limits) -> tuple[int, int] | None:
+    """(width, height) from the header; None where there is no readable one.
+
+    PosterGenreError for a picture so large that Pillow does not tell its size.
+    """
     from PIL import Image
 
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
             return picture.size
+    except Image.DecompressionBombError:
+        raise PosterGenreError(
+            f"{name} is too large (more than {limits.pixels:,} pixels); give a smaller picture"
+        ) from None
     except Exception:  # On damaged bytes Pillow raises nearly every type there is; load_poster words them.
         return None

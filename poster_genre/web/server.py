@@ -53,17 +53,19 @@ def serve(
 ) -> None:
     """Answer requests until SIGTERM or SIGINT, then those in flight. Port 0: any free one.
 
-    The port opens when the model is loaded and warm. PosterGenreError where it cannot be had.
+    The address is claimed first, so that it fails at once, and opens when the model is loaded and warm.
+    PosterGenreError where it cannot be had.
     """
     limits = limits or Limits()
     if threads is not None:
         from minicnn.threads import set_threads
 
         set_threads(threads)
-    classifier = PosterGenreClassifier.load(model_file)
-    app = create_app(classifier, limits, hosts_for(host, allow_hosts))
-    with listen(host, port) as listener:
-        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    with claim(host, port) as listener:
+        app = create_app(PosterGenreClassifier.load(model_file), limits, hosts_for(host, allow_hosts))
+        open_up(listener, host, port)
+        for talker in ("uvicorn.error", "python_multipart"):  # a visitor's nonsense is not for the log
+            logging.getLogger(talker).setLevel(logging.ERROR)
         print(f"Poster genres at {address(host, listener)}  (Ctrl+C stops it)", file=sys.stderr, flush=True)
         if host not in LOOPBACK:
             print("Everybody on this network can reach it.", file=sys.stderr, flush=True)
@@ -89,7 +91,14 @@ def configuration(app: ASGIApp, limits: Limits) -> uvicorn.Config:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket.
+    """A listening socket. PosterGenreError where the address cannot be had."""
+    listener = claim(host, port)
+    open_up(listener, host, port)
+    return listener
+
+
+def claim(host: str, port: int) -> socket.socket:
+    """A socket that holds the address but takes no connection yet.
 
     It knows that it speaks TCP (``socket.create_server`` leaves that open), because asyncio sends small
     pieces at once only on sockets that do: without, every answer waits 40 ms for an acknowledgement.
@@ -103,15 +112,28 @@ def listen(host: str, port: int) -> socket.socket:
         if os.name == "posix":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(where)
-        listener.listen(BACKLOG)
         return listener
     except (OSError, OverflowError) as error:
         if listener is not None:
             listener.close()
-        reason = getattr(error, "strerror", None) or error
-        raise PosterGenreError(
-            f"cannot listen on {host}, port {port} ({reason}); choose another with --host or --port"
-        ) from error
+        raise cannot_listen(host, port, error) from error
+
+
+def open_up(listener: socket.socket, host: str, port: int) -> None:
+    """Take connections from now on."""
+    try:
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise cannot_listen(host, port, error) from error
+
+
+def cannot_listen(host: str, port: int, error: Exception) -> PosterGenreError:
+    reason = getattr(error, "strerror", None) or error
+    return PosterGenreError(
+        f"cannot listen on {host or 'an empty name'}, port {port} ({reason}); choose another with --host or "
+        "--port"
+    )
 
 
 def address(host: str, listener: socket.socket) -> str:

@@ -92,7 +92,8 @@ BOMBS = dict(bombs())
 def test_a_bomb_is_refused_by_its_header(live: Any, name: str) -> None:
     bomb = BOMBS[name]
     assert len(bomb) < 100_000
-    problem(live.predict(bomb), 422)
+    assert "too large" in (said := problem(live.predict(bomb), 422))
+    assert "more than 25,000,000 pixels" in said
 
 
 def test_a_picture_above_the_cap_is_told_its_size(live: Any, encode: Encode) -> None:

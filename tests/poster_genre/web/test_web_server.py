@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from poster_genre.cli import main
-from poster_genre.web.server import address, listen
+from poster_genre.web.server import address, claim, listen, open_up
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
 
@@ -91,10 +91,20 @@ def test_without_the_extra_the_error_names_it(
     assert "pip install 'poster-genre[web]'" in capsys.readouterr().err
 
 
-def test_a_name_that_leads_nowhere_is_one_sentence(
-    capsys: pytest.CaptureFixture[str], web_model: Path
+def test_an_address_that_is_claimed_takes_no_connection_before_it_opens() -> None:
+    with claim("127.0.0.1", 0) as listener:
+        where = listener.getsockname()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(where, timeout=5)
+        open_up(listener, *where)
+        with socket.create_connection(where, timeout=5):
+            pass
+
+
+def test_an_address_that_cannot_be_had_is_told_before_the_model_is_loaded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["serve", "--host", "256.1.1.1", "--model-file", str(web_model)]) == 1
+    assert main(["serve", "--host", "256.1.1.1", "--model-file", str(tmp_path / "none.npz")]) == 1
     assert "cannot listen on 256.1.1.1" in capsys.readouterr().err
 
 
