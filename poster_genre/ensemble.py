@@ -69,6 +69,10 @@ def join(
         "val_posters": len(posters),
         "history": joined.history_,
         "val": {k: v for k, v in result.items() if not isinstance(v, dict)},
+        "members": [
+            {name: member.provenance_.get(name) for name in ("command", "seed", "history", "val")}
+            for member in members
+        ],
     }
     folder.mkdir(parents=True, exist_ok=True)
     joined.save(folder / MODEL)

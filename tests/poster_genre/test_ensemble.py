@@ -72,6 +72,12 @@ def test_a_joined_model_is_written_read_and_answers(
     joined = PosterGenreClassifier.load(out / "model.npz")
     assert [entry["genre"] for entry in top] == [name for name, _ in joined.top_genres([posters[0]])[0]]
 
+    about = joined.provenance_
+    assert about["seed"] == [0, 5]
+    assert [member["seed"] for member in about["members"]] == [0, 5]
+    losses = [[row["loss"] for row in member["history"]] for member in about["members"]]
+    assert [row["loss"] for row in joined.history_] == pytest.approx(np.mean(losses, axis=0))
+
     # By hand: both members' logits for the poster and its mirror image, averaged before the sigmoid.
     from poster_genre.transforms import load_poster
 
