@@ -19,7 +19,7 @@ How compiled kernels come about
     microkernel.py        the tile of a matrix product that the fast convolutions are made of
 
 Compiled loops, one idea a file
-    activation.py         ReLU
+    activation.py         ReLU, and dropout's masking
     pooling.py            max and average pooling
     normalization.py      batch normalisation
     dense.py              a matrix product of few rows

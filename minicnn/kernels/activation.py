@@ -1,4 +1,4 @@
-"""ReLU as compiled loops: one pass over memory each way, on all threads."""
+"""ReLU and dropout's masking as compiled loops: one pass over memory, on all threads."""
 
 from __future__ import annotations
 
@@ -25,6 +25,28 @@ def relu_gradient_stretch(dy, y, dx, first, last):  # type: ignore[no-untyped-de
     zero = dy.dtype.type(0)
     for k in range(last - first):
         target[k] = upstream[k] if output[k] > zero else zero
+
+
+@jit
+def mask_stretch(x, mask, scale, y, first, last):  # type: ignore[no-untyped-def]
+    """Numbers first..last-1 of ``y = x * scale`` where the mask is set, ``x * 0`` elsewhere, so NaN stays."""
+    source, chosen, target = x[first:last], mask[first:last], y[first:last]
+    zero = x.dtype.type(0)
+    for k in range(last - first):
+        target[k] = source[k] * (scale if chosen[k] else zero)
+
+
+def masked(x: np.ndarray, mask: np.ndarray, scale: float) -> np.ndarray:
+    x, mask = plain(x), plain(mask)
+    y = empty(x.shape, x.dtype)
+    source, chosen, target = x.reshape(-1), mask.reshape(-1), y.reshape(-1)
+    factor = x.dtype.type(scale)
+    workers.run_stretches(
+        lambda first, last: mask_stretch(source, chosen, factor, target, first, last),
+        x.size,
+        workers.stretch(x.size, x.nbytes),
+    )
+    return y
 
 
 def relu_forward(x: np.ndarray) -> np.ndarray:

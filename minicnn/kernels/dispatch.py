@@ -23,18 +23,25 @@ Shape4 = tuple[int, int, int, int]
 
 # Where each backend keeps its kernels. Modules load at first use: Numba alone takes half a second.
 _HOMES = {
-    "naive": dict.fromkeys(("convolution", "pooling", "normalization", "activation"), "naive"),
+    "naive": {
+        **dict.fromkeys(("convolution", "pooling", "normalization", "activation"), "naive"),
+        **dict.fromkeys(("masking", "global"), "vectorized"),
+    },
     "numpy": {
         "convolution": "im2col",
         "pooling": "vectorized",
         "normalization": "vectorized",
         "activation": "vectorized",
+        "masking": "vectorized",
+        "global": "vectorized",
     },
     "numba": {
         "convolution": "algorithms",
         "pooling": "pooling",
         "normalization": "normalization",
         "activation": "activation",
+        "masking": "activation",
+        "global": "pooling",
     },
 }
 
@@ -146,6 +153,16 @@ def relu_forward(x: np.ndarray, backend: str | None = None) -> np.ndarray:
 def relu_backward(dy: np.ndarray, y: np.ndarray, backend: str | None = None) -> np.ndarray:
     """dx = dy where y > 0, else 0; y is what ``relu_forward`` returned."""
     return _home("activation", backend).relu_backward(dy, y)
+
+
+def masked(x: np.ndarray, mask: np.ndarray, scale: float, backend: str | None = None) -> np.ndarray:
+    """y = x * scale where the mask, booleans of x's shape, is set, and x * 0 elsewhere."""
+    return _home("masking", backend).masked(x, mask, scale)
+
+
+def global_average(x: np.ndarray, backend: str | None = None) -> np.ndarray:
+    """(N, C) means over the pixels of x (N, H, W, C), summed in float64."""
+    return _home("global", backend).global_average(x)
 
 
 def maxpool2d_forward(

@@ -24,6 +24,18 @@ def relu_backward(dy: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.where(y > 0, dy, dy.dtype.type(0))
 
 
+def masked(x: np.ndarray, mask: np.ndarray, scale: float) -> np.ndarray:
+    """``x * scale`` where the mask is set, ``x * 0`` elsewhere."""
+    y = x * mask
+    y *= scale
+    return y
+
+
+def global_average(x: np.ndarray) -> np.ndarray:
+    """(N, C) means of x (N, H, W, C), summed in float64: in float32, a million numbers lose a percent."""
+    return x.mean(axis=(1, 2), dtype=np.float64).astype(x.dtype, copy=False)
+
+
 def maxpool2d_forward(x: np.ndarray, size: Pair, stride: Pair, pads: Pads) -> tuple[np.ndarray, np.ndarray]:
     """Padding is -inf, which no pixel loses to; ``np.argmax`` takes the first maximum, and NaN before all."""
     out = output_size("maxpool2d", (x.shape[1], x.shape[2]), size, stride, pads)

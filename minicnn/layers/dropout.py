@@ -6,6 +6,7 @@ import numpy as np
 
 from minicnn.checks import real
 from minicnn.init import check_generator
+from minicnn.kernels import dispatch
 from minicnn.layer import Layer
 from minicnn.shapes import check_array, check_batch
 
@@ -43,11 +44,7 @@ class Dropout(Layer):
         return self._drop(dy, mask)
 
     def _drop(self, values: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
-        if mask is None:
-            return values
-        survivors = values * mask
-        survivors *= 1 / (1 - self.rate)
-        return survivors
+        return values if mask is None else dispatch.masked(values, mask, 1 / (1 - self.rate))
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         return input_shape

@@ -143,7 +143,7 @@ class GlobalAveragePool2D(_GlobalPool2D):
     def forward(self, x: np.ndarray, training: bool = False, record: bool | None = None) -> np.ndarray:
         check_array("GlobalAveragePool2D", x, ("N", "H", "W", "C"))
         self.remember(x.shape, x.dtype, when=training if record is None else record)
-        return x.mean(axis=(1, 2), keepdims=self.keepdims, dtype=np.float64).astype(x.dtype, copy=False)
+        return dispatch.global_average(x).reshape(self.output_shape(x.shape))
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         (n, h, w, c), dtype = self.recall()
