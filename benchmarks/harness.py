@@ -5,7 +5,8 @@ that slows down slows both. A ratio is taken within a round; its median over the
 
 Thread pools spin for a while after their last job (OpenMP in PyTorch some milliseconds, OpenBLAS about 30)
 and would eat into the next side's block. Before each block there is a pause, longer than that, and one
-repetition that is not timed and wakes the side's own threads. No waiting policy is set in the environment:
+repetition that is not timed and wakes the side's own threads, unless one takes so long that the waking does
+not show. No waiting policy is set in the environment:
 each library runs as its users run it.
 """
 
@@ -22,6 +23,8 @@ from typing import Any
 import numpy as np
 
 PAUSE = 0.06
+# Seconds of a repetition in which the waking of threads does not show.
+LONG = 0.5
 EAGER = ("torch_nchw", "torch_channels_last")
 
 Row = dict[str, Any]
@@ -71,12 +74,14 @@ class Side:
     run: Callable[[], Any]
     prepare: Callable[[], Any] = field(default=lambda: None)
     rounds: int | None = None
+    last: float = 0.0
 
     def seconds(self) -> float:
         self.prepare()
         start = time.perf_counter()
         self.run()
-        return time.perf_counter() - start
+        self.last = time.perf_counter() - start
+        return self.last
 
 
 def warm_up(sides: Sequence[Side]) -> dict[str, float]:
@@ -100,7 +105,7 @@ def take_turns(sides: Sequence[Side], budget: Budget) -> Seconds:
 def _block(side: Side, block: float) -> float:
     gc.collect()
     time.sleep(PAUSE)
-    if side.rounds is None:
+    if side.rounds is None and side.last < LONG:
         side.seconds()
     spent = [side.seconds()]
     while sum(spent) < block and len(spent) < 1000:

@@ -99,7 +99,7 @@ def cases() -> list[Case]:
         errors = functools.cache(functools.partial(_errors, subject))
         for direction in ("forward", "backward"):
             run = functools.partial(_measure, subject, direction, errors)
-            found.append(Case(f"layers/{subject.name}/{direction}", run, subject.quick))
+            found.append(Case(f"layers/{subject.name}/{direction}", run, subject.quick, 4.0))
     return found
 
 

@@ -2,6 +2,8 @@
 
 predict_first   ``poster-genre predict one.jpg`` on a machine that has compiled no kernel yet
 predict_warm    the same ever after, beside a PyTorch script with the same network and weights
+predict_plain   the same where SciPy is not installed, as after ``pip install poster-genre``: Numba imports it
+                where it finds it, which takes a third of a second
 import_*        a process that imports one package, beside one that imports NumPy alone
 """
 
@@ -23,18 +25,25 @@ from benchmarks.peers import missing, present, use_threads
 
 ROOT = Path(__file__).parents[1]
 TOLERANCE = 0.01
+WITHOUT_SCIPY = """
+import sys
+sys.modules["scipy"] = None
+from poster_genre.__main__ import main
+sys.exit(main())
+"""
 BUDGET = Budget(seconds=12.0, least=3, most=7, block=0.0)
 QUICK = Budget(seconds=5.0, least=2, most=3, block=0.0)
 
 
 def cases() -> list[Case]:
     found = [
-        Case("startup/predict_first", _predict_first),
-        Case("startup/predict_warm", _predict_warm, quick=True),
+        Case("startup/predict_first", _predict_first, seconds=30.0),
+        Case("startup/predict_warm", functools.partial(_predict_warm, "predict_warm"), True, 24.0),
+        Case("startup/predict_plain", functools.partial(_predict_warm, "predict_plain"), seconds=24.0),
     ]
     for package in ("minicnn", "poster_genre"):
         run = functools.partial(_import, package)
-        found.append(Case(f"startup/import_{package}", run, quick=package == "minicnn"))
+        found.append(Case(f"startup/import_{package}", run, package == "minicnn", 14.0))
     return found
 
 
@@ -61,9 +70,11 @@ def _import(package: str, settings: Settings) -> Row:
     return compared(f"startup/import_{package}", "s", seconds)
 
 
-def _predict_warm(settings: Settings) -> Row:
+def _predict_warm(name: str, settings: Settings) -> Row:
     with tempfile.TemporaryDirectory(prefix="startup-") as folder:
         ours, theirs = _commands(Path(folder), settings)
+        if name == "predict_plain":
+            ours = ["-c", WITHOUT_SCIPY, *ours[2:]]
         environment = {"NUMBA_CACHE_DIR": f"{folder}/kernels", "OMP_NUM_THREADS": str(settings.threads)}
         sides = [Side("ours", functools.partial(_run, ours, environment))]
         for peer in present(["torch_nchw"]):
@@ -73,7 +84,7 @@ def _predict_warm(settings: Settings) -> Row:
         for side in sides:
             side.run()
         seconds = take_turns(sides, QUICK if settings.quick else BUDGET)
-    return compared("startup/predict_warm", "s", seconds, threads=settings.threads)
+    return compared(f"startup/{name}", "s", seconds, threads=settings.threads)
 
 
 def _predict_first(settings: Settings) -> Row:
@@ -137,4 +148,4 @@ def _compare(ours: str, theirs: str) -> None:
     for genre, p in json.loads(theirs).items():
         found = answer["probabilities"][genre]
         if abs(found - p) > TOLERANCE:
-            raise DisagreementError(f"startup/predict_warm: {genre} is {found:.4f} here, {p:.4f} in PyTorch")
+            raise DisagreementError(f"startup: {genre} is {found:.4f} here, {p:.4f} in PyTorch")

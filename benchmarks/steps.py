@@ -43,7 +43,7 @@ LOSS_TOLERANCE = {"torch_nchw": 1e-3, "torch_channels_last": 1e-2}
 GRADIENT_TOLERANCE = {"torch_nchw": 5e-2, "torch_channels_last": 1.0}
 
 # What a case takes, by work and whether the slow peers and the measurement of memory are part of it.
-SECONDS = {("train", False): 11.0, ("train", True): 60.0, ("infer", False): 6.0, ("infer", True): 20.0}
+SECONDS = {("train", False): 9.0, ("train", True): 75.0, ("infer", False): 5.5, ("infer", True): 18.0}
 
 Size = tuple[int, int]
 
@@ -84,7 +84,7 @@ def training(
     peers: list[str],
     settings: Settings,
     input_size: Size | None = None,
-    seconds: float = 6.0,
+    seconds: float = 5.0,
 ) -> Row:
     """Images a second of training steps, ours and each peer's."""
     use_threads(settings)
