@@ -1,4 +1,4 @@
-"""Masking and global averages: the compiled loops against their twins in NumPy."""
+"""Masking, global averages, depthwise convolution: the compiled loops against their twins in NumPy."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from geometry import DTYPES, numbers
 
-from minicnn.kernels import dispatch
+from minicnn.kernels import depthwise, dispatch, im2col
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -37,3 +37,16 @@ def test_a_million_pixels_are_averaged_without_losing_digits():
 def test_a_channels_slice_is_averaged_as_it_is():
     x = numbers((2, 6, 5, 8), np.float32)[..., ::2]
     np.testing.assert_allclose(dispatch.global_average(x, "numba"), x.mean(axis=(1, 2)), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("stride", [(1, 1), (2, 1)])
+@pytest.mark.parametrize("dilation", [(1, 1), (2, 3)])
+@pytest.mark.parametrize("pads", [((0, 0), (0, 0)), ((1, 2), (2, 0)), ((3, 0), (0, 3))])
+def test_depthwise_3x3_agrees_with_im2col_inside_and_at_the_edges(stride, dilation, pads):
+    x, w, b = (numbers(s, np.float64) for s in ((2, 9, 11, 5), (3, 3, 1, 5), (5,)))
+    settings = (stride, pads, dilation, 5)
+    y = depthwise.conv2d_forward(x, w, b, *settings)
+    np.testing.assert_allclose(y, im2col.conv2d_forward(x, w, b, *settings), atol=1e-12)
+    dy = numbers(y.shape, np.float64, 1)
+    dx = depthwise.conv2d_backward_input(dy, w, x.shape, *settings)
+    np.testing.assert_allclose(dx, im2col.conv2d_backward_input(dy, w, x.shape, *settings), atol=1e-12)
