@@ -30,6 +30,9 @@ SHORTER = (
     (r"bias=False", "no bias"),
 )
 
+# Images in a batch that is large enough for any algorithm.
+MANY = 64
+
 
 class Row(NamedTuple):
     """What the summary says about one layer, for one sample.
@@ -124,14 +127,16 @@ def _itemsize(model: Layer) -> int:
 
 
 class Method(NamedTuple):
-    """How a convolution is computed: ``algorithm`` and ``reason`` as ``Conv2D.algorithm`` gives them, and the
-    names of the layers behind it that are computed in the same pass.
+    """How a convolution is computed: ``algorithm`` and ``reason`` as ``Conv2D.algorithm`` gives them for a
+    batch, the names of the layers behind it that are computed in the same pass, and what it gives ``alone``,
+    for a single image.
     """
 
     name: str
     algorithm: str
     together_with: tuple[str, ...]
     reason: str
+    alone: tuple[str, str]
 
 
 def convolution_methods(model: Layer, input_shape: Sequence[int]) -> list[Method]:
@@ -145,10 +150,12 @@ def convolution_methods(model: Layer, input_shape: Sequence[int]) -> list[Method
     found = []
     for row in rows:
         if isinstance(row.layer, Conv2D):
-            shape, block = (1, *row.input_shape), blocks.get(id(row.layer))
-            others = block.members[1:] if block and block.applies_to(shape) else []
+            shape, block = (MANY, *row.input_shape), blocks.get(id(row.layer))
+            members = block.members[1:] if block and block.applies_to(shape) else []
+            others = tuple(names[id(layer)] for layer in members)
             algorithm, reason = row.layer.algorithm(shape)
-            found.append(Method(row.name, algorithm, tuple(names[id(layer)] for layer in others), reason))
+            alone = row.layer.algorithm((1, *row.input_shape))
+            found.append(Method(row.name, algorithm, others, reason, alone))
     return found
 
 
@@ -170,6 +177,8 @@ def summary(model: Layer, input_shape: Sequence[int]) -> str:
     if methods:
         columns = ["convolution", "algorithm", "in one pass with", "because"]
         text += ["", *_table(columns, [_method_cells(method) for method in methods], left=4)]
+        exceptions = {method.alone: None for method in methods if method.alone[0] != method.algorithm}
+        text += [f"* a single image: {name}, {reason}" for name, reason in exceptions]
     return "\n".join(text)
 
 
@@ -205,7 +214,8 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 def _method_cells(method: Method) -> tuple[str, ...]:
     others = ", ".join(name.rpartition(".")[2] for name in method.together_with)
-    return method.name, method.algorithm, others, method.reason
+    star = "*" if method.alone[0] != method.algorithm else ""
+    return method.name, method.algorithm + star, others, method.reason
 
 
 def _totals(model: Layer, rows: list[Row]) -> list[str]:

@@ -126,12 +126,12 @@ class Conv2D(Layer):
         return input_shape[0], *out, self.out_channels
 
     def algorithm(self, input_shape: tuple[int, ...]) -> tuple[str, str]:
-        """Which kernel computes an x of ``input_shape`` (N, H, W, C), and why in a few words.
+        """Which kernel computes y of an x of ``input_shape`` (N, H, W, C), and why in a few words.
 
         The names are explained in ``minicnn.kernels.algorithms``; "naive" and "im2col" are those of the other
         backends. Nothing is computed. Raises ValueError where the shape does not fit.
         """
-        _, height, width, _ = self.output_shape(input_shape)
+        images, height, width, _ = self.output_shape(input_shape)
         name = dispatch.backend(self.backend)
         if name != "numba":
             return {"naive": "naive", "numpy": "im2col"}[name], f"the backend is {name!r}"
@@ -139,7 +139,8 @@ class Conv2D(Layer):
         from minicnn.kernels import algorithms
 
         shape, dtype = self.weight.data.shape, self.weight.data.dtype
-        choice = algorithms.choose(shape, (height, width), self.stride, self.dilation, self.groups, dtype)
+        out, settings = (height, width), (self.stride, self.dilation, self.groups)
+        choice = algorithms.choose(shape, out, *settings, dtype, images)
         return choice.name, choice.reason
 
     def _pads(self, x_shape: tuple[int, ...]) -> Pads:

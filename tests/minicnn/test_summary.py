@@ -180,7 +180,8 @@ def test_it_says_what_the_environment_and_the_layers_make_of_a_convolution(monke
     def said(**options):
         layers = [Conv2D(16, WIDTH, 3, rng=0, **options), BatchNorm(WIDTH, dtype=options.get("dtype", "f4"))]
         [method] = convolution_methods(Sequential(layers), (12, 12, 16))
-        return method[1:]
+        assert method.alone == (method.algorithm, method.reason)
+        return method[1:4]
 
     assert said() == ("winograd", ("1",), "a quarter of the multiplications")
     assert said(dtype=np.float64) == ("patches", (), "float64 asks for precision")
@@ -215,6 +216,18 @@ def test_the_algorithm_said_is_the_one_that_runs(monkeypatch):
                 ran.clear()
                 runs.forward(np.zeros((2, *shape), np.float32))
                 assert ran == [method.algorithm]
+
+
+def test_a_convolution_that_runs_otherwise_for_one_image_says_so_below_the_table():
+    layer = Conv2D(512, 512, 3, padding="same", rng=0, init=lambda shape, rng, dtype: np.zeros(shape, dtype))
+    shape = (6, 4, 512)
+    [method] = convolution_methods(layer, shape)
+    assert (method.algorithm, method.alone[0]) == ("winograd", "few_pixels")
+    lines = summary(layer, shape).splitlines()
+    assert any(" winograd*  " in line for line in lines)
+    assert lines[-1] == f"* a single image: few_pixels, {method.alone[1]}"
+    for images in (1, 64):
+        assert layer.algorithm((images, *shape))[0] == ("few_pixels" if images == 1 else "winograd")
 
 
 def test_a_model_without_convolutions_has_one_table_only():
