@@ -8,7 +8,8 @@
 and computes each such block with the kernels of ``kernels/fused.py``, which keep one array where the layers
 one by one keep three or four. What it returns has the very layers of ``model``: parameters, running
 statistics and random generators are shared, names are the same, and either of the two may be trained, saved
-or used at any time. The numbers differ by rounding only.
+or used at any time. The numbers differ by rounding only. ``Trainer`` fuses the model it is given; ``summary``
+shows the blocks.
 
 Within a training step, arrays that backward has consumed are used again for the next ones (``Arena``): an
 array fresh from the operating system costs a page fault every few kilobytes. Nothing that a caller receives
