@@ -17,6 +17,7 @@ from poster_genre.errors import PosterGenreError
 from poster_genre.explain import METHODS, ExplainResult, genre_index
 from poster_genre.genres import GENRES, N_GENRES
 from poster_genre.transforms import FORMATS
+from poster_genre.web.guard import from_own_page
 from poster_genre.web.problems import Problem, busy
 from poster_genre.web.serving import Serving, serving
 from poster_genre.web.uploads import Form, read_form, share_of
@@ -35,10 +36,11 @@ async def predict(request: Request) -> Response:
     """
     here = serving(request)
     top = wanted_top(request)
-    here.workers.check_room()
+    own = from_own_page(request.headers)
+    here.workers.check_room(own)
     with share_of(here.memory) as taken:
         form = with_pictures(await read_form(request, here.limits, here.memory, taken))
-        answers = await in_time(request, here, here.workers.predict(form.pictures))
+        answers = await in_time(request, here, here.workers.predict(form.pictures, own))
     results = [{**answer, "top": answer["top"][:top]} for answer in answers]
     if not is_lenient(request) and all(answer["error"] is not None for answer in answers):
         raise Problem(422, answers[0]["error"], results=results)
@@ -47,7 +49,7 @@ async def predict(request: Request) -> Response:
 
 async def explain(request: Request) -> Response:
     """A heat map for one picture and genre; with ``Accept: application/x-ndjson`` and its progress."""
-    here = serving(request)
+    here, own = serving(request), from_own_page(request.headers)
     with share_of(here.memory) as taken:
         form = with_pictures(await read_form(request, here.limits, here.memory, taken))
         if len(form.pictures) > 1:
@@ -66,19 +68,19 @@ async def explain(request: Request) -> Response:
     if isinstance(pixels, str):
         raise Problem(422, pixels)
     if NDJSON in request.headers.get("accept", ""):
-        if here.workers.maps >= here.limits.explanations:
+        if here.workers.maps >= here.workers.room("explanations", own):
             raise busy(here.limits.retry_after)
-        return StreamingResponse(progress_lines(here, pixels, genre, method), media_type=NDJSON)
+        return StreamingResponse(progress_lines(here, pixels, genre, method, own), media_type=NDJSON)
     abandoned = threading.Event()
     try:
-        work = here.workers.explain(pixels, genre, method, lambda done, of: stop_if(abandoned))
+        work = here.workers.explain(pixels, genre, method, lambda done, of: stop_if(abandoned), own)
         return JSONResponse(explained(await in_time(request, here, work)))
     finally:
         abandoned.set()
 
 
 async def progress_lines(
-    here: Serving, pixels: np.ndarray, genre: str | None, method: str
+    here: Serving, pixels: np.ndarray, genre: str | None, method: str, own: bool
 ) -> AsyncIterator[str]:
     """``{"done": 16, "of": 108}`` lines, then ``{"result": ...}`` or ``{"problem": ...}``."""
     loop, abandoned = asyncio.get_running_loop(), threading.Event()
@@ -91,7 +93,7 @@ async def progress_lines(
     async def work() -> None:
         try:
             async with asyncio.timeout(here.limits.answer_seconds):
-                found = await here.workers.explain(pixels, genre, method, report)
+                found = await here.workers.explain(pixels, genre, method, report, own)
             lines.put_nowait({"result": explained(found)})
         except Problem as problem:
             lines.put_nowait({"problem": problem.document()})

@@ -70,6 +70,11 @@ class Guard:
         return None
 
 
+def from_own_page(headers: Headers) -> bool:
+    """Whether a browser says that one of our own pages asks. (A program may say so too: it gains a place.)"""
+    return headers.get("sec-fetch-site") == "same-origin"
+
+
 def name_of(host: str) -> str | None:
     """The name in a Host header, in small letters and without its port; None for nonsense."""
     try:

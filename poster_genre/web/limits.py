@@ -24,6 +24,8 @@ class Limits:
         ``upload_memory``      size of all uploads that are held at a time.
         ``queue``              pictures between the end of their upload and their answer.
         ``explanations``       heat maps waiting or at work.
+        ``for_pages``          so many more of either for our own pages, whose requests also go first: people
+                               are not kept out by a flood of programs.
         ``batch``              pictures that go through the network together, when so many wait.
         ``connections``        open at a time; one more pushes out the one that has been idle longest.
     """
@@ -40,6 +42,7 @@ class Limits:
     upload_memory: int = 128 * 2**20
     queue: int = 128
     explanations: int = 8
+    for_pages: int = 16
     batch: int = 16
     connections: int = 512
     retry_after: int = 1

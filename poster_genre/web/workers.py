@@ -1,5 +1,7 @@
 """Threads that decode pictures, one that predicts, and one that draws heat maps, behind a bounded queue.
 
+Requests of our own pages (``own``) have places of their own and go before the others.
+
 Pictures that wait while the network is busy go through it together: a batch of 8 takes little longer than
 two single ones. The network itself is entered by one thread at a time; its kernels use all cores.
 """
@@ -7,6 +9,7 @@ two single ones. The network itself is entered by one thread at a time; its kern
 from __future__ import annotations
 
 import asyncio
+import itertools
 import queue
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -28,6 +31,7 @@ from poster_genre.web.problems import busy
 
 T = TypeVar("T")
 DECODERS = 2
+OWN, OTHERS, LAST = range(3)  # whose job is next
 
 
 @dataclass
@@ -46,7 +50,8 @@ class Workers:
         self.pictures = self.maps = 0
         self._decoders = ThreadPoolExecutor(DECODERS, "decode")
         self._explainer = ThreadPoolExecutor(1, "explain")
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._jobs: queue.PriorityQueue[tuple[int, int, Job | None]] = queue.PriorityQueue()
+        self._turns = itertools.count()
         self._predictor = threading.Thread(target=self._predict, name="predict", daemon=True)
         self._predictor.start()
 
@@ -54,26 +59,30 @@ class Workers:
         """Finish what is waiting, then let the threads end."""
         self._decoders.shutdown(wait=True)
         self._explainer.shutdown(wait=True)
-        self._jobs.put(None)
+        self._put(LAST, None)
         self._predictor.join()
 
-    async def predict(self, pictures: Sequence[bytes]) -> list[Answer]:
+    async def predict(self, pictures: Sequence[bytes], own: bool = False) -> list[Answer]:
         """An answer for each picture, as ``poster_genre.predict.answers`` has them, with all 25 in ``top``.
 
         Problem 503 where the queue is full.
         """
-        with self._place("pictures", len(pictures), self.limits.queue):
+        with self._place("pictures", len(pictures), self.room("queue", own)):
             names = [f"image {i}" for i in range(1, len(pictures) + 1)]
             decoded = await asyncio.gather(
                 *(self.decode(data, name) for data, name in zip(pictures, names, strict=True))
             )
             future: asyncio.Future[list[Answer]] = asyncio.get_running_loop().create_future()
-            self._jobs.put(Job(list(zip(names, decoded, strict=True)), future))
+            self._put(OWN if own else OTHERS, Job(list(zip(names, decoded, strict=True)), future))
             return await future
 
-    def check_room(self) -> None:
+    def room(self, limit: str, own: bool) -> int:
+        """How many may be waiting or at work before somebody is sent away; ``limit``: as in Limits."""
+        return int(getattr(self.limits, limit)) + (self.limits.for_pages if own else 0)
+
+    def check_room(self, own: bool = False) -> None:
         """Problem 503 where the queue is full already: better said before an upload is read than after."""
-        if self.pictures >= self.limits.queue:
+        if self.pictures >= self.room("queue", own):
             raise busy(self.limits.retry_after)
 
     async def decode(self, data: bytes, name: str) -> np.ndarray | str:
@@ -83,10 +92,10 @@ class Workers:
         )
 
     async def explain(
-        self, pixels: np.ndarray, genre: str | None, method: str, progress: Progress
+        self, pixels: np.ndarray, genre: str | None, method: str, progress: Progress, own: bool = False
     ) -> ExplainResult:
         """A heat map. ``progress`` is called on another thread, and may raise to end it. Problem 503."""
-        with self._place("maps", 1, self.limits.explanations):
+        with self._place("maps", 1, self.room("explanations", own)):
             return await asyncio.get_running_loop().run_in_executor(
                 self._explainer,
                 lambda: explain(self.classifier, pixels, genre, method=method, progress=progress),
@@ -106,13 +115,16 @@ class Workers:
 
     # The predicting thread.
 
+    def _put(self, rank: int, job: Job | None) -> None:
+        self._jobs.put((rank, next(self._turns), job))
+
     def _predict(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        while (job := self._jobs.get()[2]) is not None:
             jobs = [job]
             last = False
             while sum(len(each.waiting) for each in jobs) < self.limits.batch and not last:
                 try:
-                    following = self._jobs.get_nowait()
+                    following = self._jobs.get_nowait()[2]
                 except queue.Empty:
                     break
                 if following is None:

@@ -130,7 +130,7 @@ def test_a_server_that_is_busy_is_asked_again(open_page: Open, live: Any, poster
     page = open_page()
     queue = live.serving.workers
     real = queue.limits
-    queue.limits = type(real)(queue=0)
+    queue.limits = type(real)(queue=0, for_pages=0)
     page.on("response", lambda answer: setattr(queue, "limits", real) if answer.status == 503 else None)
     upload(page, file("film.jpg", poster))
     assert len(shown(page)) == 25

@@ -23,13 +23,15 @@ PART = b'--b\r\nContent-Disposition: form-data; name="image"; filename="x"\r\n\r
 
 
 class Brake:
-    """Holds every prediction until it is released."""
+    """Holds every prediction until it is released; ``pictures`` tells how many each was of."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.free, self.reached = threading.Event(), threading.Event()
+        self.pictures: list[int] = []
         real = workers.answered
 
         def held(*arguments: Any) -> Any:
+            self.pictures.append(len(arguments[0]))
             self.reached.set()
             assert self.free.wait(20)
             return real(*arguments)
@@ -143,6 +145,40 @@ def test_past_the_queue_the_answer_is_503_while_health_checks_answer(
         assert server.predict(poster).status_code == 200
 
 
+OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
+
+
+def test_a_visitor_of_the_page_has_a_place_where_programs_have_taken_all(
+    serve_with: Serve, brake: Brake, poster: bytes, until: Callable[..., None]
+) -> None:
+    with serve_with(Limits(queue=2, for_pages=1)) as server, ThreadPoolExecutor(3) as crowd:
+        waiting = [crowd.submit(predict_alone, server.url, poster) for _ in range(2)]
+        until(lambda: server.serving.workers.pictures == 2)
+        problem(server.predict(poster), 503)
+        waiting.append(crowd.submit(predict_alone, server.url, poster, OWN_PAGE))
+        until(lambda: server.serving.workers.pictures == 3)
+        problem(server.predict(poster, headers=OWN_PAGE), 503)
+        brake.free.set()
+        assert [each.result().status_code for each in waiting] == [200] * 3
+
+
+def test_a_visitor_of_the_page_goes_before_programs(
+    serve_with: Serve, brake: Brake, poster: bytes, until: Callable[..., None]
+) -> None:
+    with serve_with(Limits(batch=1)) as server, ThreadPoolExecutor(4) as crowd:
+        jobs = server.serving.workers._jobs
+        done = [crowd.submit(predict_alone, server.url, poster)]
+        assert brake.reached.wait(10)
+        for waiting in (1, 2):
+            done.append(crowd.submit(predict_alone, server.url, poster))
+            until(lambda waiting=waiting: jobs.qsize() == waiting)
+        done.append(crowd.submit(server.predict, poster, poster, headers=OWN_PAGE))
+        until(lambda: jobs.qsize() == 3)
+        brake.free.set()
+        assert [each.result().status_code for each in done] == [200] * 4
+    assert brake.pictures == [1, 2, 1, 1]
+
+
 def test_past_the_memory_for_uploads_the_answer_is_503(serve_with: Serve, poster: bytes) -> None:
     with serve_with(Limits(upload_memory=300_000)) as server:
         problem(server.predict(bytes(400_000)), 503)
@@ -220,8 +256,8 @@ def head(*lines: str) -> bytes:
     return "\r\n".join(said).encode() + b"\r\n\r\n"
 
 
-def predict_alone(url: str, poster: bytes) -> httpx.Response:
-    return httpx.post(f"{url}/api/v1/predict", files={"image": poster}, timeout=30)
+def predict_alone(url: str, poster: bytes, headers: dict[str, str] | None = None) -> httpx.Response:
+    return httpx.post(f"{url}/api/v1/predict", files={"image": poster}, timeout=30, headers=headers)
 
 
 def drip(link: socket.socket, data: bytes) -> bytes:
