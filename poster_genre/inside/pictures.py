@@ -21,7 +21,7 @@ TONES: dict[str, tuple[tuple[int, int, int], ...]] = {
     "dark": ((178, 218, 255), (52, 128, 214), (20, 22, 29), (217, 112, 22), (255, 228, 168)),
     "light": ((8, 46, 104), (72, 140, 216), (246, 246, 243), (240, 140, 40), (116, 44, 0)),
 }
-SAMPLED = 2**16
+SAMPLED = 2**13
 TILE = 96  # maps in an atlas are at most this many pixels a side
 
 

@@ -55,6 +55,7 @@ class Inside:
     def __init__(self, here: Serving) -> None:
         self.here = here
         self.steps = lay_out(here.classifier.model_, here.classifier.spec_.input_size)
+        self.version = here.classifier.model_version
         self.visits = Visits()
         self.waiting = 0
         self.turn = asyncio.Lock()
@@ -154,7 +155,7 @@ async def enter(request: Request) -> Response:
         {
             "token": token,
             "seconds": within.visits.seconds,
-            "model": here.classifier.model_version,
+            "model": within.version,
             "two_views": within.two_views,
             "difference": max(each["answer_difference"] for each in answers),
             "genres": answers,

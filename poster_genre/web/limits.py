@@ -27,6 +27,7 @@ class Limits:
         ``for_pages``          so many more of either for our own pages, whose requests also go first: people
                                are not kept out by a flood of programs.
         ``batch``              pictures that go through the network together, when so many wait.
+        ``gather_seconds``     that the network waits for pictures which are still being decoded.
         ``connections``        open at a time; one more pushes out the one that has been idle longest.
     """
 
@@ -44,5 +45,6 @@ class Limits:
     explanations: int = 8
     for_pages: int = 16
     batch: int = 16
+    gather_seconds: float = 0.02
     connections: int = 512
     retry_after: int = 1

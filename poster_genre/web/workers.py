@@ -12,6 +12,7 @@ import asyncio
 import itertools
 import queue
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -120,20 +121,31 @@ class Workers:
 
     def _predict(self) -> None:
         while (job := self._jobs.get()[2]) is not None:
-            jobs = [job]
-            last = False
-            while sum(len(each.waiting) for each in jobs) < self.limits.batch and not last:
-                try:
-                    following = self._jobs.get_nowait()[2]
-                except queue.Empty:
-                    break
-                if following is None:
-                    last = True
-                else:
-                    jobs.append(following)
+            jobs, last = self._gather(job)
             self._answer([each for each in jobs if not each.future.cancelled()])
             if last:
                 return
+
+    def _gather(self, first: Job) -> tuple[list[Job], bool]:
+        """The jobs to do together, and whether they are the last.
+
+        Pictures that are being decoded now are waited for, but not for long: together they are done sooner.
+        """
+        jobs, count = [first], len(first.waiting)
+        until = time.monotonic() + self.limits.gather_seconds
+        while count < self.limits.batch:
+            patience = until - time.monotonic() if count < self.pictures else 0
+            try:
+                following = (
+                    self._jobs.get(timeout=patience)[2] if patience > 0 else self._jobs.get_nowait()[2]
+                )
+            except queue.Empty:
+                break
+            if following is None:
+                return jobs, True
+            jobs.append(following)
+            count += len(following.waiting)
+        return jobs, False
 
     def _answer(self, jobs: list[Job]) -> None:
         if not jobs:
