@@ -18,6 +18,7 @@ from poster_genre.web import workers
 from poster_genre.web.limits import Limits
 
 Serve = Callable[[Limits], Any]
+Encode = Callable[..., bytes]
 FORM = "multipart/form-data; boundary=b"
 PART = b'--b\r\nContent-Disposition: form-data; name="image"; filename="x"\r\n\r\n'
 
@@ -177,6 +178,38 @@ def test_a_visitor_of_the_page_goes_before_programs(
         brake.free.set()
         assert [each.result().status_code for each in done] == [200] * 4
     assert brake.pictures == [1, 2, 1, 1]
+
+
+@pytest.mark.parametrize(("patience", "together"), [(20.0, [2]), (0.0, [1, 1])])
+def test_a_picture_that_is_being_decoded_is_waited_for_a_while(
+    serve_with: Serve,
+    brake: Brake,
+    encode: Encode,
+    until: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    patience: float,
+    together: list[int],
+) -> None:
+    decoded, real = threading.Event(), workers.decode
+    slow = encode("PNG", seed=1)
+
+    def held(data: bytes, *more: Any) -> Any:
+        assert data != slow or decoded.wait(20)
+        return real(data, *more)
+
+    monkeypatch.setattr(workers, "decode", held)
+    brake.free.set()
+    with serve_with(Limits(gather_seconds=patience)) as server, ThreadPoolExecutor(2) as crowd:
+        done = [crowd.submit(predict_alone, server.url, slow)]
+        until(lambda: server.serving.workers.pictures == 1)
+        done.append(crowd.submit(predict_alone, server.url, encode("PNG", seed=2)))
+        if together == [2]:
+            until(lambda: server.serving.workers.pictures == 2)
+        else:
+            assert done[1].result().status_code == 200
+        decoded.set()
+        assert [each.result().status_code for each in done] == [200, 200]
+    assert brake.pictures == together
 
 
 def test_past_the_memory_for_uploads_the_answer_is_503(serve_with: Serve, poster: bytes) -> None:
