@@ -136,7 +136,12 @@ def round_weights(network: Sequential) -> None:
 
 
 def mean_history(histories: Sequence[Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """The members' curves as one: each number's mean over the members, epoch by epoch."""
+    """The members' curves as one: each number's mean over the members, epoch by epoch.
+
+    Empty where some trained longer than others, for then there is no such curve.
+    """
+    if len({len(rows) for rows in histories}) > 1:
+        return []
     return [
         {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
         for rows in zip(*histories, strict=True)

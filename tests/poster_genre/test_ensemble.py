@@ -10,7 +10,7 @@ import pytest
 
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.cli import main
-from poster_genre.ensemble import join, join_networks, round_weights
+from poster_genre.ensemble import join, join_networks, mean_history, round_weights
 from poster_genre.errors import UsageError
 from poster_genre.models import build_network
 from poster_genre.transforms import Normalisation
@@ -88,6 +88,12 @@ def test_a_joined_model_is_written_read_and_answers(
     ]
     by_hand = np.mean([1 / (1 + np.exp(-v.astype(np.float64))) for v in views], axis=0)
     np.testing.assert_allclose(joined.predict_proba([posters[0]], calibrated=False), by_hand, atol=2e-3)
+
+
+def test_members_that_trained_for_different_times_have_no_common_curve():
+    row = {"epoch": 1, "loss": 0.5}
+    assert mean_history([[row], [row | {"loss": 0.3}]]) == [{"epoch": 1.0, "loss": 0.4}]
+    assert mean_history([[row], [row, row]]) == []
 
 
 def test_a_file_of_rounded_weights_is_half_as_large_and_loses_nothing(fitted, coloured_posters, tmp_path):
