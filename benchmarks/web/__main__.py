@@ -22,6 +22,7 @@ from benchmarks.web.clicks import clicks
 from benchmarks.web.load import Heard, crowd, crowd_and_visitor, get_request, predict_request
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.genres import GENRES, N_GENRES
+from poster_genre.model_file import PACKAGED
 from poster_genre.models import build_model, model_spec
 
 CLIENTS = (1, 8, 64)
@@ -31,7 +32,7 @@ MANY = 10_000
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.web", description=__doc__)
-    parser.add_argument("--model-file", metavar="FILE", help="default: the compact network, untrained")
+    parser.add_argument("--model-file", metavar="FILE", help="default: the weights that come with the package")
     parser.add_argument("--quick", action="store_true", help="2 seconds a step and 1,000 requests")
     parser.add_argument("--only", choices=PARTS, help="one part of it (default: all)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parts = (chosen.only,) if chosen.only else PARTS
     rows: list[dict[str, Any]] = [{"what": "machine", "said": machine()}]
     with tempfile.TemporaryDirectory() as folder:
-        model = Path(chosen.model_file or untrained("compact", Path(folder) / "model.npz"))
+        model = Path(chosen.model_file or str(resources.files("poster_genre") / "weights" / PACKAGED))
         if "load" in parts:
             rows += load(model, chosen.threads, seconds)
         if "clicks" in parts:
