@@ -32,7 +32,9 @@ MANY = 10_000
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.web", description=__doc__)
-    parser.add_argument("--model-file", metavar="FILE", help="default: the weights that come with the package")
+    parser.add_argument(
+        "--model-file", metavar="FILE", help="default: the weights that come with the package"
+    )
     parser.add_argument("--quick", action="store_true", help="2 seconds a step and 1,000 requests")
     parser.add_argument("--only", choices=PARTS, help="one part of it (default: all)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
