@@ -90,7 +90,7 @@ def imbalance(labels: np.ndarray, train: np.ndarray, path: Path) -> None:
 
 
 def size(posters: int, path: Path, log: Path = LOG) -> None:
-    """Every run a point, the means joined."""
+    """Every run a point, the means joined; what the log lacks is left out."""
     rows = [row for row in read_log(log) if row["engine"] == "twin"]
 
     def runs(idea: str) -> list[dict[str, str]]:
@@ -98,10 +98,10 @@ def size(posters: int, path: Path, log: Path = LOG) -> None:
         return [row for row in rows if row["idea"] == wanted]
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), sharey=True, layout="constrained")
-    _points(left, [(share * posters, runs(idea)) for idea, share in BY_POSTERS.items()])
+    _points(left, [(share * posters, runs(idea)) for idea, share in BY_POSTERS.items() if runs(idea)])
     left.set_xlabel("training posters (as many steps for each)")
     left.set_ylabel("macro AUC on val")
-    _points(right, [(float(runs(idea)[0]["params"]), runs(idea)) for idea in BY_WIDTH])
+    _points(right, [(float(runs(idea)[0]["params"]), runs(idea)) for idea in BY_WIDTH if runs(idea)])
     right.set_xlabel("parameters")
     for axis in (left, right):
         axis.set_xscale("log")
