@@ -75,6 +75,9 @@ def imbalance(labels: np.ndarray, train: np.ndarray, path: Path) -> None:
     left.loglog(line, line, "--", color=GREY, label="what the frequency alone gives")
     for x, y, name in zip(share, found, np.array(GENRES)[counted], strict=True):
         left.annotate(name, (x, y), fontsize=7, xytext=(3, 3), textcoords="offset points")
+    left.set_xticks([0.02, 0.05, 0.1, 0.2, 0.5], ["2 %", "5 %", "10 %", "20 %", "50 %"])
+    left.set_yticks([0.02, 0.05, 0.1, 0.2, 0.5], ["0.02", "0.05", "0.1", "0.2", "0.5"])
+    left.minorticks_off()
     left.set_xlabel("share of the training posters")
     left.set_ylabel("average precision on val")
     left.legend(frameon=False, fontsize=8)
@@ -105,6 +108,9 @@ def size(posters: int, path: Path, log: Path = LOG) -> None:
     right.set_xlabel("parameters")
     for axis in (left, right):
         axis.set_xscale("log")
+        places = sorted({float(x) for line in axis.lines for x in line.get_xdata()})
+        axis.set_xticks(places, [f"{place:,.0f}" for place in places])
+        axis.minorticks_off()
         tidy(axis)
     figure.savefig(path, dpi=110)
     plt.close(figure)
@@ -142,7 +148,7 @@ def main() -> None:
     _, labels, _ = split_arrays(dataset, "val", (60, 40))
     models = {
         "original": PosterGenreClassifier.load(arguments.original),
-        "compact": PosterGenreClassifier.load(),
+        "compact, second cycle": PosterGenreClassifier.load(),
     }
     overfitting(models, arguments.out / "overfitting.png")
     imbalance(labels, train, arguments.out / "imbalance.png")
