@@ -54,9 +54,10 @@ def overfitting(models: dict[str, PosterGenreClassifier], path: Path) -> None:
         axis.plot(epochs, [row["val_loss"] for row in model.history_], "o-", ms=3, color=BLUE, label="val")
         best = min(model.history_, key=lambda row: row["val_loss"])
         axis.set_title(
-            f"{name}: val {best['val_loss']:.3f} in epoch {best['epoch']}", fontsize=10, loc="left"
+            f"{name}: val {best['val_loss']:.3f} in epoch {best['epoch']:.0f}", fontsize=10, loc="left"
         )
         axis.set_xlabel("epoch")
+        axis.set_xticks([epoch for epoch in epochs if len(epochs) < 8 or epoch % 2 == 0])
         tidy(axis)
     np.atleast_1d(axes)[0].set_ylabel("binary cross-entropy")
     np.atleast_1d(axes)[0].legend(frameon=False)
