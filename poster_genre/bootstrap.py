@@ -2,7 +2,8 @@
 
 A resample draws as many posters as there are, with replacement (Efron 1979), which is the same as giving
 every poster a whole-number weight, how often it was drawn. All measures below are functions of those weights,
-so nothing is sorted twice. With posters in the order of falling scores, y their labels and w their weights,
+so that one order of the posters serves every resample. With posters in the order of falling scores, y their
+labels and w their weights,
 
     precision at i  =  sum of w y up to i / sum of w up to i
     AP              =  sum over i of w_i y_i * precision at i  /  sum of w y
@@ -19,7 +20,7 @@ import numpy as np
 from minicnn import metrics
 
 RESAMPLES = 1000
-AT_ONCE = 50  # resamples that are worked on together, which bounds the memory
+AT_ONCE = 50  # resamples whose cells, posters times genres, are worked on together: that bounds the memory
 COVERS = 0.95
 
 Interval = tuple[float, float]
@@ -70,19 +71,20 @@ def intervals(
     counted = np.flatnonzero(metrics.enough_positives(labels, min_positives))
     best = np.take_along_axis(labels, metrics.top_k(probabilities, 3), axis=1)
     by_poster = {"top1": best[:, 0], "hit_at_3": best.max(axis=1), "precision_at_3": best.mean(axis=1)}
-    found: dict[str, list[np.ndarray]] = {}
-    rng = np.random.default_rng(seed)
-    for start in range(0, resamples, AT_ONCE):
-        weights = weights_of(len(labels), min(AT_ONCE, resamples - start), rng)
-        measured = {name: weights @ values / len(labels) for name, values in by_poster.items()}
-        cells = np.repeat(weights, labels.shape[1], axis=1)
-        measured["micro_ap"] = weighted_average_precision(labels.ravel(), probabilities.ravel(), cells)
-        for name, measure in (("macro_map", weighted_average_precision), ("macro_auc", weighted_roc_auc)):
-            if len(counted):
-                columns = [measure(labels[:, g], ranking[:, g], weights) for g in counted]
-                measured[name] = np.nanmean(columns, axis=0)
-        for name, values in measured.items():
-            found.setdefault(name, []).append(values)
+    weights = weights_of(len(labels), resamples, np.random.default_rng(seed))
+    found = {name: weights @ values / len(labels) for name, values in by_poster.items()}
+    order = np.argsort(-probabilities.ravel(), kind="stable")
+    y, score, posters = labels.ravel()[order], probabilities.ravel()[order], order // labels.shape[1]
+    found["micro_ap"] = np.concatenate(
+        [
+            weighted_average_precision(y, score, weights[start : start + AT_ONCE, posters])
+            for start in range(0, resamples, AT_ONCE)
+        ]
+    )
+    for name, measure in (("macro_map", weighted_average_precision), ("macro_auc", weighted_roc_auc)):
+        if len(counted):
+            columns = [measure(labels[:, g], ranking[:, g], weights) for g in counted]
+            found[name] = np.nanmean(columns, axis=0)
     tail = (1 - COVERS) / 2
-    ends = {name: np.quantile(np.concatenate(values), [tail, 1 - tail]) for name, values in found.items()}
+    ends = {name: np.quantile(values, [tail, 1 - tail]) for name, values in found.items()}
     return {name: (float(low), float(high)) for name, (low, high) in ends.items()}

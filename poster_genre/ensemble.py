@@ -27,7 +27,7 @@ from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.errors import PosterGenreError, UsageError
 from poster_genre.evaluate import evaluate_classifier
 from poster_genre.model_file import fingerprint, network_of
-from poster_genre.models import build_network
+from poster_genre.models import ModelSpec, build_network
 from poster_genre.training import MODEL, REPORT, check_folder, split_arrays
 
 LAST_LAYER = ("parameter/genres.weight", "parameter/genres.bias")
@@ -53,11 +53,10 @@ def join(
     posters, labels, ids = split_arrays(load_dataset(data), "val", first.spec_.input_size)
     if len(posters) == 0:
         raise PosterGenreError(f"{data} has no usable poster in its val split: nothing to calibrate on")
-    joined = PosterGenreClassifier(
-        replace(first.spec_, arguments={**first.spec_.arguments, "members": len(members)})
-    )
-    joined.spec_, joined.genres_, joined.priors_ = joined.specification(), first.genres_, first.priors_
-    joined.model_ = join_networks([member.model_ for member in members], joined)
+    spec = replace(first.spec_, arguments={**first.spec_.arguments, "members": len(members)})
+    joined = PosterGenreClassifier(spec)
+    joined.spec_, joined.genres_, joined.priors_ = spec, first.genres_, first.priors_
+    joined.model_ = join_networks([member.model_ for member in members], spec)
     round_weights(joined.model_)
     joined.calibrate(posters, labels)
     result, probabilities = evaluate_classifier(joined, posters, labels, split="val")
@@ -105,9 +104,8 @@ def check_members(files: Sequence[str | Path], members: Sequence[PosterGenreClas
         seen[weights] = file
 
 
-def join_networks(networks: Sequence[Sequential], joined: PosterGenreClassifier) -> Sequential:
-    """One network whose logits are the mean of the networks' logits."""
-    spec = joined.specification()
+def join_networks(networks: Sequence[Sequential], spec: ModelSpec) -> Sequential:
+    """One network, built as ``spec`` says, whose logits are the mean of the networks' logits."""
     network = build_network(spec, rng=0)
     arrays: dict[str, np.ndarray] = {}
     weights, biases = [], []

@@ -277,18 +277,17 @@ def comparison(result: Scores) -> str:
     """The measures as text for people, with both baselines beside them."""
     baselines = result["baselines"]
     ends = result.get("intervals", {})
+    wide = 17 if ends else 0
     lines = [
         f"{result['n_posters']} posters of the split {result['split']!r}",
         "",
-        f"{'':<17}{'model':>9}{'95 % interval' if ends else '':>{17 if ends else 0}}"
-        f"{'genre priors':>15}{'all zeros':>12}",
+        f"{'':<17}{'model':>9}{'95 % interval' if ends else '':>{wide}}{'genre priors':>15}{'all zeros':>12}",
     ]
     for key, title in TITLES.items():
         row = (result[key], baselines["genre_priors"][key], baselines["all_zeros"][key])
         between = f"{ends[key][0]:.3f} to {ends[key][1]:.3f}" if key in ends else ""
         lines.append(
-            f"{title:<17}{number(row[0]):>9}{between:>{17 if ends else 0}}"
-            f"{number(row[1]):>15}{number(row[2]):>12}"
+            f"{title:<17}{number(row[0]):>9}{between:>{wide}}{number(row[1]):>15}{number(row[2]):>12}"
         )
     return "\n".join(lines)
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -160,13 +161,15 @@ def build_network(
     dtype: Any = np.float32,
 ) -> Sequential:
     """The network of a specification, with no argument but those that stand in it."""
-    generator = check_generator("build_model", rng)
+    build, given = (
+        _BUILDERS[spec.name],
+        (spec.input_size, n_genres, check_generator("build_model", rng), dtype),
+    )
     try:
-        return _BUILDERS[spec.name](spec.input_size, n_genres, generator, dtype, **spec.arguments)
+        inspect.signature(build).bind(*given, **spec.arguments)
     except TypeError as error:
-        if "argument" not in str(error):
-            raise
         raise PosterGenreError(f"the model {spec.name!r} does not take these arguments: {error}") from None
+    return build(*given, **spec.arguments)
 
 
 def _original(size: Pair, n_genres: int, rng: np.random.Generator, dtype: Any) -> Sequential:

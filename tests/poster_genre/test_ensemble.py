@@ -16,10 +16,6 @@ from poster_genre.models import build_network
 from poster_genre.transforms import Normalisation
 
 
-def classifier_of(spec, **changes):
-    return PosterGenreClassifier(replace(spec, arguments={**spec.arguments, **changes}))
-
-
 @pytest.fixture(scope="module")
 def second_run(drawn_data, small_spec, tmp_path_factory):
     """The model file of a run with another seed than ``trained_run``."""
@@ -42,7 +38,8 @@ def test_the_joined_networks_logits_are_the_mean_of_the_members(small_spec, coun
             values[...] = (
                 rng.uniform(0.5, 2, values.shape) if name.endswith("var") else rng.normal(size=values.shape)
             )
-    joined = join_networks(networks, classifier_of(small_spec, members=count))
+    wanted = replace(small_spec, arguments={**small_spec.arguments, "members": count})
+    joined = join_networks(networks, wanted)
     x = rng.normal(size=(5, 24, 16, 3)).astype(np.float32)
     expected = np.mean([network.forward(x).astype(np.float64) for network in networks], axis=0)
     np.testing.assert_allclose(joined.forward(x), expected, rtol=0, atol=3e-5)
