@@ -16,7 +16,14 @@ from torch import nn
 from benchmarks.torch_modules import Branches, GlobalAverage, GlobalMaximum
 from minicnn.containers import Parallel, Residual, Sequential
 from minicnn.layer import Layer
-from minicnn.layers.activation import LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh
+from minicnn.layers.activation import (
+    LeakyReLU,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Tanh,
+)
 from minicnn.layers.conv import Conv2D
 from minicnn.layers.dense import Dense
 from minicnn.layers.dropout import Dropout

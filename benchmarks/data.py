@@ -43,7 +43,7 @@ def cases() -> list[Case]:
 
 
 def _decode(name: str, settings: Settings) -> Row:
-    from poster_genre.transforms import load_poster
+    from poster_genre.data.transforms import load_poster
 
     size = NETWORKS["shipped"].input_size
     with _drawn(settings) as folder:
@@ -77,7 +77,7 @@ def _cache_read(name: str, settings: Settings) -> Row:
 
 
 def _augment(name: str, settings: Settings) -> Row:
-    from poster_genre.augment import augment_poster
+    from poster_genre.data.augment import augment_poster
 
     height, width = NETWORKS["shipped"].input_size
     posters = np.random.default_rng(0).integers(0, 256, (64, height, width, 3), np.uint8)
@@ -91,8 +91,8 @@ def _augment(name: str, settings: Settings) -> Row:
 
 
 def _loader(name: str, settings: Settings) -> Row:
-    from poster_genre.fitting import training_loader
-    from poster_genre.models import SPECS
+    from poster_genre.model.networks import SPECS
+    from poster_genre.training.fit import training_loader
 
     spec = SPECS["compact"]
     use_threads(settings)
@@ -124,7 +124,7 @@ def _compare(name: str, settings: Settings, sides: list[Side], posters: int) -> 
 @contextmanager
 def _drawn(settings: Settings) -> Iterator[Path]:
     """A folder with a drawn data set in it."""
-    from poster_genre.synthetic import write_dataset
+    from poster_genre.drawing.synthetic import write_dataset
 
     with tempfile.TemporaryDirectory(prefix="posters-") as folder:
         count = QUICK_POSTERS if settings.quick else POSTERS
@@ -132,8 +132,8 @@ def _drawn(settings: Settings) -> Iterator[Path]:
 
 
 def _cached(folder: Path, cache: Path, settings: Settings) -> np.ndarray:
-    from poster_genre.cache import cached_posters
-    from poster_genre.dataset import load_dataset
+    from poster_genre.data.cache import cached_posters
+    from poster_genre.data.dataset import load_dataset
 
     before = os.environ.get("POSTER_GENRE_CACHE")
     os.environ["POSTER_GENRE_CACHE"] = str(cache)

@@ -42,7 +42,7 @@ def measure(work: str, network_name: str, batch: int, side: str, threads: int) -
     """Peak resident megabytes of this process during ``REPEATS`` steps, less those after the imports."""
     from benchmarks.networks import NETWORKS
     from benchmarks.peers import Ours, Torch, use_threads
-    from minicnn.threads import set_threads
+    from minicnn.kernels.runtime.threads import set_threads
 
     # These count as imports too: minicnn loads Numba with its first kernel, and PyTorch is loaded by name.
     if side == "ours":

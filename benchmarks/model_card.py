@@ -18,12 +18,12 @@ import numpy as np
 
 from benchmarks.baselines import MEASURES, SIZE, features, logistic, trees
 from minicnn import metrics
-from poster_genre.bootstrap import RESAMPLES, weighted_average_precision, weights_of
 from poster_genre.classifier import PosterGenreClassifier
-from poster_genre.dataset import PosterDataset, load_dataset
-from poster_genre.evaluate import MIN_POSITIVES, evaluate_classifier
+from poster_genre.data.dataset import PosterDataset, load_dataset
+from poster_genre.evaluation.bootstrap import RESAMPLES, weighted_average_precision, weights_of
+from poster_genre.evaluation.evaluate import MIN_POSITIVES, evaluate_classifier
 from poster_genre.genres import GENRES
-from poster_genre.training import split_arrays
+from poster_genre.training.train import split_arrays
 
 KEYS = ("macro_map", "macro_auc", "micro_ap", "top1", "hit_at_3", "precision_at_3")
 OTHERS = {

@@ -3,7 +3,7 @@
     blocks4   conv - batch norm - ReLU - pool, four times, on 144x96: a student's first good network
     original  the network this project grew out of, 350x350, sigmoid and loss on probabilities as published
     vgg11     the convolutions of VGG-11 with batch norm (Simonyan and Zisserman 2015, table 1, A) on 96x64
-    shipped   whatever ``poster_genre.models`` builds today: not frozen, and not among the targets
+    shipped   whatever ``poster_genre.model.networks`` builds today: not frozen, and not among the targets
 
 All are plain layers. Another network joins every work by an entry in ``NETWORKS``.
 """
@@ -117,13 +117,13 @@ def _original(size: tuple[int, int], rng: np.random.Generator) -> Sequential:
 
 
 def _shipped(size: tuple[int, int], rng: np.random.Generator) -> Sequential:
-    from poster_genre.models import build_model
+    from poster_genre.model.networks import build_model
 
     return build_model("compact", rng=rng, input_size=size)
 
 
 def _shipped_size() -> tuple[int, int]:
-    from poster_genre.models import SPECS
+    from poster_genre.model.networks import SPECS
 
     return SPECS["compact"].input_size
 

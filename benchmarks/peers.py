@@ -21,14 +21,14 @@ import numpy as np
 from benchmarks.harness import Settings, note
 from benchmarks.networks import Network
 from minicnn.containers import Sequential
-from minicnn.fusion import fuse
+from minicnn.fusion.sequential import fuse
 from minicnn.kernels import dispatch
+from minicnn.kernels.runtime.threads import set_threads
 from minicnn.layer import Layer
 from minicnn.layers.dropout import Dropout
 from minicnn.layers.normalization import BatchNorm
 from minicnn.losses import BinaryCrossEntropy, BinaryCrossEntropyWithLogits
 from minicnn.optim import Adam
-from minicnn.threads import set_threads
 
 RATE = 1e-3
 

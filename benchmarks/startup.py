@@ -109,8 +109,8 @@ def _with_a_new_cache(folder: Path, command: list[str], environment: Mapping[str
 def _commands(folder: Path, settings: Settings) -> tuple[list[str], list[str]]:
     """Write a poster and the shipped network, barely trained, for both sides; the two commands to run."""
     from poster_genre.classifier import PosterGenreClassifier
+    from poster_genre.drawing.synthetic import draw_poster, random_genres
     from poster_genre.genres import GENRES, N_GENRES
-    from poster_genre.synthetic import draw_poster, random_genres
 
     use_threads(settings)
     rng = np.random.default_rng(0)

@@ -22,7 +22,7 @@ from minicnn.version import __version__
 if TYPE_CHECKING:
     from minicnn.containers import Parallel, Residual, Sequential
     from minicnn.data import ArrayDataset, DataLoader
-    from minicnn.ema import ExponentialMovingAverage
+    from minicnn.kernels.runtime.threads import get_threads, set_threads
     from minicnn.layer import Layer, Parameter
     from minicnn.layers import (
         AveragePool2D,
@@ -50,11 +50,11 @@ if TYPE_CHECKING:
         MeanSquaredError,
         SoftmaxCrossEntropy,
     )
-    from minicnn.lr_finder import find_learning_rate
     from minicnn.optim import SGD, Adam, AdamW, RMSProp, clip_gradients
     from minicnn.schedules import Constant, Cosine, OneCycle, StepDecay, WarmUp
-    from minicnn.threads import get_threads, set_threads
-    from minicnn.trainer import Trainer
+    from minicnn.training.ema import ExponentialMovingAverage
+    from minicnn.training.lr_finder import find_learning_rate
+    from minicnn.training.trainer import Trainer
 
 __all__ = [
     "SGD",
@@ -109,7 +109,7 @@ __all__ = [
 _HOMES = {
     "containers": ("Parallel", "Residual", "Sequential"),
     "data": ("ArrayDataset", "DataLoader"),
-    "ema": ("ExponentialMovingAverage",),
+    "training.ema": ("ExponentialMovingAverage",),
     "layer": ("Layer", "Parameter"),
     "layers": (
         "AveragePool2D",
@@ -137,16 +137,16 @@ _HOMES = {
         "MeanSquaredError",
         "SoftmaxCrossEntropy",
     ),
-    "lr_finder": ("find_learning_rate",),
+    "training.lr_finder": ("find_learning_rate",),
     "optim": ("SGD", "Adam", "AdamW", "RMSProp", "clip_gradients"),
     "schedules": ("Constant", "Cosine", "OneCycle", "StepDecay", "WarmUp"),
-    "threads": ("get_threads", "set_threads"),
-    "trainer": ("Trainer",),
+    "kernels.runtime.threads": ("get_threads", "set_threads"),
+    "training.trainer": ("Trainer",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 _MODULES = (
-    *_HOMES,
-    "callbacks",
+    *(module for module in _HOMES if "." not in module),
+    "training",
     "fusion",
     "gradcheck",
     "init",

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from minicnn.checks import real, strict_arrays
-from minicnn.chunks import Scratch, chunks
+from minicnn.kernels.runtime.chunks import Scratch, chunks
 from minicnn.layer import Parameter
 
 Parameters = Mapping[str, Parameter]

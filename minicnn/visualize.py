@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minicnn.lr_finder import LearningRateRange, smooth
 from minicnn.serialize import PathLike, atomic_write
+from minicnn.training.lr_finder import LearningRateRange, smooth
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

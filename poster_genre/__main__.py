@@ -2,7 +2,7 @@
 
 import sys
 
-from poster_genre.cli import main
+from poster_genre.cli.main import main
 
 __all__ = ["main"]
 

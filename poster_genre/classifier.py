@@ -15,12 +15,12 @@ from minicnn.containers import Sequential
 from minicnn.init import check_generator
 from minicnn.layer import Layer
 from minicnn.layers.activation import sigmoid
-from poster_genre.anatomy import dissect
-from poster_genre.calibration import Calibration, fit_calibration
 from poster_genre.errors import PosterGenreError
-from poster_genre.evaluate import fit_thresholds
+from poster_genre.evaluation.evaluate import fit_thresholds
 from poster_genre.genres import GENRES, N_GENRES
-from poster_genre.models import ModelSpec, build_network, model_spec
+from poster_genre.model.anatomy import dissect
+from poster_genre.model.calibration import Calibration, fit_calibration
+from poster_genre.model.networks import ModelSpec, build_network, model_spec
 
 CHUNK = 64  # posters that go through the network together
 ONE_AT_A_TIME = threading.Lock()  # parallel kernels may be entered by one thread only
@@ -124,7 +124,7 @@ class PosterGenreClassifier:
 
         ``checkpoint_dir`` keeps last.npz and best.npz after every epoch; ``resume`` goes on from last.npz.
         """
-        from poster_genre.fitting import fit_network
+        from poster_genre.training.fit import fit_network
 
         spec = self.specification()
         x, labels = as_pixels(X, spec), check_labels(y)
@@ -134,7 +134,7 @@ class PosterGenreClassifier:
         if validation is not None:
             held_out = as_pixels(validation[0], spec), check_labels(validation[1])
         if self.threads is not None:
-            from minicnn.threads import set_threads
+            from minicnn.kernels.runtime.threads import set_threads
 
             set_threads(self.threads)
         network = self.initial_network()
@@ -201,7 +201,7 @@ class PosterGenreClassifier:
     def sure(self, probabilities: np.ndarray) -> np.ndarray | None:
         """(N,) bool: whether answers of ``predict_proba`` rest on more than the genres' frequencies.
 
-        The rule is told in ``poster_genre.calibration``. None where there were no validation posters.
+        The rule is told in ``poster_genre.model.calibration``. None where there were no validation posters.
         """
         self.fitted_spec()
         return None if self.calibration_ is None else self.calibration_.sure(probabilities, self.priors_)
@@ -237,7 +237,7 @@ class PosterGenreClassifier:
         The weights as they are in memory, the architecture and what is done to a poster before; not the
         calibration or the thresholds, which change no embedding.
         """
-        from poster_genre.model_file import fingerprint
+        from poster_genre.model.model_file import fingerprint
 
         return f"{self.fitted_spec().name}-{fingerprint(self)[:12]}"
 
@@ -268,7 +268,7 @@ class PosterGenreClassifier:
 
     def save(self, path: str | Path) -> None:
         """Write one file with everything that prediction and evaluation need."""
-        from poster_genre.model_file import save_classifier
+        from poster_genre.model.model_file import save_classifier
 
         self.fitted_spec()
         save_classifier(self, Path(path))
@@ -276,14 +276,14 @@ class PosterGenreClassifier:
     @classmethod
     def load(cls, path: str | Path | None = None) -> PosterGenreClassifier:
         """Read a file that ``save`` wrote; without a path the weights that came with the package."""
-        from poster_genre.model_file import load_classifier
+        from poster_genre.model.model_file import load_classifier
 
         return load_classifier(cls, path)
 
 
 def to_input(spec: ModelSpec, pixels: np.ndarray) -> np.ndarray:
     """uint8 pixels (N, h, w, 3) as the network sees them, float32. Training uses it too."""
-    from poster_genre.transforms import Normalisation
+    from poster_genre.data.transforms import Normalisation
 
     return Normalisation(spec.mean, spec.std).apply(np.ascontiguousarray(pixels))
 
@@ -309,7 +309,7 @@ def as_pixels(X: Any, spec: ModelSpec) -> np.ndarray:
         if X.ndim != 4 or X.shape[1:] != (height, width, 3):
             raise PosterGenreError(
                 f"an array of posters for {spec.name!r} must have the shape (N, {height}, {width}, 3), got "
-                f"{X.shape}; resize with poster_genre.transforms.load_poster, or give file names"
+                f"{X.shape}; resize with poster_genre.data.transforms.load_poster, or give file names"
             )
         if len(X) == 0:
             raise PosterGenreError("got an empty array of posters; give at least one")
@@ -318,7 +318,7 @@ def as_pixels(X: Any, spec: ModelSpec) -> np.ndarray:
         raise PosterGenreError(
             f"posters must be a uint8 array or a list of paths, bytes or images, got {type(X).__name__}"
         )
-    from poster_genre.transforms import load_poster
+    from poster_genre.data.transforms import load_poster
 
     posters = [load_poster(source, (height, width)) for source in X]
     if not posters:

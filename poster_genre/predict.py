@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from poster_genre.classifier import CHUNK, PosterGenreClassifier, top_of
+from poster_genre.data.transforms import load_poster
 from poster_genre.errors import PosterGenreError
 from poster_genre.genres import GENRES, N_GENRES
-from poster_genre.transforms import load_poster
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
 BAR = 24

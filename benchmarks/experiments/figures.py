@@ -24,9 +24,9 @@ from benchmarks.experiments.run import BY_GENRE, LOG, read_log
 from benchmarks.experiments.table import LIGHT
 from minicnn import metrics
 from poster_genre.classifier import PosterGenreClassifier
-from poster_genre.dataset import load_dataset
+from poster_genre.data.dataset import load_dataset
 from poster_genre.genres import GENRES
-from poster_genre.training import split_arrays
+from poster_genre.training.train import split_arrays
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt

@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.experiments.twin import Posters, Settings, score
 from poster_genre.classifier import PosterGenreClassifier
-from poster_genre.models import SPECS, ModelSpec, Recipe
+from poster_genre.model.networks import SPECS, ModelSpec, Recipe
 
 IN_RECIPE = {field.name for field in fields(Recipe)} & {field.name for field in fields(Settings)}
 IN_AUGMENTATION = ("flip", "min_area", "aspect", "brightness", "contrast", "saturation", "erase", "shift")

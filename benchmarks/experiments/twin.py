@@ -24,13 +24,13 @@ from torch.nn import functional as F
 from minicnn import metrics
 from minicnn.data import ArrayDataset, DataLoader
 from minicnn.schedules import OneCycle
-from poster_genre.augment import Augmentation, Mixup
-from poster_genre.cache import cached_posters
-from poster_genre.dataset import load_dataset
-from poster_genre.evaluate import cross_entropy
+from poster_genre.data.augment import Augmentation, Mixup
+from poster_genre.data.cache import cached_posters
+from poster_genre.data.dataset import load_dataset
+from poster_genre.data.transforms import Normalisation
+from poster_genre.evaluation.evaluate import cross_entropy
 from poster_genre.genres import N_GENRES
-from poster_genre.models import FIRST_GUESS, SPECS
-from poster_genre.transforms import Normalisation
+from poster_genre.model.networks import FIRST_GUESS, SPECS
 
 Scores = dict[str, float]
 INITIALISING = threading.Lock()  # PyTorch's initialisers draw from one generator that all threads share
@@ -138,7 +138,7 @@ class SqueezeExcite(nn.Module):
 
 
 class Block(nn.Module):
-    """``poster_genre.models._residual_block`` and the ReLU behind it."""
+    """``poster_genre.model.networks._residual_block`` and the ReLU behind it."""
 
     def __init__(self, channels: int, filters: int, squeeze: int, initial: str) -> None:
         super().__init__()

@@ -22,8 +22,8 @@ from benchmarks.web.clicks import clicks
 from benchmarks.web.load import Heard, crowd, crowd_and_visitor, get_request, predict_request
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.genres import GENRES, N_GENRES
-from poster_genre.model_file import PACKAGED
-from poster_genre.models import build_model, model_spec
+from poster_genre.model.model_file import PACKAGED
+from poster_genre.model.networks import build_model, model_spec
 
 CLIENTS = (1, 8, 64)
 FLOOD = 256
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parts = (chosen.only,) if chosen.only else PARTS
     rows: list[dict[str, Any]] = [{"what": "machine", "said": machine()}]
     with tempfile.TemporaryDirectory() as folder:
-        model = Path(chosen.model_file or str(resources.files("poster_genre") / "weights" / PACKAGED))
+        model = Path(chosen.model_file or str(resources.files("poster_genre.model") / "weights" / PACKAGED))
         if "load" in parts:
             rows += load(model, chosen.threads, seconds)
         if "clicks" in parts:
@@ -129,10 +129,10 @@ def untrained(name: str, path: Path) -> Path:
 def offline(model: Path, posters: list[bytes], threads: int | None, seconds: float) -> list[dict[str, Any]]:
     """Predictions a second without a server, one poster at a time: of pixels, and of files."""
     if threads is not None:
-        from minicnn.threads import set_threads
+        from minicnn.kernels.runtime.threads import set_threads
 
         set_threads(threads)
-    from poster_genre.transforms import load_poster
+    from poster_genre.data.transforms import load_poster
 
     classifier = PosterGenreClassifier.load(model)
     size = classifier.fitted_spec().input_size

@@ -19,16 +19,13 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from minicnn.kernels import (
-    depthwise,
-    few_pixels,
-    implicit_gemm,
-    patches,
-    winograd,
-    winograd_gradient,
-    workers,
-)
-from minicnn.kernels.rows import RowConsumer
+from minicnn.kernels.compiled import depthwise, patches
+from minicnn.kernels.runtime import workers
+from minicnn.kernels.runtime.row_consumer import RowConsumer
+from minicnn.kernels.simd import implicit_gemm
+from minicnn.kernels.simd import small_batch as few_pixels
+from minicnn.kernels.winograd import forward as winograd
+from minicnn.kernels.winograd import weight_gradient as winograd_gradient
 from minicnn.shapes import Pads, Pair, output_size
 
 FORCED = "MINICNN_CONVOLUTION"

@@ -135,7 +135,7 @@ def dense_forward(
 ) -> np.ndarray:
     """y (N, out) of x (N, in), w (in, out) and b (out,) or None. Only "numba" has a kernel of its own."""
     if _in_force(backend) == "numba":
-        from minicnn.kernels import dense
+        from minicnn.kernels.compiled import dense
 
         if dense.applies(len(x), w.size):
             return dense.forward(x, w, b)

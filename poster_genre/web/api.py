@@ -13,10 +13,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from poster_genre.data.transforms import FORMATS
 from poster_genre.errors import PosterGenreError
-from poster_genre.explain import METHODS, ExplainResult, genre_index
+from poster_genre.explain.explain import METHODS, ExplainResult, genre_index
 from poster_genre.genres import GENRES, N_GENRES
-from poster_genre.transforms import FORMATS
 from poster_genre.web.guard import from_own_page
 from poster_genre.web.problems import Problem, busy
 from poster_genre.web.serving import Serving, serving

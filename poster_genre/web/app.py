@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from poster_genre.classifier import PosterGenreClassifier
-from poster_genre.explain import explain
+from poster_genre.explain.explain import explain
 from poster_genre.web import api, inside, openapi, pages
 from poster_genre.web.assets import load_assets, serve_asset
 from poster_genre.web.guard import Guard

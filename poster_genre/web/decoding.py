@@ -6,8 +6,8 @@ import io
 
 import numpy as np
 
+from poster_genre.data.transforms import FORMATS, load_poster
 from poster_genre.errors import PosterGenreError
-from poster_genre.transforms import FORMATS, load_poster
 from poster_genre.web.limits import Limits
 
 START_OF_SCAN = b"\xff\xda"  # in a JPEG's pixel data 0xFF is followed by 0 or a restart marker only

@@ -24,7 +24,7 @@ def draw(folder: Path, seed: int = 0) -> None:
     """Write every example, a function of its name's place and ``seed``."""
     import numpy as np
 
-    from poster_genre.synthetic import draw_poster
+    from poster_genre.drawing.synthetic import draw_poster
 
     folder.mkdir(parents=True, exist_ok=True)
     for place, (name, genres) in enumerate(EXAMPLES):

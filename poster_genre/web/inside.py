@@ -27,14 +27,20 @@ from starlette.routing import Route
 from minicnn.layers.conv import Conv2D
 from minicnn.summary import multiply_adds
 from poster_genre.errors import PosterGenreError
-from poster_genre.explain import genre_index
-from poster_genre.inside import pictures
-from poster_genre.inside.fast import fast_outputs
-from poster_genre.inside.field import receptive_field
-from poster_genre.inside.numbers import chain, check_place
-from poster_genre.inside.trace import Step, Trace, follow, image_shape, lay_out
-from poster_genre.inside.verdict import contributions, origin_of, verdict
-from poster_genre.inside.words import branch_title, group_titles, sentence_of, title_of, trunk_title
+from poster_genre.explain.explain import genre_index
+from poster_genre.explain.layer_trace import pictures
+from poster_genre.explain.layer_trace.fast import fast_outputs
+from poster_genre.explain.layer_trace.field import receptive_field
+from poster_genre.explain.layer_trace.numbers import chain, check_place
+from poster_genre.explain.layer_trace.trace import Step, Trace, follow, image_shape, lay_out
+from poster_genre.explain.layer_trace.verdict import contributions, origin_of, verdict
+from poster_genre.explain.layer_trace.words import (
+    branch_title,
+    group_titles,
+    sentence_of,
+    title_of,
+    trunk_title,
+)
 from poster_genre.web.api import is_lenient, with_pictures
 from poster_genre.web.examples import EXAMPLES
 from poster_genre.web.pages import example_button, html_page, page, template

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from minicnn import __version__
-from poster_genre.explain import METHODS
+from poster_genre.explain.explain import METHODS
 from poster_genre.genres import GENRES, N_GENRES
 from poster_genre.web.limits import Limits
 from poster_genre.web.openapi_inside import inside_paths, inside_schemas

@@ -91,7 +91,7 @@ def example_button(name: str, drawn: Sequence[str]) -> str:
 
 
 def model_page(here: Serving) -> str:
-    card = resources.files("poster_genre") / "MODEL_CARD.md"
+    card = resources.files("poster_genre.model") / "MODEL_CARD.md"
     text = card.read_text(encoding="utf-8") if card.is_file() else ""
     facts = readable_api.model_facts(about_model(here))
     other = "" if is_packaged(here) else f'<p class="note">{ANOTHER}</p>'

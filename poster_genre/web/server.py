@@ -58,7 +58,7 @@ def serve(
     """
     limits = limits or Limits()
     if threads is not None:
-        from minicnn.threads import set_threads
+        from minicnn.kernels.runtime.threads import set_threads
 
         set_threads(threads)
     with claim(host, port) as listener:

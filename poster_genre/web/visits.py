@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from poster_genre.inside.trace import Trace
+from poster_genre.explain.layer_trace.trace import Trace
 from poster_genre.web.problems import Problem
 
 

@@ -23,7 +23,7 @@ import numpy as np
 from starlette.requests import ClientDisconnect
 
 from poster_genre.classifier import PosterGenreClassifier
-from poster_genre.explain import ExplainResult, Progress, explain
+from poster_genre.explain.explain import ExplainResult, Progress, explain
 from poster_genre.genres import N_GENRES
 from poster_genre.predict import Answer, answered
 from poster_genre.web.decoding import decode

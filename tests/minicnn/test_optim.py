@@ -5,9 +5,16 @@ import math
 import numpy as np
 import pytest
 
-import minicnn.chunks
+import minicnn.kernels.runtime.chunks
 from minicnn.layer import Parameter
-from minicnn.optim import SGD, Adam, AdamW, Optimizer, RMSProp, clip_gradients
+from minicnn.optim import (
+    SGD,
+    Adam,
+    AdamW,
+    Optimizer,
+    RMSProp,
+    clip_gradients,
+)
 
 SHAPES = {"conv.weight": (3, 3, 4, 5), "conv.bias": (5,), "dense.weight": (7, 6)}
 
@@ -180,7 +187,7 @@ def test_steps_leave_gradients_untouched_and_update_in_place(kind, options):
 def test_chunks_do_not_change_a_bit(kind, options, monkeypatch):
     results = []
     for block in (7, 10**9):
-        monkeypatch.setattr(minicnn.chunks, "CHUNK", block)
+        monkeypatch.setattr(minicnn.kernels.runtime.chunks, "CHUNK", block)
         parameters, rng = make_parameters(np.float32), np.random.default_rng(6)
         optimizer = kind(parameters, **options)
         for _ in range(3):

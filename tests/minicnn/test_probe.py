@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from minicnn.containers import Parallel, Residual, Sequential
-from minicnn.gradcheck import numerical_gradient
+from minicnn.gradcheck.checks import numerical_gradient
 from minicnn.layers.activation import Tanh
 from minicnn.layers.conv import Conv2D
 from minicnn.layers.dense import Dense
 from minicnn.layers.dropout import Dropout
 from minicnn.layers.normalization import BatchNorm
 from minicnn.layers.pooling import GlobalAveragePool2D, GlobalMaxPool2D
-from minicnn.probe import input_gradient, shared_copy
+from minicnn.saliency import input_gradient, shared_copy
 
 
 @pytest.fixture

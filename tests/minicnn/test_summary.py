@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 from minicnn.containers import Parallel, Residual, Sequential
-from minicnn.fusion import SWITCH, fuse
-from minicnn.kernels import algorithms, implicit_gemm, patches, winograd
-from minicnn.kernels.simd import WIDTH
+from minicnn.fusion.sequential import SWITCH, fuse
+from minicnn.kernels import algorithms
+from minicnn.kernels.compiled import patches
+from minicnn.kernels.simd import implicit_gemm
+from minicnn.kernels.simd.emitter import WIDTH
+from minicnn.kernels.winograd import forward as winograd
 from minicnn.layer import Layer, Parameter
 from minicnn.layers.activation import ReLU, Sigmoid
 from minicnn.layers.conv import Conv2D

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from minicnn import visualize
-from minicnn.lr_finder import LearningRateRange
+from minicnn.training.lr_finder import LearningRateRange
 from minicnn.visualize import feature_maps, filter_grid, mosaic, plot_history, plot_learning_rate_range
 
 RNG = np.random.default_rng(0)

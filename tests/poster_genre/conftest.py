@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from poster_genre import models
 from poster_genre.classifier import PosterGenreClassifier
-from poster_genre.cli import main
+from poster_genre.cli.main import main
+from poster_genre.drawing.synthetic import write_dataset
 from poster_genre.genres import GENRES, INDEX
-from poster_genre.models import SPECS, ModelSpec
-from poster_genre.synthetic import write_dataset
+from poster_genre.model import networks as models
+from poster_genre.model.networks import SPECS, ModelSpec
 
 SMALL = replace(
     SPECS["compact"],

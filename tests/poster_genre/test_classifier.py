@@ -13,7 +13,7 @@ from minicnn.serialize import load, save
 from poster_genre.classifier import PosterGenreClassifier, top_of
 from poster_genre.errors import PosterGenreError
 from poster_genre.genres import GENRES, INDEX
-from poster_genre.model_file import PACKAGED
+from poster_genre.model.model_file import PACKAGED
 
 
 def test_it_learns_to_tell_red_from_blue(fitted, coloured_posters):
@@ -262,7 +262,7 @@ def test_a_model_is_not_written_where_there_is_no_folder(fitted, tmp_path):
 
 
 def test_without_the_packaged_weights_the_error_says_what_to_do(monkeypatch):
-    monkeypatch.setattr("poster_genre.model_file.PACKAGED", "no-such-file.npz")
+    monkeypatch.setattr("poster_genre.model.model_file.PACKAGED", "no-such-file.npz")
     with pytest.raises(PosterGenreError, match="poster-genre train"):
         PosterGenreClassifier.load()
     assert PACKAGED == "compact.npz"

@@ -7,11 +7,11 @@ import os
 import numpy as np
 import pytest
 
-from poster_genre.cache import cached_posters
-from poster_genre.dataset import SPLITS, split_of
-from poster_genre.dataset_report import Inspection, inspect_dataset
+from poster_genre.data.cache import cached_posters
+from poster_genre.data.dataset import SPLITS, split_of
+from poster_genre.data.inspection import Inspection, inspect_dataset
+from poster_genre.data.transforms import load_poster
 from poster_genre.genres import INDEX
-from poster_genre.transforms import load_poster
 
 SIZES = {"train": 5029, "val": 1109, "test": 1116}
 REPEATED = "tt0092644"

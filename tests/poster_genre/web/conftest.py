@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from poster_genre.classifier import PosterGenreClassifier
-from poster_genre.models import ModelSpec
+from poster_genre.model.networks import ModelSpec
 
 MISSING = [name for name in ("starlette", "uvicorn", "python_multipart", "httpx") if find_spec(name) is None]
 
@@ -48,9 +48,8 @@ def web_model(web_classifier: PosterGenreClassifier, tmp_path_factory: pytest.Te
 @pytest.fixture(scope="session")
 def live(web_classifier: PosterGenreClassifier) -> Iterator[Any]:
     """The server that most tests talk to, with the limits as they are by default."""
-    from live import running
-
     from poster_genre.web.limits import Limits
+    from tests.poster_genre.web.live import running
 
     with running(web_classifier, Limits()) as server:
         yield server
@@ -59,14 +58,14 @@ def live(web_classifier: PosterGenreClassifier) -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def serve_with(web_classifier: PosterGenreClassifier) -> Callable[[Any], Any]:
     """Servers with limits of the test's own."""
-    from live import running
+    from tests.poster_genre.web.live import running
 
     return lambda limits: running(web_classifier, limits)
 
 
 @pytest.fixture(scope="session")
 def until() -> Callable[..., None]:
-    from live import wait_until
+    from tests.poster_genre.web.live import wait_until
 
     return wait_until
 
@@ -95,7 +94,7 @@ def encoded(
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    from browsing import launched
+    from tests.poster_genre.web.browsing import launched
 
     with launched() as chromium:
         yield chromium
@@ -103,7 +102,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def open_page(browser: Any, live: Any) -> Iterator[Callable[..., Any]]:
-    from browsing import opener
+    from tests.poster_genre.web.browsing import opener
 
     with opener(browser, live) as opened:
         yield opened

@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-from browsing import DONE, launched
-from live import running
 from PIL import Image
 
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.web.limits import Limits
+from tests.poster_genre.web.browsing import DONE, launched
+from tests.poster_genre.web.live import running
 
 PICTURE = Path(__file__).parents[3] / "tutorials" / "images" / "web.png"
 COLOURS = 192

@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 
 from poster_genre.classifier import PosterGenreClassifier
+from poster_genre.data.transforms import load_poster
+from poster_genre.explain.layer_trace import pictures
+from poster_genre.explain.layer_trace.trace import Trace, follow, image_shape, lay_out
 from poster_genre.genres import GENRES
-from poster_genre.inside import pictures
-from poster_genre.inside.trace import Trace, follow, image_shape, lay_out
-from poster_genre.transforms import load_poster
 from poster_genre.web.inside import WAITING, Inside
 from poster_genre.web.limits import Limits
 from poster_genre.web.problems import Problem

@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browsing import Encode, Open, file, opener, shot, violations
-from ensembles import ensemble_classifier
-from live import running
 from PIL import Image
 
 from poster_genre.classifier import PosterGenreClassifier
+from poster_genre.data.transforms import load_poster
+from poster_genre.explain.layer_trace.field import receptive_field
+from poster_genre.explain.layer_trace.trace import Trace, follow, lay_out
 from poster_genre.genres import GENRES
-from poster_genre.inside.field import receptive_field
-from poster_genre.inside.trace import Trace, follow, lay_out
-from poster_genre.transforms import load_poster
 from poster_genre.web.limits import Limits
+from tests.poster_genre.model.ensembles import ensemble_classifier
+from tests.poster_genre.web.browsing import Encode, Open, file, opener, shot, violations
+from tests.poster_genre.web.live import running
 
 
 @pytest.fixture

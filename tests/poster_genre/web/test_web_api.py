@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from expect import problem
 from PIL import Image
 
 from poster_genre.classifier import PosterGenreClassifier
-from poster_genre.cli import main
-from poster_genre.explain import explain
+from poster_genre.cli.main import main
+from poster_genre.explain.explain import explain
 from poster_genre.genres import GENRES
+from tests.poster_genre.web.expect import problem
 
 Encode = Callable[..., bytes]
 

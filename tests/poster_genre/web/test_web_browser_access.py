@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from browsing import Open, file, shot, shown, upload, violations
+
+from tests.poster_genre.web.browsing import Open, file, shot, shown, upload, violations
 
 
 def test_everything_can_be_done_with_the_keyboard(open_page: Open, poster: bytes) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browsing import Encode, Open, file, shot, shown, upload
 from PIL import Image
 
 from poster_genre.classifier import PosterGenreClassifier
-from poster_genre.explain import explain
+from poster_genre.explain.explain import explain
+from tests.poster_genre.web.browsing import Encode, Open, file, shot, shown, upload
 
 
 def test_a_genre_shows_its_heat_map_over_the_poster(

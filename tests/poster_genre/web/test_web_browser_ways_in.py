@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browsing import Encode, Open, file, shot, shown, upload
 from PIL import Image
 
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.genres import GENRES, INDEX
+from tests.poster_genre.web.browsing import Encode, Open, file, shot, shown, upload
 
 
 def give(page: Any, event: str, data: bytes) -> None:

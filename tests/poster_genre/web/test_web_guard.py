@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from expect import problem
 
 from poster_genre.web.guard import HEADERS, Guard, hosts_for, name_of
+from tests.poster_genre.web.expect import problem
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8000", "127.0.0.1:9", "[::1]:8000"])

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from expect import problem
 from PIL import Image
 
 from poster_genre.web.limits import Limits
+from tests.poster_genre.web.expect import problem
 
 Encode = Callable[..., bytes]
 KINDS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")

@@ -12,10 +12,10 @@ from typing import Any
 
 import httpx
 import pytest
-from expect import problem
 
 from poster_genre.web import workers
 from poster_genre.web.limits import Limits
+from tests.poster_genre.web.expect import problem
 
 Serve = Callable[[Limits], Any]
 Encode = Callable[..., bytes]

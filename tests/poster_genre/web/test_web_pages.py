@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from poster_genre.drawing.synthetic import draw_poster
 from poster_genre.genres import GENRES
-from poster_genre.synthetic import draw_poster
 from poster_genre.web import pages
 from poster_genre.web.assets import load_assets
 from poster_genre.web.examples import EXAMPLES, SIZE
@@ -114,7 +114,7 @@ def test_the_readable_interface_names_every_path_and_status(live: Any) -> None:
 def test_a_model_card_is_shown_where_there_is_one(live: Any) -> None:
     text = live.client.get("/model").text
     assert live.serving.classifier.model_version in text
-    card = resources.files("poster_genre") / "MODEL_CARD.md"
+    card = resources.files("poster_genre.model") / "MODEL_CARD.md"
     if card.is_file():
         title = card.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
         assert title.split()[0] in text

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from poster_genre.cli import main
+from poster_genre.cli.main import main
 from poster_genre.web.server import address, claim, listen, open_up
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
@@ -124,7 +124,7 @@ def test_the_address_is_one_to_click_on() -> None:
 
 def test_importing_the_package_loads_no_web_framework() -> None:
     code = (
-        "import sys, poster_genre, poster_genre.cli;"
+        "import sys, poster_genre, poster_genre.cli.main;"
         "print([name for name in ('starlette', 'uvicorn') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

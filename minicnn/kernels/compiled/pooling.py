@@ -1,0 +1,199 @@
+"""Max and average pooling as compiled loops: the window's cells outside, the channels inside.
+
+With the channels innermost each cell of a window is one vector operation on neighbouring numbers. ``first``
+and ``last`` count rows of the output, row r being row r % OH of image r // OH.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minicnn.kernels.reference.naive import argmax_dtype
+from minicnn.kernels.runtime import workers
+from minicnn.kernels.runtime.aligned import empty
+from minicnn.kernels.runtime.jit import jit, plain
+from minicnn.shapes import Pads, Pair, output_size
+
+
+@jit
+def maximum_rows(x, y, argmax, first, last, geometry):  # type: ignore[no-untyped-def]
+    """Largest number under each window, and its cell. A later cell wins by being larger, or the first NaN."""
+    kh, kw, sh, sw, top, left = geometry
+    _, height, width, channels = x.shape
+    oh, ow = y.shape[1], y.shape[2]
+    for r in range(first, last):
+        n, i = r // oh, r % oh
+        p0, p1 = max(0, top - i * sh), min(kh, height + top - i * sh)
+        for j in range(ow):
+            q0, q1 = max(0, left - j * sw), min(kw, width + left - j * sw)
+            best, winner = y[n, i, j], argmax[n, i, j]
+            source = x[n, i * sh + p0 - top, j * sw + q0 - left]
+            for c in range(channels):
+                best[c] = source[c]
+                winner[c] = p0 * kw + q0
+            for p in range(p0, p1):
+                for q in range(q0, q1):
+                    source = x[n, i * sh + p - top, j * sw + q - left]
+                    cell = winner.dtype.type(p * kw + q)
+                    for c in range(channels):
+                        a, m = source[c], best[c]
+                        wins = (a > m) | ((a != a) & (m == m))
+                        best[c] = a if wins else m
+                        winner[c] = cell if wins else winner[c]
+
+
+@jit
+def maximum_gradient(dy, argmax, dx, first, last, geometry):  # type: ignore[no-untyped-def]
+    """Images first..last-1 of dx, set to 0 and then each dy added where its window's maximum stood."""
+    kh, kw, sh, sw, top, left = geometry
+    _, height, width, channels = dx.shape
+    _, oh, ow, _ = dy.shape
+    for n in range(first, last):
+        dx[n] = 0
+        for i in range(oh):
+            p0, p1 = max(0, top - i * sh), min(kh, height + top - i * sh)
+            for j in range(ow):
+                q0, q1 = max(0, left - j * sw), min(kw, width + left - j * sw)
+                upstream, winner = dy[n, i, j], argmax[n, i, j]
+                for p in range(p0, p1):
+                    for q in range(q0, q1):
+                        target = dx[n, i * sh + p - top, j * sw + q - left]
+                        cell = winner.dtype.type(p * kw + q)
+                        for c in range(channels):
+                            target[c] += upstream[c] if winner[c] == cell else upstream.dtype.type(0)
+
+
+@jit
+def average_rows(x, y, first, last, geometry):  # type: ignore[no-untyped-def]
+    """The mean of the image's pixels under each window."""
+    kh, kw, sh, sw, top, left = geometry
+    _, height, width, channels = x.shape
+    oh, ow = y.shape[1], y.shape[2]
+    for r in range(first, last):
+        n, i = r // oh, r % oh
+        p0, p1 = max(0, top - i * sh), min(kh, height + top - i * sh)
+        for j in range(ow):
+            q0, q1 = max(0, left - j * sw), min(kw, width + left - j * sw)
+            target = y[n, i, j]
+            target[:] = 0
+            for p in range(p0, p1):
+                for q in range(q0, q1):
+                    source = x[n, i * sh + p - top, j * sw + q - left]
+                    for c in range(channels):
+                        target[c] += source[c]
+            count = y.dtype.type((p1 - p0) * (q1 - q0))
+            for c in range(channels):
+                target[c] /= count
+
+
+@jit
+def average_gradient(dy, dx, first, last, geometry):  # type: ignore[no-untyped-def]
+    """Images first..last-1 of dx, set to 0 and then each dy shared out among the pixels under its window."""
+    kh, kw, sh, sw, top, left = geometry
+    _, height, width, channels = dx.shape
+    _, oh, ow, _ = dy.shape
+    for n in range(first, last):
+        dx[n] = 0
+        for i in range(oh):
+            p0, p1 = max(0, top - i * sh), min(kh, height + top - i * sh)
+            for j in range(ow):
+                q0, q1 = max(0, left - j * sw), min(kw, width + left - j * sw)
+                upstream = dy[n, i, j]
+                count = dy.dtype.type((p1 - p0) * (q1 - q0))
+                for p in range(p0, p1):
+                    for q in range(q0, q1):
+                        target = dx[n, i * sh + p - top, j * sw + q - left]
+                        for c in range(channels):
+                            target[c] += upstream[c] / count
+
+
+@jit
+def sum_pixels(x, sums, first, last):  # type: ignore[no-untyped-def]
+    """sums (N, C), float64, of images first..last-1 of x (N, pixels, C): four pixels at a time."""
+    pixels, channels = x.shape[1], x.shape[2]
+    for n in range(first, last):
+        target = sums[n]
+        target[:] = 0
+        fours = pixels // 4 * 4
+        for p in range(0, fours, 4):
+            a, b, c, d = x[n, p], x[n, p + 1], x[n, p + 2], x[n, p + 3]
+            for k in range(channels):
+                target[k] += (np.float64(a[k]) + b[k]) + (np.float64(c[k]) + d[k])
+        for p in range(fours, pixels):
+            a = x[n, p]
+            for k in range(channels):
+                target[k] += a[k]
+
+
+def global_average(x: np.ndarray) -> np.ndarray:
+    n, height, width, channels = x.shape
+    flat = plain(x).reshape(n, height * width, channels)
+    sums = np.empty((n, channels))
+    workers.run_stretches(
+        lambda first, last: sum_pixels(flat, sums, first, last), n, workers.stretch(n, x.nbytes)
+    )
+    return (sums / (height * width)).astype(x.dtype, copy=False)
+
+
+def _geometry(size: Pair, stride: Pair, pads: Pads) -> tuple[int, ...]:
+    return *size, *stride, pads[0][0], pads[1][0]
+
+
+def maxpool2d_forward(x: np.ndarray, size: Pair, stride: Pair, pads: Pads) -> tuple[np.ndarray, np.ndarray]:
+    x = plain(x)
+    out = output_size("maxpool2d", (x.shape[1], x.shape[2]), size, stride, pads)
+    y = empty((len(x), *out, x.shape[3]), x.dtype)
+    argmax = np.empty(y.shape, argmax_dtype(size))
+    geometry = _geometry(size, stride, pads)
+    rows = len(x) * out[0]
+    workers.run_stretches(
+        lambda first, last: maximum_rows(x, y, argmax, first, last, geometry),
+        rows,
+        workers.stretch(rows, x.nbytes),
+    )
+    return y, argmax
+
+
+def maxpool2d_backward(
+    dy: np.ndarray,
+    argmax: np.ndarray,
+    x_shape: tuple[int, int, int, int],
+    size: Pair,
+    stride: Pair,
+    pads: Pads,
+) -> np.ndarray:
+    dy, argmax = plain(dy), plain(argmax)
+    dx = empty(x_shape, dy.dtype)
+    geometry = _geometry(size, stride, pads)
+    workers.run_stretches(
+        lambda first, last: maximum_gradient(dy, argmax, dx, first, last, geometry),
+        len(dx),
+        workers.stretch(len(dx), dx.nbytes),
+    )
+    return dx
+
+
+def averagepool2d_forward(x: np.ndarray, size: Pair, stride: Pair, pads: Pads) -> np.ndarray:
+    x = plain(x)
+    out = output_size("averagepool2d", (x.shape[1], x.shape[2]), size, stride, pads)
+    y = empty((len(x), *out, x.shape[3]), x.dtype)
+    geometry = _geometry(size, stride, pads)
+    rows = len(x) * out[0]
+    workers.run_stretches(
+        lambda first, last: average_rows(x, y, first, last, geometry), rows, workers.stretch(rows, x.nbytes)
+    )
+    return y
+
+
+def averagepool2d_backward(
+    dy: np.ndarray, x_shape: tuple[int, int, int, int], size: Pair, stride: Pair, pads: Pads
+) -> np.ndarray:
+    dy = plain(dy)
+    dx = empty(x_shape, dy.dtype)
+    geometry = _geometry(size, stride, pads)
+    workers.run_stretches(
+        lambda first, last: average_gradient(dy, dx, first, last, geometry),
+        len(dx),
+        workers.stretch(len(dx), dx.nbytes),
+    )
+    return dx

@@ -1,0 +1,1 @@
+"""Batch normalisation, ReLU and max pooling in one pass over memory."""

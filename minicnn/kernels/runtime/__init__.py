@@ -1,0 +1,1 @@
+"""What every compiled kernel stands on: compiling, worker threads, aligned memory, fingerprints."""

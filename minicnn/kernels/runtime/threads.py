@@ -1,0 +1,23 @@
+"""How many threads minicnn works on: one number for its own kernels and for NumPy's matrix products."""
+
+from __future__ import annotations
+
+from minicnn.kernels.runtime import workers
+from minicnn.shapes import positive_int
+
+
+def get_threads() -> int:
+    """The threads in use: at first the cores this process may run on, or ``OMP_NUM_THREADS`` if fewer."""
+    return workers.size()
+
+
+def set_threads(n: int) -> None:
+    """Run kernels and matrix products on ``n`` threads, the calling one included, in the whole process.
+
+    Compiled kernels cut their work by the shape of the data, so that their results do not depend on ``n``;
+    those of a Dense layer, one large matrix product, may in the last digit.
+    Raises TypeError or ValueError unless n is an integer of at least 1.
+    """
+    n = positive_int("set_threads", "n", n)
+    workers.resize(n)
+    workers.set_blas_threads(n)

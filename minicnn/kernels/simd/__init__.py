@@ -1,0 +1,1 @@
+"""Convolutions made of vector instructions that are emitted one by one; float32 only."""

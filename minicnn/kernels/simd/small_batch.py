@@ -1,0 +1,117 @@
+"""Convolution of a few output pixels with many weights: one image, deep in a network.
+
+512 -> 512 channels hold 9 MB of weights. For a map of 6x4 pixels each is used 24 times, and the work is to
+read them. Winograd would read four times as many, transformed; here they are read once, from where they lie:
+
+    patches [pixel][k]              w [k][o]                        k = (row, column, channel) of the filter
+    +--------------+               +--------+--------+--------+
+    | 24 rows,     |               | part 0 | part 1 |  ...   |  <- DEPTH rows of a part are packed, and the
+    | all kh*kw*c  |               |        |        |        |     next are asked for meanwhile
+    +--------------+               +--------+--------+--------+
+            y[pixel, o] = bias[o] + sum over k of patches[pixel, k] * w[k, o]
+
+A task takes some panels of output channels and goes through all of k; its sums stay in the first-level cache.
+Nothing is kept from call to call, so nothing can be out of date. The parts follow from the shape alone.
+``im2col.py`` is the readable twin.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minicnn.kernels.compiled import patches
+from minicnn.kernels.runtime import workers
+from minicnn.kernels.runtime.aligned import empty
+from minicnn.kernels.runtime.jit import jit, plain
+from minicnn.kernels.simd import microkernel
+from minicnn.kernels.simd.emitter import WIDTH, Emitter, address_of, emitted
+from minicnn.shapes import Pads, Pair
+
+ROWS = microkernel.ROWS
+add_one, add_two = microkernel.add_one, microkernel.add_two
+
+# Up to so many pixels, from so many weights on.
+MOST_PIXELS = 32
+LEAST_WEIGHTS = 2**20
+# Rows of w packed at a time, and the parts that the output channels are cut into.
+DEPTH = 64
+PARTS = 4
+# Rows of w between the one that is packed and the one that is asked for.
+AHEAD = 16
+
+
+def applies(pixels: int, w_shape: tuple[int, ...]) -> bool:
+    """Whether so few pixels and so many weights are for this kernel."""
+    return pixels <= MOST_PIXELS and w_shape[3] % WIDTH == 0 and math.prod(w_shape) >= LEAST_WEIGHTS
+
+
+@emitted
+def pack_vector(e: Emitter, w: Any, at: Any, ahead: Any, packed: Any, to: Any) -> None:
+    """packed[to : to + WIDTH] = w[at : at + WIDTH]; what lies ``ahead`` numbers on is asked for."""
+    e.prefetch(w, e.sum(at, ahead))
+    e.store(e.load(w, at), packed, to)
+
+
+@jit
+def add_panels(rows, depth, tiles, w, outputs, first, last, packed, sums):  # type: ignore[no-untyped-def]
+    """sums [pixel][panel][W] += rows (pixels, depth) times panels first..last-1 of w (depth, outputs)."""
+    count = last - first
+    for start in range(0, depth, DEPTH):
+        steps = min(DEPTH, depth - start)
+        for k in range(steps):
+            for p in range(count):
+                at = (start + k) * outputs + (first + p) * WIDTH
+                pack_vector(w, at, AHEAD * outputs, packed, (p * DEPTH + k) * WIDTH)
+        for p in range(0, count, 2):
+            b = address_of(packed, p * DEPTH * WIDTH)
+            for r in range(0, tiles, ROWS):
+                a, to = r * depth + start, (r * count + p) * WIDTH
+                if p + 1 < count:
+                    add_two(
+                        rows, a, depth, 0, 1, 1, steps,
+                        b, WIDTH, DEPTH * WIDTH, sums, to, count * WIDTH, WIDTH,
+                    )  # fmt: skip
+                else:
+                    add_one(
+                        rows, a, depth, 0, 1, 1, steps,
+                        b, WIDTH, DEPTH * WIDTH, sums, to, count * WIDTH, WIDTH,
+                    )  # fmt: skip
+
+
+def forward(
+    x: np.ndarray,
+    w: np.ndarray,
+    b: np.ndarray | None,
+    stride: Pair,
+    pads: Pads,
+    y_shape: tuple[int, ...],
+    relu: bool = False,
+    out: np.ndarray | None = None,
+) -> np.ndarray:
+    """y (N, OH, OW, O) of x (N, H, W, C), w (kh, kw, C, O) and b (O,) or None; max(y, 0) with ``relu``."""
+    outputs, pixels = w.shape[3], int(np.prod(y_shape[:3]))
+    depth, tiles = w.size // outputs, -(-pixels // ROWS) * ROWS
+    rows = empty((tiles, depth), x.dtype)
+    rows[pixels:] = 0
+    patches.lay_out(plain(x), rows[:pixels], (y_shape[1], y_shape[2]), (w.shape[0], w.shape[1]), stride, pads)
+    y = empty(y_shape, x.dtype) if out is None else out
+    columns, flat_rows, flat_w = y.reshape(pixels, outputs), rows.reshape(-1), plain(w).reshape(-1)
+    panels = outputs // WIDTH
+    parts = min(PARTS, -(-panels // 2))
+
+    def part(p: int) -> None:
+        first, last = (min(panels, 2 * (q * -(-panels // 2) // parts)) for q in (p, p + 1))
+        packed, sums = (
+            empty((last - first) * DEPTH * WIDTH, x.dtype),
+            empty((tiles, last - first, WIDTH), x.dtype),
+        )
+        sums[...] = 0 if b is None else b.reshape(-1, WIDTH)[first:last]
+        add_panels(flat_rows, depth, tiles, flat_w, outputs, first, last, packed, sums.reshape(-1))
+        target = columns[:, first * WIDTH : last * WIDTH]
+        np.maximum(sums.reshape(tiles, -1)[:pixels], 0 if relu else -np.inf, out=target)
+
+    workers.run(part, parts)
+    return y

@@ -1,0 +1,1 @@
+"""3x3 convolution with a quarter of the multiplications."""

@@ -1,0 +1,1 @@
+"""Posters and their genres: archives, the table, the cache of decoded images, transforms."""

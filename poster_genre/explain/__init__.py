@@ -1,0 +1,1 @@
+"""Why a genre was named: Grad-CAM, occlusion, and every layer's numbers."""

@@ -1,0 +1,1 @@
+"""A poster's way through a network, layer by layer, number by number."""

@@ -1,1 +1,0 @@
-"""Inside the network: every number between a poster's pixels and its genres, and what made it."""

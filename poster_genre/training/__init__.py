@@ -1,0 +1,1 @@
+"""From a data set to a trained model in a run folder."""

@@ -1,0 +1,83 @@
+"""The product with overlapping rows against NumPy's patches: any kernel, stride and border."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from minicnn.kernels.reference import im2col
+from minicnn.kernels.runtime import workers
+from minicnn.kernels.simd import implicit_gemm
+from tests.minicnn.geometry import DTYPES, numbers, pairs
+from tests.minicnn.kernels.canaries import Walled
+from tests.minicnn.oracles import assert_close
+
+ONE = (1, 1)
+
+
+@st.composite
+def cases(draw):
+    """(x shape, w shape, stride, pads), kernels of 1 to 11, channels around the vector width."""
+    kernel, stride = draw(pairs(1, 11)), draw(pairs(1, 3))
+    pads = (draw(pairs(0, 3)), draw(pairs(0, 3)))
+    size = tuple(
+        draw(st.integers(max(1, k - sum(p)), max(1, k - sum(p)) + 18))
+        for k, p in zip(kernel, pads, strict=True)
+    )
+    x_shape = (draw(st.integers(1, 3)), *size, draw(st.sampled_from([1, 2, 3, 5, 16])))
+    return x_shape, (*kernel, x_shape[3], draw(st.sampled_from([1, 3, 16, 17, 25, 32, 48]))), stride, pads
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@settings(deadline=None, max_examples=40)
+@given(case=cases())
+def test_kernels_are_convolution_and_stay_inside_their_arrays(dtype, case):
+    x_shape, w_shape, stride, pads = case
+    walled = Walled()
+    x, w, b = (
+        walled(numbers(x_shape, dtype)),
+        walled(numbers(w_shape, dtype, 1)),
+        numbers(w_shape[3:], dtype, 2),
+    )
+    expected = im2col.conv2d_forward(x, w, b, stride, pads, ONE, 1)
+    y = walled(np.zeros(expected.shape, dtype))
+    implicit_gemm.forward(x, w, b, stride, pads, out=y)
+    terms = w[..., 0].size
+    assert_close(y, expected, terms)
+    dy = walled(numbers(y.shape, dtype, 3))
+    expected = im2col.conv2d_backward_weight(dy, x, w_shape, stride, pads, ONE, 1)
+    assert_close(implicit_gemm.backward_weight(dy, x, w_shape, stride, pads), expected, dy[..., 0].size)
+    if implicit_gemm.has_input_gradient(w_shape, stride, pads):
+        dx = walled(np.zeros(x_shape, dtype))
+        implicit_gemm.backward_input(dy, w, x_shape, pads, out=dx)
+        assert_close(dx, im2col.conv2d_backward_input(dy, w, x_shape, stride, pads, ONE, 1), w[:, :, 0].size)
+    assert walled.stand()
+
+
+def test_relu_can_be_had_in_the_same_pass():
+    x, w, b = (numbers(s, np.float32) for s in ((2, 9, 10, 3), (3, 3, 3, 20), (20,)))
+    plain = implicit_gemm.forward(x, w, b, ONE, ((1, 1), (1, 1)))
+    np.testing.assert_array_equal(
+        implicit_gemm.forward(x, w, b, ONE, ((1, 1), (1, 1)), relu=True), np.maximum(plain, 0)
+    )
+
+
+def test_threads_change_no_bit():
+    x, w, dy = (numbers(s, np.float32) for s in ((3, 30, 22, 3), (3, 3, 3, 24), (3, 30, 22, 24)))
+    before = workers.size()
+    results = []
+    try:
+        for threads in (1, 3):
+            workers.resize(threads)
+            results.append(
+                (
+                    implicit_gemm.forward(x, w, None, ONE, ((1, 1), (1, 1))),
+                    implicit_gemm.backward_weight(dy, x, w.shape, ONE, ((1, 1), (1, 1))),
+                )
+            )
+    finally:
+        workers.resize(before)
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -1,0 +1,142 @@
+"""Compilation: announced once, kept on disk, never stale, and no error where nothing can be kept."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from minicnn.kernels.runtime import jit
+
+PROGRAM = """
+import numpy as np
+from minicnn.kernels import dispatch
+for dtype in {dtypes}:
+    print(dispatch.relu_forward(np.array([-1, 2], dtype), "numba"))
+"""
+
+
+def environment(tmp_path: Path, **changes: str) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("NUMBA_", "MINICNN_", "XDG_"))}
+    return {**kept, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache"), **changes}
+
+
+def run(env: dict[str, str], dtypes: str = "['float32']") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(dtypes=dtypes)],
+        check=True,
+        env=env,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_the_first_compilation_is_announced_in_one_line_and_loading_from_disk_is_not(tmp_path):
+    env = environment(tmp_path)
+    first = run(env, "['float32', 'float64']")
+    assert first.stderr.startswith("minicnn: compiling kernels for this machine, once")
+    assert first.stderr.count("\n") == 1
+    again = run(env, "['float32', 'float64']")
+    assert again.stderr == ""
+    assert again.stdout == first.stdout == "[0. 2.]\n" * 2
+
+
+def test_a_damaged_cache_is_compiled_anew(tmp_path):
+    env = environment(tmp_path)
+    run(env)
+    files = [path for path in (tmp_path / "cache").rglob("*.nb?") if path.is_file()]
+    assert files
+    for path in files:
+        path.write_bytes(path.read_bytes()[:50])
+    damaged = run(env)
+    assert damaged.stdout == "[0. 2.]\n"
+    assert "compiling" in damaged.stderr
+
+
+def test_the_machine_code_lies_under_the_chosen_folder(tmp_path):
+    run(environment(tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "chosen")))
+    assert list((tmp_path / "chosen").rglob("*.nbc"))
+    assert not (tmp_path / "cache").exists()
+
+
+def test_where_home_cannot_be_written_a_temporary_folder_serves(tmp_path):
+    (tmp_path / "cache").write_text("a file where a folder should be")
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    result = run(environment(tmp_path, TMPDIR=str(temporary)))
+    assert result.stdout == "[0. 2.]\n"
+    assert list(temporary.rglob("*.nbc"))
+
+
+def test_where_nothing_can_be_written_kernels_still_run(tmp_path, monkeypatch):
+    def refuse() -> Path:
+        raise PermissionError("read-only")
+
+    monkeypatch.setattr(jit, "_bases", lambda: iter([refuse, refuse]))
+    jit.cache_folder.cache_clear()
+    try:
+        assert jit.cache_folder() is None
+        double = jit.jit(lambda x: 2 * x)
+        assert double(np.float32(3)) == np.float32(6)
+    finally:
+        jit.cache_folder.cache_clear()
+
+
+def test_a_temporary_folder_that_others_can_write_to_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    folder = jit._temporary_cache()
+    assert folder.parent == tmp_path
+    folder.chmod(0o777)
+    with pytest.raises(PermissionError, match="belongs to someone else"):
+        jit._temporary_cache()
+
+
+def test_an_edit_to_any_kernel_changes_the_name_of_the_folder(tmp_path, monkeypatch):
+    jit.source_hash.cache_clear()
+    before = jit.source_hash()
+    for path in Path(jit.__file__).parent.glob("*.py"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    monkeypatch.setattr(jit, "__file__", str(tmp_path / "jit.py"))
+    jit.source_hash.cache_clear()
+    try:
+        assert jit.source_hash() == before
+        (tmp_path / "pooling.py").write_text((tmp_path / "pooling.py").read_text() + "\n")
+        jit.source_hash.cache_clear()
+        assert jit.source_hash() != before
+    finally:
+        jit.source_hash.cache_clear()
+
+
+def test_numba_settings_of_others_are_left_alone():
+    numba = pytest.importorskip("numba")
+    before = numba.config.CACHE_DIR
+    jit.jit(lambda x: x)
+    assert before == numba.config.CACHE_DIR
+
+
+def test_plain_makes_strided_arrays_contiguous_and_copies_no_others():
+    x = np.arange(6.0).reshape(2, 3)
+    assert jit.plain(x) is x
+    assert jit.plain(x.T).flags.c_contiguous
+    np.testing.assert_array_equal(jit.plain(x.T), x.T)
+
+
+def test_plain_unmarks_a_read_only_array_without_a_copy():
+    x = np.arange(6.0).reshape(2, 3)
+    x.flags.writeable = False
+    unlocked = jit.plain(x)
+    assert unlocked.flags.writeable
+    assert np.shares_memory(unlocked, x)
+    assert not x.flags.writeable
+
+
+def test_with_jit_disabled_functions_stay_python(tmp_path):
+    env = environment(tmp_path, NUMBA_DISABLE_JIT="1")
+    result = run(env)
+    assert result.stdout == "[0. 2.]\n"
+    assert result.stderr == ""

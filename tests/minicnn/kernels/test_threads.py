@@ -1,0 +1,186 @@
+"""Thread counts, and kernels that several threads run at once."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from minicnn.containers import Sequential
+from minicnn.kernels.compiled import patches
+from minicnn.kernels.runtime import workers
+from minicnn.kernels.runtime.threads import get_threads, set_threads
+from minicnn.layers.conv import Conv2D
+from minicnn.layers.normalization import BatchNorm
+from minicnn.layers.pooling import GlobalAveragePool2D, MaxPool2D
+from tests.minicnn.geometry import numbers
+
+
+@pytest.fixture(autouse=True)
+def _restored():
+    before, blas = get_threads(), blas_threads()
+    yield
+    set_threads(before)
+    for threads in blas:
+        workers.set_blas_threads(threads)
+
+
+def blas_threads() -> set[int]:
+    return {library.get_num_threads() for library in workers._blas_libraries()}
+
+
+def small_network() -> Sequential:
+    return Sequential(
+        [
+            Conv2D(3, 8, 3, padding="same", rng=0),
+            BatchNorm(8),
+            MaxPool2D(),
+            Conv2D(8, 8, 3, groups=8, rng=1),
+            Conv2D(8, 5, 1, rng=2),
+            GlobalAveragePool2D(),
+        ]
+    )
+
+
+def gradients(threads: int) -> list[np.ndarray]:
+    set_threads(threads)
+    model = small_network()
+    x = numbers((5, 8, 10, 3), np.float32)
+    y = model.forward(x, training=True)
+    return [y, model.backward(y), *(p.grad for p in model.parameters().values())]
+
+
+def test_set_threads_sets_kernels_and_blas_together():
+    set_threads(1)
+    assert get_threads() == 1
+    assert blas_threads() == {1}
+    set_threads(2)
+    assert get_threads() == 2
+    assert blas_threads() == {2}
+
+
+@pytest.mark.parametrize(
+    ("n", "error"), [(0, ValueError), (-1, ValueError), (1.5, TypeError), (True, TypeError)]
+)
+def test_set_threads_refuses_what_is_not_a_positive_integer(n, error):
+    with pytest.raises(error, match="set_threads: n must be"):
+        set_threads(n)
+
+
+def test_compiled_kernels_give_the_same_bits_on_any_number_of_threads(monkeypatch):
+    # Small pieces, so that a small network is work for several threads.
+    monkeypatch.setattr(patches, "PATCH_BYTES", 4096)
+    monkeypatch.setattr(workers, "PIECE_BYTES", 2048)
+    monkeypatch.setenv("MINICNN_BACKEND", "numba")
+    expected = gradients(1)
+    for threads in (2, 3):
+        for actual, one in zip(gradients(threads), expected, strict=True):
+            np.testing.assert_array_equal(actual, one)
+
+
+def test_threads_predict_at_once_and_each_gets_its_own_answer():
+    set_threads(2)
+    model = small_network()
+    inputs = [numbers((2, 12, 10, 3), np.float32, seed) for seed in range(16)]
+    expected = [model(x) for x in inputs]
+    with ThreadPoolExecutor(4) as callers:
+        for actual, one in zip(callers.map(model, inputs * 4), expected * 4, strict=True):
+            np.testing.assert_array_equal(actual, one)
+
+
+def test_blas_has_its_threads_back_after_a_convolution():
+    set_threads(2)
+    small_network()(numbers((2, 12, 10, 3), np.float32))
+    assert blas_threads() == {2}
+
+
+def test_blas_set_during_a_convolution_holds_afterwards():
+    set_threads(1)
+    with workers.serial_blas(), workers.serial_blas():
+        set_threads(2)
+        assert blas_threads() == {1}
+    assert blas_threads() == {2}
+
+
+def test_run_calls_every_task_once():
+    set_threads(3)
+    done = []
+    workers.run(done.append, 100)
+    assert sorted(done) == list(range(100))
+
+
+def test_run_works_on_several_threads():
+    set_threads(2)
+    both = threading.Barrier(2)
+    workers.run(lambda _: both.wait(timeout=60), 2)
+
+
+def test_run_within_run_finishes():
+    set_threads(2)
+    done = []
+    workers.run(lambda i: workers.run(lambda j: done.append((i, j)), 5), 5)
+    assert len(set(done)) == 25
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_error_of_a_task_reaches_the_caller(threads):
+    set_threads(threads)
+
+    def task(i: int) -> None:
+        if i == 7:
+            raise ZeroDivisionError("task 7")
+
+    with pytest.raises(ZeroDivisionError, match="task 7"):
+        workers.run(task, 20)
+
+
+def test_tasks_obey_the_errstate_of_their_caller():
+    set_threads(2)
+    both = threading.Barrier(2)
+
+    def task(_: int) -> None:
+        both.wait(timeout=60)
+        np.float32(1) / np.float32(0)
+
+    with np.errstate(divide="ignore"):
+        workers.run(task, 2)
+    with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
+        workers.run(task, 2)
+
+
+def test_stretches_cover_everything_once_whatever_their_length():
+    seen = []
+    workers.run_stretches(lambda first, last: seen.extend(range(first, last)), 10, 3)
+    assert sorted(seen) == list(range(10))
+    assert workers.stretch(10, 1) == 10
+    assert workers.stretch(10, 10 * workers.PIECE_BYTES * 8) == 1
+
+
+def test_omp_num_threads_lowers_the_number_at_the_start():
+    program = "from minicnn.kernels.runtime.threads import get_threads; print(get_threads())"
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    answer = subprocess.run(
+        [sys.executable, "-c", program], check=True, env=environment, capture_output=True, text=True
+    )
+    assert answer.stdout == "1\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
+def test_a_forked_child_computes_what_its_parent_does():
+    set_threads(2)
+    model, x = small_network(), numbers((4, 20, 30, 3), np.float32)
+    expected = model(x)
+    ours, theirs = multiprocessing.Pipe()
+    child = multiprocessing.get_context("fork").Process(target=lambda: theirs.send(model(x)))
+    child.start()
+    assert ours.poll(60)
+    np.testing.assert_array_equal(ours.recv(), expected)
+    child.join(60)
+    assert child.exitcode == 0

@@ -1,0 +1,141 @@
+"""The folder of a run: what it keeps, and that nothing of anybody else's is touched."""
+
+import math
+
+import pytest
+
+from minicnn.data import ArrayDataset, DataLoader
+from minicnn.serialize import LEFTOVER, SerializeError, load, load_weights
+from minicnn.training.checkpoint import ResumeError, RunFolderError
+from tests.minicnn.training.small_run import (
+    Tell,
+    make_data,
+    make_loader,
+    make_model,
+    make_trainer,
+    same_weights,
+    weights,
+)
+
+
+def test_best_holds_the_averaged_weights_of_the_best_epoch(tmp_path):
+    values = iter([3.0, 1.0, 2.0, 1.0])
+    kept = {}
+
+    def keep(trainer):
+        kept[trainer.epoch] = trainer.inference_arrays()
+
+    trainer = make_trainer(ema=True, callbacks=[Tell("epoch end", keep)])
+    trainer.fit(
+        make_loader(),
+        4,
+        val_loader=make_loader(seed=1),
+        val_metrics=lambda y, p: {"score": next(values)},
+        monitor="val_score",
+        checkpoint_dir=tmp_path,
+    )
+    model = make_model()
+    metadata = load_weights(tmp_path / "best.npz", model)
+    assert (metadata["epoch"], metadata["monitor"], metadata["value"]) == (2, "val_score", 1.0)
+    assert same_weights(weights(model), kept[2])
+    assert not same_weights(kept[2], kept[4])
+
+
+@pytest.mark.parametrize(("mode", "best"), [("min", 3), ("max", 2)])
+def test_a_value_that_is_nan_is_never_the_best(tmp_path, mode, best):
+    values = iter([math.nan, 5.0, 4.0, math.nan])
+    trainer = make_trainer()
+    trainer.fit(
+        make_loader(),
+        4,
+        val_loader=make_loader(),
+        val_metrics=lambda y, p: {"score": next(values)},
+        monitor="val_score",
+        mode=mode,
+        checkpoint_dir=tmp_path,
+    )
+    assert load(tmp_path / "best.npz")[1]["epoch"] == best
+    assert trainer.best["epoch"] == best
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_folder_that_is_not_empty_is_not_touched(tmp_path, resume):
+    (tmp_path / "thesis.txt").write_text("the only copy")
+    with pytest.raises(RunFolderError, match="no run to resume" if resume else "not empty.*thesis"):
+        make_trainer().fit(make_loader(), 1, checkpoint_dir=tmp_path, resume=resume)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_resuming_where_there_is_no_folder_makes_none(tmp_path):
+    with pytest.raises(ResumeError, match="no run to resume"):
+        make_trainer().fit(make_loader(), 1, checkpoint_dir=tmp_path / "none", resume=True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_with_only_the_remains_of_a_killed_start_counts_as_empty(tmp_path):
+    (tmp_path / f".last.npz.1-2{LEFTOVER}").write_bytes(b"half")
+    make_trainer().fit(make_loader(), 1, checkpoint_dir=tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["best.npz", "last.npz"]
+
+
+def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
+    (tmp_path / "run").touch()
+    with pytest.raises(RunFolderError, match="is a file"):
+        make_trainer().fit(make_loader(), 1, checkpoint_dir=tmp_path / "run")
+
+
+def test_a_configuration_that_json_cannot_hold_fails_before_the_run(tmp_path):
+    with pytest.raises(SerializeError, match="object is not JSON"):
+        make_trainer(configuration={"a": object()}).fit(make_loader(), 1, checkpoint_dir=tmp_path / "run")
+    assert not list(tmp_path.iterdir())
+
+
+# A run refused at its first step must not stand in the way of the next attempt.
+
+
+def misfit_loader():
+    x, y = make_data()
+    return DataLoader(ArrayDataset(x[:, :2], y), 8)
+
+
+@pytest.mark.parametrize("existing", [False, True])
+@pytest.mark.parametrize(
+    "call", [{"train_loader": misfit_loader()}, {"val_loader": misfit_loader()}, {"monitor": "auc"}]
+)
+def test_a_run_refused_in_its_first_epoch_leaves_the_folder_free(tmp_path, existing, call):
+    folder = tmp_path / "run"
+    if existing:
+        folder.mkdir()
+    with pytest.raises(ValueError, match=r"expected shape|no column"):
+        make_trainer().fit(**{"train_loader": make_loader(), "epochs": 1, **call}, checkpoint_dir=folder)
+    assert folder.exists() == existing
+    make_trainer().fit(make_loader(), 1, checkpoint_dir=folder)
+    assert (folder / "last.npz").is_file()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_a_run_killed_in_its_first_epoch_keeps_its_checkpoint(tmp_path, error):
+    def fail(trainer):
+        raise error
+
+    with pytest.raises(error):
+        make_trainer(callbacks=[Tell("batch end", fail)]).fit(make_loader(), 1, checkpoint_dir=tmp_path)
+    assert load(tmp_path / "last.npz")[1]["epoch"] == 0
+
+
+def test_a_run_refused_later_keeps_what_it_has_learnt(tmp_path):
+    def fail(trainer):
+        if trainer.epoch == 1:
+            raise ValueError("the disk is full")
+
+    with pytest.raises(ValueError, match="the disk is full"):
+        make_trainer(callbacks=[Tell("epoch begin", fail)]).fit(make_loader(), 2, checkpoint_dir=tmp_path)
+    assert load(tmp_path / "last.npz")[1]["epoch"] == 1
+
+
+def test_a_refused_run_leaves_files_that_are_not_its_own(tmp_path):
+    note = tmp_path / "run" / "note.txt"
+    tell = Tell("train begin", lambda trainer: note.write_text("mine"))
+    with pytest.raises(ValueError, match="expected shape"):
+        make_trainer(callbacks=[tell]).fit(misfit_loader(), 1, checkpoint_dir=note.parent)
+    assert [path.name for path in note.parent.iterdir()] == ["note.txt"]

@@ -1,0 +1,136 @@
+"""The commands: help, usage, exit codes, and places and streams that cannot be used."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+
+from poster_genre.cli import commands
+from poster_genre.cli.main import main
+from poster_genre.data.dataset import load_dataset
+from tests.poster_genre.cli.command_line import in_process
+
+COMMANDS = ("train", "evaluate", "predict", "explain", "dataset", "download", "synth", "serve", "demo")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_a_help_with_an_example(command, capsys):
+    assert main([command, "--help"]) == 0
+    said = capsys.readouterr().out
+    assert f"example:\n  poster-genre {command} " in said or f"example:\n  poster-genre {command}\n" in said
+
+
+def test_help_and_version_load_nothing_heavy():
+    code = (
+        "import sys; from poster_genre.cli.main import main; main(['train', '--help']); main(['--version']);"
+        "print([m for m in ('numba', 'matplotlib', 'pandas', 'PIL', 'scipy') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    from minicnn import __version__
+
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"poster-genre {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["dance"],
+        ["train", "--data", "x"],
+        ["train", "--data", "x", "--out", "y", "--epochs", "0"],
+        ["train", "--data", "x", "--out", "y", "--lr", "-1"],
+        ["train", "--data", "x", "--out", "y", "--lr", "nan"],
+        ["train", "--data", "x", "--out", "y", "--model", "vgg"],
+        ["train", "--data", "x", "--out", "y", "--threads", "two"],
+        ["evaluate", "--data", "x", "--split", "all"],
+        ["evaluate", "--data", "x"],
+        ["predict"],
+        ["predict", "x.jpg", "--top", "0"],
+        ["predict", "x.jpg", "--top", "26"],
+        ["synth", "x", "--count", "-5"],
+    ],
+)
+def test_what_cannot_be_meant_exits_with_2_and_writes_nothing(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    assert "error:" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+# What goes wrong anywhere.
+
+
+def failing(error):
+    def run(arguments):
+        raise error
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        (RuntimeError("the cat\nsat on it"), 1, "error: RuntimeError: the cat"),
+        (OSError(28, "No space left on device", "/disk"), 1, "error: /disk: No space left"),
+        (MemoryError(), 1, "error: out of memory"),
+        (KeyboardInterrupt(), 130, "error: interrupted"),
+    ],
+)
+def test_any_failure_is_one_line_and_an_exit_code(monkeypatch, capsys, error, code, says):
+    monkeypatch.setattr(commands, "run_demo", failing(error))
+    assert main(["demo"]) == code
+    said = capsys.readouterr().err
+    assert said.startswith(says)
+    assert said.count("\n") == 1
+
+
+def test_debug_lets_the_traceback_through(monkeypatch):
+    monkeypatch.setattr(commands, "run_demo", failing(RuntimeError("cat")))
+    monkeypatch.setenv("POSTER_GENRE_DEBUG", "1")
+    with pytest.raises(RuntimeError, match="cat"):
+        main(["demo"])
+
+
+def test_synth_writes_a_data_set_once(tmp_path, capsys):
+    out = tmp_path / "drawn"
+    assert main(["synth", str(out), "--count", "3", "--seed", "1"]) == 0
+    assert len(load_dataset(out)) == 3
+    assert main(["synth", str(out), "--count", "3"]) == 2
+
+
+def test_commands_need_no_writable_home(posters, model_file, tmp_path):
+    environment = {**os.environ, "HOME": str(tmp_path / "none"), "XDG_CACHE_HOME": "/proc/none"}
+    environment.pop("POSTER_GENRE_CACHE")
+    assert in_process("predict", posters[0], "--model-file", model_file, env=environment)[0] == 0
+
+
+def test_dataset_prints_and_plots_what_is_in_it(drawn_data, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["dataset", str(drawn_data)]) == 0
+    assert "90 rows" in capsys.readouterr().out
+    (picture,) = tmp_path.glob("poster-genre-dataset/*.png")
+    with Image.open(picture) as image:
+        assert image.format == "PNG"
+
+
+def test_what_the_operating_system_left_does_not_fill_a_folder(small_compact, drawn_data, tmp_path):
+    (tmp_path / ".DS_Store").write_bytes(b"x")
+    assert main(["train", "--data", str(drawn_data), "--out", str(tmp_path), "--epochs", "1"]) == 0
+    (tmp_path / "drawn").mkdir()
+    (tmp_path / "drawn" / "Thumbs.db").write_bytes(b"x")
+    assert main(["synth", str(tmp_path / "drawn"), "--count", "1"]) == 0
+
+
+def test_closed_standard_streams_do_no_harm(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    assert main(["synth", str(tmp_path / "drawn"), "--count", "1"]) == 0

@@ -1,0 +1,126 @@
+"""Networks trained apart, joined into one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from poster_genre.classifier import PosterGenreClassifier
+from poster_genre.cli.main import main
+from poster_genre.data.transforms import Normalisation
+from poster_genre.errors import UsageError
+from poster_genre.model.ensemble import join, join_networks, mean_history, round_weights
+from poster_genre.model.networks import build_network
+
+
+@pytest.fixture(scope="module")
+def second_run(drawn_data, small_spec, tmp_path_factory):
+    """The model file of a run with another seed than ``trained_run``."""
+    from poster_genre.model import networks as models
+
+    out = tmp_path_factory.mktemp("second") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(models.SPECS, "compact", small_spec)
+        words = ["train", "--data", str(drawn_data), "--out", str(out), "--seed", "5", "--threads", "2"]
+        assert main(words) == 0
+    return str(out / "model.npz")
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_the_joined_networks_logits_are_the_mean_of_the_members(small_spec, count):
+    rng = np.random.default_rng(count)
+    networks = [build_network(small_spec, rng=i) for i in range(count)]
+    for network in networks:
+        for name, values in {**network.state(), "bias": network.parameters()["genres.bias"].data}.items():
+            values[...] = (
+                rng.uniform(0.5, 2, values.shape) if name.endswith("var") else rng.normal(size=values.shape)
+            )
+    wanted = replace(small_spec, arguments={**small_spec.arguments, "members": count})
+    joined = join_networks(networks, wanted)
+    x = rng.normal(size=(5, 24, 16, 3)).astype(np.float32)
+    expected = np.mean([network.forward(x).astype(np.float64) for network in networks], axis=0)
+    np.testing.assert_allclose(joined.forward(x), expected, rtol=0, atol=3e-5)
+
+
+def test_rounded_weights_are_what_float16_can_hold_and_nothing_else_changes(small_spec):
+    network = build_network(small_spec, rng=1)
+    before = {name: parameter.data.copy() for name, parameter in network.parameters().items()}
+    round_weights(network)
+    for name, parameter in network.parameters().items():
+        wanted = (
+            before[name].astype(np.float16).astype(np.float32) if parameter.data.ndim > 1 else before[name]
+        )
+        np.testing.assert_array_equal(parameter.data, wanted)
+
+
+def test_a_joined_model_is_written_read_and_answers(
+    trained_run, second_run, drawn_data, posters, tmp_path, capsys
+):
+    first = str(trained_run / "model.npz")
+    out = tmp_path / "joined"
+    assert main(["join", first, second_run, "--data", str(drawn_data), "--out", str(out)]) == 0
+    capsys.readouterr()
+    assert (out / "report.html").stat().st_size > 1000
+    assert main(["predict", str(posters[0]), "--model-file", str(out / "model.npz"), "--json"]) == 0
+    top = json.loads(capsys.readouterr().out)[0]["top"]
+    joined = PosterGenreClassifier.load(out / "model.npz")
+    assert [entry["genre"] for entry in top] == [name for name, _ in joined.top_genres([posters[0]])[0]]
+
+    about = joined.provenance_
+    assert about["seed"] == [0, 5]
+    assert [member["seed"] for member in about["members"]] == [0, 5]
+    losses = [[row["loss"] for row in member["history"]] for member in about["members"]]
+    assert [row["loss"] for row in joined.history_] == pytest.approx(np.mean(losses, axis=0))
+
+    # By hand: both members' logits for the poster and its mirror image, averaged before the sigmoid.
+    from poster_genre.data.transforms import load_poster
+
+    x = Normalisation(joined.spec_.mean, joined.spec_.std).apply(load_poster(posters[0], (24, 16))[None])
+    members = [PosterGenreClassifier.load(file).model_ for file in (first, second_run)]
+    views = [
+        np.mean([m.forward(np.ascontiguousarray(v)) for m in members], axis=0) for v in (x, x[:, :, ::-1])
+    ]
+    by_hand = np.mean([1 / (1 + np.exp(-v.astype(np.float64))) for v in views], axis=0)
+    np.testing.assert_allclose(joined.predict_proba([posters[0]], calibrated=False), by_hand, atol=2e-3)
+
+
+def test_members_that_trained_for_different_times_have_no_common_curve():
+    row = {"epoch": 1, "loss": 0.5}
+    assert mean_history([[row], [row | {"loss": 0.3}]]) == [{"epoch": 1.0, "loss": 0.4}]
+    assert mean_history([[row], [row, row]]) == []
+
+
+def test_a_file_of_rounded_weights_is_half_as_large_and_loses_nothing(fitted, coloured_posters, tmp_path):
+    fitted.save(tmp_path / "whole.npz")
+    rounded = PosterGenreClassifier.load(tmp_path / "whole.npz")
+    round_weights(rounded.model_)
+    rounded.save(tmp_path / "half.npz")
+    with np.load(tmp_path / "half.npz") as arrays:
+        kinds = {name: arrays[name].dtype for name in arrays.files if name.startswith("parameter/")}
+    assert all(
+        kind == (np.float32 if "norm" in n or "bias" in n else np.float16) for n, kind in kinds.items()
+    )
+    again = PosterGenreClassifier.load(tmp_path / "half.npz")
+    pixels = coloured_posters[0]
+    np.testing.assert_array_equal(again.predict_proba(pixels), rounded.predict_proba(pixels))
+    assert again.model_version == rounded.model_version
+
+
+def test_what_does_not_fit_together_is_refused(trained_run, second_run, drawn_data, fitted, tmp_path):
+    first = trained_run / "model.npz"
+    fitted.save(tmp_path / "other.npz")
+    out = tmp_path / "out"
+    with pytest.raises(UsageError, match="at least 2"):
+        join([first], drawn_data, out)
+    with pytest.raises(UsageError, match="the same weights"):
+        join([first, second_run, first], drawn_data, out)
+    with pytest.raises(UsageError, match="other posters"):
+        join([first, tmp_path / "other.npz"], drawn_data, out)
+    join([first, second_run], drawn_data, out)
+    with pytest.raises(UsageError, match="not empty"):
+        join([first, second_run], drawn_data, out)
+    with pytest.raises(UsageError, match="not a single compact"):
+        join([first, out / "model.npz"], drawn_data, tmp_path / "again")
