@@ -47,7 +47,7 @@ class Conv2D(Layer):
     ``rng``: a Generator or a seed for the initial weights. ``backend``: see ``minicnn.kernels.dispatch``.
 
     With the "numba" backend ``algorithm`` says which kernel runs. For most 3x3 filters that is Winograd's
-    (``minicnn.kernels.winograd.forward``): exact to a few units in the last digit of the largest numbers nearby. A
+    (``minicnn.kernels.winograd``): exact to a few units in the last digit of the largest numbers nearby. A
     NaN or an infinity spoils the 4x4 outputs around it, not only the 3x3 that see it, and next to 1e6 they
     are off by about 1. ``MINICNN_CONVOLUTION=implicit`` in the environment forces another algorithm,
     ``backend="numpy"`` does so for one layer.

@@ -61,7 +61,7 @@ def intervals(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> dict[str, Interval]:
-    """95 % intervals of the measures that ``poster_genre.evaluation.evaluate.scores`` takes from the ranking of genres.
+    """95 % intervals of the measures that ``evaluate.scores`` takes from the ranking of genres.
 
     labels (N, G) 0/1, probabilities (N, G); ``ranking`` (N, G) takes their place for the macro means, as
     there. The macro means run over the genres with ``min_positives`` in the split itself, whatever a resample

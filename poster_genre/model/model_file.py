@@ -103,9 +103,8 @@ def load_classifier(
         packaged = resources.files("poster_genre.model") / "weights" / PACKAGED
         if not packaged.is_file():
             raise PosterGenreError(
-                "this installation came without trained weights (poster_genre/model/weights/compact.npz): train a "
-                "model "
-                "with 'poster-genre train' and name its model.npz with --model-file"
+                "this installation came without trained weights (model/weights/compact.npz): train a "
+                "model with 'poster-genre train' and name its model.npz with --model-file"
             )
         with resources.as_file(packaged) as file:
             return _read(kind, file)

@@ -226,7 +226,7 @@ def _compact(
     it there is) and at its maximum (whether it is there at all).
 
     ``stem`` filters in the first convolution (0: as many as the first stage has). ``members`` trunks, each
-    with its head, stand side by side and one dense layer reads them all: what ``poster_genre.model.ensemble`` makes
+    with its head, stand side by side and one dense layer reads them all: what ``ensemble.py`` makes
     of networks that were trained apart.
     """
     if not widths or len(widths) != len(blocks) or min(*widths, *blocks) < 1:
