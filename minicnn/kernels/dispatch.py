@@ -21,27 +21,32 @@ from minicnn.shapes import Pads, Pair
 BACKENDS = ("naive", "numpy", "numba")
 Shape4 = tuple[int, int, int, int]
 
-# Where each backend keeps its kernels. Modules load at first use: Numba alone takes half a second.
-_HOMES = {
+# The module under ``minicnn.kernels`` that computes each topic, by backend. A module loads at its first use:
+# Numba alone takes half a second.
+_MODULES = {
     "naive": {
-        **dict.fromkeys(("convolution", "pooling", "normalization", "activation"), "naive"),
-        **dict.fromkeys(("masking", "global"), "vectorized"),
+        "convolution": "reference.naive",
+        "pooling": "reference.naive",
+        "normalization": "reference.naive",
+        "activation": "reference.naive",
+        "masking": "reference.vectorized",
+        "global_average": "reference.vectorized",
     },
     "numpy": {
-        "convolution": "im2col",
-        "pooling": "vectorized",
-        "normalization": "vectorized",
-        "activation": "vectorized",
-        "masking": "vectorized",
-        "global": "vectorized",
+        "convolution": "reference.im2col",
+        "pooling": "reference.vectorized",
+        "normalization": "reference.vectorized",
+        "activation": "reference.vectorized",
+        "masking": "reference.vectorized",
+        "global_average": "reference.vectorized",
     },
     "numba": {
         "convolution": "algorithms",
-        "pooling": "pooling",
-        "normalization": "normalization",
-        "activation": "activation",
-        "masking": "activation",
-        "global": "pooling",
+        "pooling": "compiled.pooling",
+        "normalization": "compiled.normalization",
+        "activation": "compiled.activation",
+        "masking": "compiled.activation",
+        "global_average": "compiled.pooling",
     },
 }
 
@@ -77,8 +82,8 @@ def _check(name: Any, source: str) -> str:
 _in_force = backend
 
 
-def _home(topic: str, name: str | None) -> Any:
-    return import_module(f"minicnn.kernels.{_HOMES[backend(name)][topic]}")
+def _module(topic: str, name: str | None) -> Any:
+    return import_module(f"minicnn.kernels.{_MODULES[backend(name)][topic]}")
 
 
 def conv2d_forward(
@@ -92,7 +97,7 @@ def conv2d_forward(
     backend: str | None = None,
 ) -> np.ndarray:
     """y (N, OH, OW, O) of x (N, H, W, C), w (kh, kw, C/groups, O) and b (O,) or None."""
-    return _home("convolution", backend).conv2d_forward(x, w, b, stride, pads, dilation, groups)
+    return _module("convolution", backend).conv2d_forward(x, w, b, stride, pads, dilation, groups)
 
 
 def conv2d_backward_input(
@@ -106,7 +111,9 @@ def conv2d_backward_input(
     backend: str | None = None,
 ) -> np.ndarray:
     """dx (N, H, W, C) of dy (N, OH, OW, O)."""
-    return _home("convolution", backend).conv2d_backward_input(dy, w, x_shape, stride, pads, dilation, groups)
+    return _module("convolution", backend).conv2d_backward_input(
+        dy, w, x_shape, stride, pads, dilation, groups
+    )
 
 
 def conv2d_backward_weight(
@@ -120,14 +127,14 @@ def conv2d_backward_weight(
     backend: str | None = None,
 ) -> np.ndarray:
     """dw (kh, kw, C/groups, O) of dy (N, OH, OW, O)."""
-    return _home("convolution", backend).conv2d_backward_weight(
+    return _module("convolution", backend).conv2d_backward_weight(
         dy, x, w_shape, stride, pads, dilation, groups
     )
 
 
 def channel_sums(x: np.ndarray, backend: str | None = None) -> np.ndarray:
     """(C,) sums of x (..., C) over every other axis: the gradient of a bias."""
-    return _home("normalization", backend).channel_sums(x)
+    return _module("normalization", backend).channel_sums(x)
 
 
 def dense_forward(
@@ -147,29 +154,29 @@ def dense_forward(
 
 def relu_forward(x: np.ndarray, backend: str | None = None) -> np.ndarray:
     """y = max(x, 0), any shape."""
-    return _home("activation", backend).relu_forward(x)
+    return _module("activation", backend).relu_forward(x)
 
 
 def relu_backward(dy: np.ndarray, y: np.ndarray, backend: str | None = None) -> np.ndarray:
     """dx = dy where y > 0, else 0; y is what ``relu_forward`` returned."""
-    return _home("activation", backend).relu_backward(dy, y)
+    return _module("activation", backend).relu_backward(dy, y)
 
 
 def masked(x: np.ndarray, mask: np.ndarray, scale: float, backend: str | None = None) -> np.ndarray:
     """y = x * scale where the mask, booleans of x's shape, is set, and x * 0 elsewhere."""
-    return _home("masking", backend).masked(x, mask, scale)
+    return _module("masking", backend).masked(x, mask, scale)
 
 
 def global_average(x: np.ndarray, backend: str | None = None) -> np.ndarray:
     """(N, C) means over the pixels of x (N, H, W, C), summed in float64."""
-    return _home("global", backend).global_average(x)
+    return _module("global_average", backend).global_average(x)
 
 
 def maxpool2d_forward(
     x: np.ndarray, size: Pair, stride: Pair, pads: Pads, backend: str | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """y (N, OH, OW, C) and argmax of the same shape: the cell ``p * kw + q`` of the first maximum."""
-    return _home("pooling", backend).maxpool2d_forward(x, size, stride, pads)
+    return _module("pooling", backend).maxpool2d_forward(x, size, stride, pads)
 
 
 def maxpool2d_backward(
@@ -182,26 +189,26 @@ def maxpool2d_backward(
     backend: str | None = None,
 ) -> np.ndarray:
     """dx (N, H, W, C): each dy at the pixel that won its window."""
-    return _home("pooling", backend).maxpool2d_backward(dy, argmax, x_shape, size, stride, pads)
+    return _module("pooling", backend).maxpool2d_backward(dy, argmax, x_shape, size, stride, pads)
 
 
 def averagepool2d_forward(
     x: np.ndarray, size: Pair, stride: Pair, pads: Pads, backend: str | None = None
 ) -> np.ndarray:
     """y (N, OH, OW, C): the mean of the image's pixels under each window, padding not counted."""
-    return _home("pooling", backend).averagepool2d_forward(x, size, stride, pads)
+    return _module("pooling", backend).averagepool2d_forward(x, size, stride, pads)
 
 
 def averagepool2d_backward(
     dy: np.ndarray, x_shape: Shape4, size: Pair, stride: Pair, pads: Pads, backend: str | None = None
 ) -> np.ndarray:
     """dx (N, H, W, C): each dy shared out equally among the pixels under its window."""
-    return _home("pooling", backend).averagepool2d_backward(dy, x_shape, size, stride, pads)
+    return _module("pooling", backend).averagepool2d_backward(dy, x_shape, size, stride, pads)
 
 
 def batchnorm_statistics(x: np.ndarray, backend: str | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Mean and biased variance (C,) of x (M, C), both float64 whatever x is."""
-    return _home("normalization", backend).batchnorm_statistics(x)
+    return _module("normalization", backend).batchnorm_statistics(x)
 
 
 def batchnorm_normalize(
@@ -213,14 +220,14 @@ def batchnorm_normalize(
     backend: str | None = None,
 ) -> np.ndarray:
     """y (M, C) of x (M, C); mean and inv_std (C,) float64, gamma and beta (C,)."""
-    return _home("normalization", backend).batchnorm_normalize(x, mean, inv_std, gamma, beta)
+    return _module("normalization", backend).batchnorm_normalize(x, mean, inv_std, gamma, beta)
 
 
 def batchnorm_sums(
     dy: np.ndarray, x: np.ndarray, mean: np.ndarray, inv_std: np.ndarray, backend: str | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """dgamma and dbeta (C,), both float64."""
-    return _home("normalization", backend).batchnorm_sums(dy, x, mean, inv_std)
+    return _module("normalization", backend).batchnorm_sums(dy, x, mean, inv_std)
 
 
 def batchnorm_input_gradient(
@@ -234,6 +241,6 @@ def batchnorm_input_gradient(
     backend: str | None = None,
 ) -> np.ndarray:
     """dx (M, C) where mean and inv_std were those of x itself."""
-    return _home("normalization", backend).batchnorm_input_gradient(
+    return _module("normalization", backend).batchnorm_input_gradient(
         dy, x, mean, inv_std, gamma, dgamma, dbeta
     )
