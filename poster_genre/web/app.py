@@ -16,14 +16,21 @@ from starlette.types import ASGIApp
 
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.explain.explain import explain
-from poster_genre.web import api, inside, openapi, pages
-from poster_genre.web.assets import load_assets, serve_asset
-from poster_genre.web.guard import Guard
+from poster_genre.web.api import openapi, predict_endpoint, trace_endpoints
+from poster_genre.web.api.upload_form import Memory
+from poster_genre.web.app_state import Serving, serving
+from poster_genre.web.inference.prediction_queue import Workers
 from poster_genre.web.limits import Limits
-from poster_genre.web.problems import Problem, answer_bug, answer_http_error, answer_nobody, answer_problem
-from poster_genre.web.serving import Serving, serving
-from poster_genre.web.uploads import Memory
-from poster_genre.web.workers import Workers
+from poster_genre.web.pages import page_routes
+from poster_genre.web.pages.static_files import load_assets, serve_asset
+from poster_genre.web.problem_details import (
+    Problem,
+    answer_bug,
+    answer_http_error,
+    answer_nobody,
+    answer_problem,
+)
+from poster_genre.web.security.host_origin_check import Guard
 
 
 def create_app(
@@ -65,9 +72,9 @@ def create_app(
 
 def all_routes() -> list[BaseRoute]:
     return [
-        *pages.routes,
-        *api.routes,
-        *inside.routes,
+        *page_routes.routes,
+        *predict_endpoint.routes,
+        *trace_endpoints.routes,
         Route("/openapi.json", openapi.document, methods=["GET"]),
         Route("/healthz", healthz, methods=["GET"]),
         Route("/readyz", readyz, methods=["GET"]),
@@ -83,7 +90,7 @@ def warm_up(here: Serving) -> None:
     for count in (1, 2, here.limits.batch):
         classifier.predict_proba(np.repeat(blank[None], count, axis=0))
     explain(classifier, blank)
-    inside.warm_up(here, blank)
+    trace_endpoints.warm_up(here, blank)
 
 
 async def healthz(request: Request) -> Response:

@@ -17,9 +17,9 @@ from starlette.types import ASGIApp
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.errors import PosterGenreError
 from poster_genre.web.app import create_app
-from poster_genre.web.connection import guarded_protocol
-from poster_genre.web.guard import LOOPBACK, hosts_for
 from poster_genre.web.limits import Limits
+from poster_genre.web.security.connection_timeouts import guarded_protocol
+from poster_genre.web.security.host_origin_check import LOOPBACK, hosts_for
 
 BACKLOG = 512
 

@@ -14,8 +14,8 @@ import httpx
 
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.web.app import create_app
-from poster_genre.web.guard import hosts_for
 from poster_genre.web.limits import Limits
+from poster_genre.web.security.host_origin_check import hosts_for
 from poster_genre.web.server import Server, configuration, listen
 
 

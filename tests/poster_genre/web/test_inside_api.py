@@ -17,10 +17,10 @@ from poster_genre.data.transforms import load_poster
 from poster_genre.explain.layer_trace import pictures
 from poster_genre.explain.layer_trace.trace import Trace, follow, image_shape, lay_out
 from poster_genre.genres import GENRES
-from poster_genre.web.inside import WAITING, Inside
+from poster_genre.web.api.trace_endpoints import WAITING, Inside
+from poster_genre.web.inference.trace_sessions import Visits
 from poster_genre.web.limits import Limits
-from poster_genre.web.problems import Problem
-from poster_genre.web.visits import Visits
+from poster_genre.web.problem_details import Problem
 
 STREAM = np.random.default_rng(5)
 

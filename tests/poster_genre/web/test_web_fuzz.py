@@ -18,8 +18,8 @@ from schemathesis.specs.openapi.checks import (  # noqa: E402
     unsupported_method,
 )
 
+from poster_genre.web.api.openapi import describe  # noqa: E402
 from poster_genre.web.limits import Limits  # noqa: E402
-from poster_genre.web.openapi import describe  # noqa: E402
 
 CHECKS = [
     not_a_server_error,

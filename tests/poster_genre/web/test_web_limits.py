@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from poster_genre.web import workers
+from poster_genre.web.inference import prediction_queue
 from poster_genre.web.limits import Limits
 from tests.poster_genre.web.expect import problem
 
@@ -29,7 +29,7 @@ class Brake:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.free, self.reached = threading.Event(), threading.Event()
         self.pictures: list[int] = []
-        real = workers.answered
+        real = prediction_queue.answered
 
         def held(*arguments: Any) -> Any:
             self.pictures.append(len(arguments[0]))
@@ -37,7 +37,7 @@ class Brake:
             assert self.free.wait(20)
             return real(*arguments)
 
-        monkeypatch.setattr(workers, "answered", held)
+        monkeypatch.setattr(prediction_queue, "answered", held)
 
 
 @pytest.fixture
@@ -190,14 +190,14 @@ def test_a_picture_that_is_being_decoded_is_waited_for_a_while(
     patience: float,
     together: list[int],
 ) -> None:
-    decoded, real = threading.Event(), workers.decode
+    decoded, real = threading.Event(), prediction_queue.decode
     slow = encode("PNG", seed=1)
 
     def held(data: bytes, *more: Any) -> Any:
         assert data != slow or decoded.wait(20)
         return real(data, *more)
 
-    monkeypatch.setattr(workers, "decode", held)
+    monkeypatch.setattr(prediction_queue, "decode", held)
     brake.free.set()
     with serve_with(Limits(gather_seconds=patience)) as server, ThreadPoolExecutor(2) as crowd:
         done = [crowd.submit(predict_alone, server.url, slow)]

@@ -14,13 +14,13 @@ from PIL import Image
 
 from poster_genre.drawing.synthetic import draw_poster
 from poster_genre.genres import GENRES
-from poster_genre.web import pages
-from poster_genre.web.assets import load_assets
-from poster_genre.web.examples import EXAMPLES, SIZE
-from poster_genre.web.markdown import to_html
-from poster_genre.web.openapi_parts import PROBLEMS
+from poster_genre.web.api.openapi_parts import PROBLEMS
+from poster_genre.web.pages import page_routes
+from poster_genre.web.pages.example_posters import EXAMPLES, SIZE
+from poster_genre.web.pages.markdown_html import to_html
+from poster_genre.web.pages.static_files import load_assets
 
-PATHS = [path for path, _ in pages.NAV]
+PATHS = [path for path, _ in page_routes.NAV]
 VOID = {"meta", "link", "img", "input", "br", "hr"}
 
 
@@ -100,7 +100,7 @@ def test_the_examples_are_drawn_posters_of_the_genres_that_they_name() -> None:
         assert (shipped.height, shipped.width) == SIZE
         drawn = draw_poster(genres, np.random.default_rng([0, place]), size=SIZE)
         difference = np.abs(np.asarray(drawn, np.int16) - np.asarray(shipped, np.int16)).mean()
-        assert difference < 6, f"{name}: draw the examples anew, python -m poster_genre.web.examples"
+        assert difference < 6, f"{name} differs: python -m poster_genre.web.pages.example_posters draws it"
 
 
 def test_the_readable_interface_names_every_path_and_status(live: Any) -> None:

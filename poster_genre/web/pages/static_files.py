@@ -10,7 +10,7 @@ from importlib.resources.abc import Traversable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from poster_genre.web.problems import Problem
+from poster_genre.web.problem_details import Problem
 
 TYPES = {
     ".css": "text/css; charset=utf-8",

@@ -8,9 +8,8 @@ from starlette.responses import JSONResponse, Response
 from minicnn import __version__
 from poster_genre.explain.explain import METHODS
 from poster_genre.genres import GENRES, N_GENRES
-from poster_genre.web.limits import Limits
-from poster_genre.web.openapi_inside import inside_paths, inside_schemas
-from poster_genre.web.openapi_parts import (
+from poster_genre.web.api.openapi_inside import inside_paths, inside_schemas
+from poster_genre.web.api.openapi_parts import (
     NUMBER,
     PICTURE,
     PROBABILITY,
@@ -24,7 +23,8 @@ from poster_genre.web.openapi_parts import (
     ref,
     thing,
 )
-from poster_genre.web.serving import serving
+from poster_genre.web.app_state import serving
+from poster_genre.web.limits import Limits
 
 
 async def document(request: Request) -> Response:

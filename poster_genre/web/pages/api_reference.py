@@ -5,9 +5,9 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
+from poster_genre.web.api.openapi import describe
 from poster_genre.web.limits import Limits
-from poster_genre.web.markdown import inline
-from poster_genre.web.openapi import describe
+from poster_genre.web.pages.markdown_html import inline
 
 CURL = {
     "predict": "curl -F image=@poster.jpg {origin}/api/v1/predict",

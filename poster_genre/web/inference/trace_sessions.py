@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from poster_genre.explain.layer_trace.trace import Trace
-from poster_genre.web.problems import Problem
+from poster_genre.web.problem_details import Problem
 
 
 class Forgotten(Problem):

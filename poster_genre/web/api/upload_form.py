@@ -16,7 +16,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
 from poster_genre.web.limits import Limits
-from poster_genre.web.problems import Problem, busy
+from poster_genre.web.problem_details import Problem, busy
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from starlette.requests import Request
 
 from poster_genre.classifier import PosterGenreClassifier
-from poster_genre.web.assets import Asset
+from poster_genre.web.api.upload_form import Memory
+from poster_genre.web.inference.prediction_queue import Workers
 from poster_genre.web.limits import Limits
-from poster_genre.web.uploads import Memory
-from poster_genre.web.workers import Workers
+from poster_genre.web.pages.static_files import Asset
 
 
 @dataclass

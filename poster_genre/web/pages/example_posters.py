@@ -1,4 +1,4 @@
-"""The example posters of the page. ``python -m poster_genre.web.examples`` draws them anew."""
+"""The example posters of the page. ``python -m poster_genre.web.pages.example_posters`` draws them anew."""
 
 from __future__ import annotations
 
@@ -33,4 +33,4 @@ def draw(folder: Path, seed: int = 0) -> None:
 
 
 if __name__ == "__main__":
-    draw(Path(__file__).parent / "static" / "examples")
+    draw(Path(__file__).parents[1] / "static" / "examples")

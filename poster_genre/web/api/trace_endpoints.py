@@ -41,13 +41,13 @@ from poster_genre.explain.layer_trace.words import (
     title_of,
     trunk_title,
 )
-from poster_genre.web.api import is_lenient, with_pictures
-from poster_genre.web.examples import EXAMPLES
-from poster_genre.web.pages import example_button, html_page, page, template
-from poster_genre.web.problems import Problem, busy
-from poster_genre.web.serving import Serving, serving
-from poster_genre.web.uploads import read_form, share_of
-from poster_genre.web.visits import Forgotten, Visits
+from poster_genre.web.api.predict_endpoint import is_lenient, with_pictures
+from poster_genre.web.api.upload_form import read_form, share_of
+from poster_genre.web.app_state import Serving, serving
+from poster_genre.web.inference.trace_sessions import Forgotten, Visits
+from poster_genre.web.pages.example_posters import EXAMPLES
+from poster_genre.web.pages.page_routes import example_button, html_page, page, template
+from poster_genre.web.problem_details import Problem, busy
 
 T = TypeVar("T")
 Answers = list[dict[str, Any]]

@@ -26,9 +26,9 @@ from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.explain.explain import ExplainResult, Progress, explain
 from poster_genre.genres import N_GENRES
 from poster_genre.predict import Answer, answered
-from poster_genre.web.decoding import decode
 from poster_genre.web.limits import Limits
-from poster_genre.web.problems import busy
+from poster_genre.web.problem_details import busy
+from poster_genre.web.security.decompression_bombs import decode
 
 T = TypeVar("T")
 DECODERS = 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from poster_genre.web.problems import MEDIA_TYPE
+from poster_genre.web.problem_details import MEDIA_TYPE
 
 Schema = dict[str, Any]
 

@@ -17,11 +17,11 @@ from poster_genre.data.transforms import FORMATS
 from poster_genre.errors import PosterGenreError
 from poster_genre.explain.explain import METHODS, ExplainResult, genre_index
 from poster_genre.genres import GENRES, N_GENRES
-from poster_genre.web.guard import from_own_page
-from poster_genre.web.problems import Problem, busy
-from poster_genre.web.serving import Serving, serving
-from poster_genre.web.uploads import Form, read_form, share_of
-from poster_genre.web.workers import unless_gone
+from poster_genre.web.api.upload_form import Form, read_form, share_of
+from poster_genre.web.app_state import Serving, serving
+from poster_genre.web.inference.prediction_queue import unless_gone
+from poster_genre.web.problem_details import Problem, busy
+from poster_genre.web.security.host_origin_check import from_own_page
 
 T = TypeVar("T")
 NDJSON = "application/x-ndjson"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from poster_genre.genres import GENRES, N_GENRES
-from poster_genre.web.openapi_parts import (
+from poster_genre.web.api.openapi_parts import (
     FORGOTTEN,
     NUMBER,
     PICTURE,

@@ -13,11 +13,11 @@ from starlette.routing import Route
 
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.errors import PosterGenreError
-from poster_genre.web import markdown, readable_api
-from poster_genre.web.api import about_model
-from poster_genre.web.assets import asset
-from poster_genre.web.examples import EXAMPLES
-from poster_genre.web.serving import Serving, serving
+from poster_genre.web.api.predict_endpoint import about_model
+from poster_genre.web.app_state import Serving, serving
+from poster_genre.web.pages import api_reference, markdown_html
+from poster_genre.web.pages.example_posters import EXAMPLES
+from poster_genre.web.pages.static_files import asset
 
 HTML = "text/html; charset=utf-8"
 ANOTHER = (
@@ -54,7 +54,7 @@ def page(
 
 
 def template(name: str) -> str:
-    return (resources.files("poster_genre.web") / "pages" / name).read_text(encoding="utf-8")
+    return (resources.files("poster_genre.web.pages") / "templates" / name).read_text(encoding="utf-8")
 
 
 def html_page(build: Callable[[Serving], str]) -> Callable[[Request], object]:
@@ -93,9 +93,9 @@ def example_button(name: str, drawn: Sequence[str]) -> str:
 def model_page(here: Serving) -> str:
     card = resources.files("poster_genre.model") / "MODEL_CARD.md"
     text = card.read_text(encoding="utf-8") if card.is_file() else ""
-    facts = readable_api.model_facts(about_model(here))
+    facts = api_reference.model_facts(about_model(here))
     other = "" if is_packaged(here) else f'<p class="note">{ANOTHER}</p>'
-    main = f'<article class="prose">{facts}{other}{markdown.to_html(text)}</article>'
+    main = f'<article class="prose">{facts}{other}{markdown_html.to_html(text)}</article>'
     return page("Model card · Poster genre", main, path="/model")
 
 
@@ -108,7 +108,7 @@ def is_packaged(here: Serving) -> bool:
 
 
 def api_page(here: Serving) -> str:
-    main = f'<article class="prose">{readable_api.to_html(here.limits)}</article>'
+    main = f'<article class="prose">{api_reference.to_html(here.limits)}</article>'
     return page("API · Poster genre", main, path="/api")
 
 
