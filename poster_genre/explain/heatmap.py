@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minicnn.layers.activation import sigmoid
-from minicnn.serialize import atomic_write
-from poster_genre.classifier import PosterGenreClassifier
-from poster_genre.data.transforms import read_poster
-from poster_genre.errors import PosterGenreError, UsageError
-from poster_genre.explain.explain import ExplainResult, enlarge, explain, genre_index
+from poster_genre.explain.explain import ExplainResult, enlarge
 from poster_genre.model.calibration import log_odds
-from poster_genre.output_path import refuse_unwritable_file
-from poster_genre.progress import progress_bar
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw, ImageFont
@@ -26,38 +19,6 @@ FAINTEST, STRONGEST = 0.35, 0.85  # how opaque the colour lies over the poster w
 GROUND, INK, SOFT = (250, 249, 246), (31, 35, 40), (107, 114, 128)
 MARGIN, GAP, BAR = 32, 18, 16
 LOWEST, HIGHEST, WIDEST = 320, 900, 900  # the size in pixels that posters are shown at
-
-
-def explain_file(
-    name: str, genre: str | None, out: Path, method: str, model_file: str | None
-) -> ExplainResult:
-    """What ``poster-genre explain`` does: a picture file (or "-") in, the card as a PNG file out.
-
-    What can be refused is refused before the poster is explained, and ``out`` appears whole or not at all.
-    """
-    if genre is not None:
-        genre_index(genre)
-    if out.suffix.lower() != ".png":
-        raise UsageError(f"--out {out} must end in .png")
-    refuse_unwritable_file(out)
-    classifier = PosterGenreClassifier.load(model_file)
-    if name == "-":
-        poster = read_poster(sys.stdin.buffer.read(), "standard input")
-    else:
-        poster = read_poster(Path(name))
-    with progress_bar("Covering", None, " places", enabled=method == "occlusion") as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        result = explain(classifier, poster, genre, method=method, progress=progress)
-    try:
-        with atomic_write(out) as file:
-            render(result, poster).save(file, "PNG")
-    except OSError as error:
-        raise PosterGenreError(f"cannot write the picture {out}: {error.strerror or error}") from error
-    return result
 
 
 def heat_layer(heat: np.ndarray, size: tuple[int, int]) -> Image.Image:

@@ -42,8 +42,9 @@ async def predict(request: Request) -> Response:
         form = with_pictures(await read_form(request, here.limits, here.memory, taken))
         answers = await in_time(request, here, here.workers.predict(form.pictures, own))
     results = [{**answer, "top": answer["top"][:top]} for answer in answers]
-    if not is_lenient(request) and all(answer["error"] is not None for answer in answers):
-        raise Problem(422, answers[0]["error"], results=results)
+    errors = [answer["error"] for answer in answers if answer["error"] is not None]
+    if not is_lenient(request) and len(errors) == len(answers):
+        raise Problem(422, errors[0], results=results)
     return JSONResponse({"results": results})
 
 

@@ -25,7 +25,7 @@ from starlette.requests import ClientDisconnect
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.explain.explain import ExplainResult, Progress, explain
 from poster_genre.genres import N_GENRES
-from poster_genre.predict import Answer, answered
+from poster_genre.predictions import Prediction, predict_pictures
 from poster_genre.web.limits import Limits
 from poster_genre.web.problem_details import busy
 from poster_genre.web.security.decompression_bombs import decode
@@ -40,7 +40,7 @@ class Job:
     """Decoded pictures (or why they could not be) and the future that their answers go to."""
 
     waiting: list[tuple[str, np.ndarray | str]]
-    future: asyncio.Future[list[Answer]]
+    future: asyncio.Future[list[Prediction]]
 
 
 class Workers:
@@ -63,8 +63,8 @@ class Workers:
         self._put(LAST, None)
         self._predictor.join()
 
-    async def predict(self, pictures: Sequence[bytes], own: bool = False) -> list[Answer]:
-        """An answer for each picture, as ``poster_genre.predict.answers`` has them, with all 25 in ``top``.
+    async def predict(self, pictures: Sequence[bytes], own: bool = False) -> list[Prediction]:
+        """An answer for each picture, as ``poster_genre.predictions`` describes it, with all 25 in ``top``.
 
         Problem 503 where the queue is full.
         """
@@ -73,7 +73,7 @@ class Workers:
             decoded = await asyncio.gather(
                 *(self.decode(data, name) for data, name in zip(pictures, names, strict=True))
             )
-            future: asyncio.Future[list[Answer]] = asyncio.get_running_loop().create_future()
+            future: asyncio.Future[list[Prediction]] = asyncio.get_running_loop().create_future()
             self._put(OWN if own else OTHERS, Job(list(zip(names, decoded, strict=True)), future))
             return await future
 
@@ -151,9 +151,9 @@ class Workers:
         if not jobs:
             return
         together = [entry for job in jobs for entry in job.waiting]
-        results: Iterator[Answer] | Exception
+        results: Iterator[Prediction] | Exception
         try:
-            results = iter(list(answered(together, self.classifier, N_GENRES)))
+            results = iter(predict_pictures(together, self.classifier, N_GENRES))
         except Exception as error:  # a bug: every request that was in the batch hears of it
             results = error
         loop = jobs[0].future.get_loop()
@@ -164,7 +164,7 @@ class Workers:
         loop.call_soon_threadsafe(settle, outcomes)
 
 
-def settle(outcomes: list[tuple[asyncio.Future[list[Answer]], list[Answer] | Exception]]) -> None:
+def settle(outcomes: list[tuple[asyncio.Future[list[Prediction]], list[Prediction] | Exception]]) -> None:
     for future, outcome in outcomes:
         if future.done():
             continue

@@ -9,12 +9,23 @@ import sys
 import pytest
 from PIL import Image
 
-from poster_genre.cli import commands
+from poster_genre.cli import demo
 from poster_genre.cli.main import main
 from poster_genre.data.dataset import load_dataset
 from tests.poster_genre.cli.command_line import in_process
 
-COMMANDS = ("train", "evaluate", "predict", "explain", "dataset", "download", "synth", "serve", "demo")
+COMMANDS = (
+    "train",
+    "ensemble",
+    "evaluate",
+    "predict",
+    "explain",
+    "dataset",
+    "download",
+    "synth",
+    "serve",
+    "demo",
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -86,7 +97,7 @@ def failing(error):
     ],
 )
 def test_any_failure_is_one_line_and_an_exit_code(monkeypatch, capsys, error, code, says):
-    monkeypatch.setattr(commands, "run_demo", failing(error))
+    monkeypatch.setattr(demo, "run", failing(error))
     assert main(["demo"]) == code
     said = capsys.readouterr().err
     assert said.startswith(says)
@@ -94,7 +105,7 @@ def test_any_failure_is_one_line_and_an_exit_code(monkeypatch, capsys, error, co
 
 
 def test_debug_lets_the_traceback_through(monkeypatch):
-    monkeypatch.setattr(commands, "run_demo", failing(RuntimeError("cat")))
+    monkeypatch.setattr(demo, "run", failing(RuntimeError("cat")))
     monkeypatch.setenv("POSTER_GENRE_DEBUG", "1")
     with pytest.raises(RuntimeError, match="cat"):
         main(["demo"])

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from poster_genre.cli.main import main
+from poster_genre.cli.pictures import list_pictures
 from poster_genre.genres import GENRES
 
 
@@ -104,8 +105,6 @@ def test_a_dangling_link_in_a_folder_is_reported(model_file, posters, tmp_path, 
 
 
 def test_a_folder_that_cannot_be_listed_is_reported(monkeypatch, tmp_path):
-    from poster_genre import predict
-
     (tmp_path / "open").mkdir()
     (tmp_path / "open" / "a.png").write_bytes(b"x")
     (tmp_path / "shut").mkdir()
@@ -117,7 +116,7 @@ def test_a_folder_that_cannot_be_listed_is_reported(monkeypatch, tmp_path):
         return listed(place)
 
     monkeypatch.setattr(os, "scandir", scandir)
-    (shut, problem), (picture, none) = predict.pictures([str(tmp_path)])
+    (shut, problem), (picture, none) = list_pictures([str(tmp_path)])
     assert Path(shut).name == "shut"
     assert "cannot be listed (Permission denied)" in problem
     assert (Path(picture).name, none) == ("a.png", None)

@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from poster_genre.cli.demo import SPEC, colour_histograms, demo, drawn_poster, drawn_posters
+from poster_genre.cli.demo import demo, demo_spec
+from poster_genre.cli.demo_colours import colour_histograms
+from poster_genre.cli.demo_posters import drawn_poster, drawn_posters
 from poster_genre.cli.main import main
 from poster_genre.errors import UsageError
 
 QUICK = replace(
-    SPEC.with_recipe(epochs=1),
+    demo_spec().with_recipe(epochs=1),
     input_size=(24, 16),
-    arguments={**SPEC.arguments, "widths": [4, 8], "blocks": [1, 1]},
+    arguments={**demo_spec().arguments, "widths": [4, 8], "blocks": [1, 1]},
 )
 FILES = {".poster-genre-demo", "curves.png", "history.csv", "model.npz", "predictions.png", "report.html"}
 

@@ -129,7 +129,7 @@ def test_predict_says_not_sure_in_words_and_in_json(fitted, poster_file, tmp_pat
     import json
     from dataclasses import replace
 
-    from poster_genre.predict import NOT_SURE
+    from poster_genre.cli.predict import NOT_SURE
 
     for limit, sure in ((-1.0, True), (1e9, False)):
         other = copy.copy(fitted)

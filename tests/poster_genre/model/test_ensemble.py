@@ -61,7 +61,7 @@ def test_a_joined_model_is_written_read_and_answers(
 ):
     first = str(trained_run / "model.npz")
     out = tmp_path / "joined"
-    assert main(["join", first, second_run, "--data", str(drawn_data), "--out", str(out)]) == 0
+    assert main(["ensemble", first, second_run, "--data", str(drawn_data), "--out", str(out)]) == 0
     capsys.readouterr()
     assert (out / "report.html").stat().st_size > 1000
     assert main(["predict", str(posters[0]), "--model-file", str(out / "model.npz"), "--json"]) == 0

@@ -101,7 +101,7 @@ def test_a_bug_is_a_problem_that_tells_nothing(
     def broken(*arguments: Any) -> Any:
         raise RuntimeError("SECRET of the implementation")
 
-    monkeypatch.setattr("poster_genre.web.inference.prediction_queue.answered", broken)
+    monkeypatch.setattr("poster_genre.web.inference.prediction_queue.predict_pictures", broken)
     answer = live.predict(poster)
     assert problem(answer, 500) == "something went wrong in the server; its log says more"
     assert "SECRET" not in answer.text

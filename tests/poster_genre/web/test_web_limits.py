@@ -29,7 +29,7 @@ class Brake:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.free, self.reached = threading.Event(), threading.Event()
         self.pictures: list[int] = []
-        real = prediction_queue.answered
+        real = prediction_queue.predict_pictures
 
         def held(*arguments: Any) -> Any:
             self.pictures.append(len(arguments[0]))
@@ -37,7 +37,7 @@ class Brake:
             assert self.free.wait(20)
             return real(*arguments)
 
-        monkeypatch.setattr(prediction_queue, "answered", held)
+        monkeypatch.setattr(prediction_queue, "predict_pictures", held)
 
 
 @pytest.fixture

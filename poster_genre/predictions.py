@@ -1,0 +1,71 @@
+"""The prediction for a picture as a record: what ``predict --json`` prints and what the web app sends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+import numpy as np
+
+from poster_genre.classifier import PosterGenreClassifier, top_of
+from poster_genre.genres import GENRES, N_GENRES
+
+
+class GenreProbability(TypedDict):
+    """A genre and its probability, 0 to 1."""
+
+    genre: str
+    probability: float
+
+
+class Prediction(TypedDict):
+    """What the network predicts for one picture, or why it cannot.
+
+    ``file``           the picture's name.
+    ``top``            the most probable genres, best first.
+    ``probabilities``  all 25, in the order of ``GENRES``.
+    ``sure``           whether the prediction rests on more than the genres' frequencies; None where the model
+                       has no calibration to decide it by.
+    ``error``          None, or why the picture cannot be read. Then ``top`` and ``probabilities`` are empty.
+    """
+
+    file: str
+    top: list[GenreProbability]
+    probabilities: dict[str, float]
+    sure: bool | None
+    error: str | None
+
+
+def predict_pictures(
+    pictures: Sequence[tuple[str, np.ndarray | str]], classifier: PosterGenreClassifier, top: int
+) -> list[Prediction]:
+    """A prediction for each (name, pixels), with the ``top`` most probable genres.
+
+    Pixels are uint8 (h, w, 3) at the network's input size, or the sentence that says why there are none. All
+    readable pictures go through the network together.
+    """
+    readable = [pixels for _, pixels in pictures if not isinstance(pixels, str)]
+    probabilities = classifier.predict_proba(np.stack(readable)) if readable else np.zeros((0, N_GENRES))
+    sure = classifier.sure(probabilities)
+    flags: list[bool | None] = [None] * len(readable) if sure is None else sure.tolist()
+    rows = iter(zip(probabilities, flags, strict=True))
+    return [
+        failure(name, pixels) if isinstance(pixels, str) else success(name, *next(rows), top)
+        for name, pixels in pictures
+    ]
+
+
+def failure(name: str, error: str) -> Prediction:
+    """The record of a picture that cannot be read."""
+    return {"file": name, "top": [], "probabilities": {}, "sure": None, "error": error}
+
+
+def success(name: str, probabilities: np.ndarray, sure: bool | None, top: int) -> Prediction:
+    """The record of a picture whose 25 probabilities are known."""
+    return {
+        "file": name,
+        "top": [{"genre": genre, "probability": p} for genre, p in top_of(probabilities, top)],
+        "probabilities": {genre: float(p) for genre, p in zip(GENRES, probabilities, strict=True)},
+        "sure": sure,
+        "error": None,
+    }
