@@ -1,1 +1,1 @@
-"""A poster's way through a network, layer by layer, number by number."""
+"""The trace of one poster through a network: every layer's output, and how each number of it was computed."""

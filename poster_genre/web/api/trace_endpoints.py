@@ -28,19 +28,20 @@ from minicnn.layers.conv import Conv2D
 from minicnn.summary import multiply_adds
 from poster_genre.errors import PosterGenreError
 from poster_genre.explain.explain import genre_index
-from poster_genre.explain.layer_trace import pictures
-from poster_genre.explain.layer_trace.fast import fast_outputs
-from poster_genre.explain.layer_trace.field import receptive_field
-from poster_genre.explain.layer_trace.numbers import chain, check_place
-from poster_genre.explain.layer_trace.trace import Step, Trace, follow, image_shape, lay_out
-from poster_genre.explain.layer_trace.verdict import contributions, origin_of, verdict
-from poster_genre.explain.layer_trace.words import (
+from poster_genre.explain.layer_trace import images
+from poster_genre.explain.layer_trace.computation import check_position, computation_chain
+from poster_genre.explain.layer_trace.contributions import contributions, feature_origin, genre_answers
+from poster_genre.explain.layer_trace.descriptions import (
     branch_title,
     group_titles,
-    sentence_of,
-    title_of,
-    trunk_title,
+    member_title,
+    step_description,
+    step_title,
 )
+from poster_genre.explain.layer_trace.fused_trace import fused_outputs
+from poster_genre.explain.layer_trace.receptive_field import receptive_field
+from poster_genre.explain.layer_trace.steps import Step, image_shape, network_steps
+from poster_genre.explain.layer_trace.trace import Trace, trace_poster
 from poster_genre.web.api.predict_endpoint import is_lenient, with_pictures
 from poster_genre.web.api.upload_form import read_form, share_of
 from poster_genre.web.app_state import Serving, serving
@@ -60,7 +61,7 @@ class Inside:
 
     def __init__(self, here: Serving) -> None:
         self.here = here
-        self.steps = lay_out(here.classifier.model_, here.classifier.spec_.input_size)
+        self.steps = network_steps(here.classifier.model_, here.classifier.spec_.input_size)
         self.version = here.classifier.model_version
         self.visits = Visits()
         self.waiting = 0
@@ -91,17 +92,17 @@ class Inside:
     async def trace_with_fast(self, token: str, mirrored: bool) -> Trace:
         """The trace, and beside it what the fused network puts out."""
         found = await self.trace(token, mirrored)
-        if not found.fast:
+        if not found.fused:
             pixels, plain = self.visits.pixels(token), found
-            fast = await self.compute(
-                lambda: fast_outputs(self.steps, self.here.classifier, view_of(pixels, mirrored))
+            fused = await self.compute(
+                lambda: fused_outputs(self.steps, self.here.classifier, view_of(pixels, mirrored))
             )
-            found = replace(plain, fast=fast)
+            found = replace(plain, fused=fused)
             self.visits.keep_trace(token, mirrored, found)
         return found
 
     def follow(self, pixels: np.ndarray, mirrored: bool) -> Trace:
-        return follow(self.steps, self.here.classifier, view_of(pixels, mirrored))
+        return trace_poster(self.steps, self.here.classifier, view_of(pixels, mirrored))
 
     def enter(self, pixels: np.ndarray) -> tuple[list[Trace], Answers, list[dict[str, Any]]]:
         """Traces of the views that the prediction averages, the verdict on them, and the steps for the page.
@@ -112,7 +113,7 @@ class Inside:
         views = [
             self.follow(pixels, mirrored) for mirrored in ((False, True) if self.two_views else (False,))
         ]
-        answers = verdict(classifier, views, classifier.predict_proba(pixels[None])[0])
+        answers = genre_answers(classifier, views, classifier.predict_proba(pixels[None])[0])
         return views, answers, described(views[0])
 
     @property
@@ -128,8 +129,8 @@ def warm_up(here: Serving, pixels: np.ndarray) -> None:
     """Take a poster in as ``enter`` does, and compute what the first click needs."""
     within = Inside(here)
     [first, *_], _, _ = within.enter(pixels)
-    fast_outputs(within.steps, here.classifier, pixels)
-    pictures.atlas(first.image(0), pictures.scale_of(first.image(0)), "light")
+    fused_outputs(within.steps, here.classifier, pixels)
+    images.atlas(first.image(0), images.display_scale(first.image(0)), "light")
 
 
 def inside(request: Request) -> Inside:
@@ -190,7 +191,7 @@ def described(trace: Trace) -> list[dict[str, Any]]:
     found = []
     for step in trace.steps:
         height, width, channels = image_shape(step.shape)
-        by = pictures.shrinkage(height, width)
+        by = images.reduction_factor(height, width)
         layer = step.layer
         own = {} if layer is None or layer.children() else layer.parameters()
         found.append(
@@ -198,11 +199,11 @@ def described(trace: Trace) -> list[dict[str, Any]]:
                 "step": step.index,
                 "name": step.name,
                 "kind": "Input" if layer is None else type(layer).__name__,
-                "title": title_of(trace.steps, step),
-                "text": sentence_of(trace.steps, step),
+                "title": step_title(trace.steps, step),
+                "text": step_description(trace.steps, step),
                 "group": step.group,
                 "branch": branch_title(step.branch),
-                "network": trunk_title(trace.steps, step.trunk),
+                "network": member_title(trace.steps, step.member),
                 "inputs": list(step.inputs),
                 "height": height,
                 "width": width,
@@ -211,9 +212,9 @@ def described(trace: Trace) -> list[dict[str, Any]]:
                 "parameters": {name: list(p.data.shape) for name, p in own.items()},
                 "count": sum(p.data.size for p in own.values()),
                 "multiply_adds": 0 if not own or layer is None else multiply_adds(layer, (1, *step.shape)),
-                "scale": pictures.scale_of(trace.image(step.index)),
+                "scale": images.display_scale(trace.image(step.index)),
                 "tile": [height // by, width // by],
-                "columns": pictures.atlas_columns(height // by, width // by, channels),
+                "columns": images.atlas_columns(height // by, width // by, channels),
                 "shown": channels <= SHOWN,
                 "filters": has_filters(step),
             }
@@ -223,7 +224,7 @@ def described(trace: Trace) -> list[dict[str, Any]]:
 
 async def poster(request: Request) -> Response:
     pixels = inside(request).visits.pixels(request.path_params["token"])
-    return picture(pictures.picture_of(view_of(pixels, is_mirrored(request))))
+    return picture(images.rgb_image(view_of(pixels, is_mirrored(request))))
 
 
 async def maps(request: Request) -> Response:
@@ -232,16 +233,16 @@ async def maps(request: Request) -> Response:
     trace = await within.trace(request.path_params["token"], is_mirrored(request))
     index, ground = request.path_params["step"], ground_of(request)
     place = (0, 0, number(request, "channel") if "channel" in request.query_params else 0)
-    existing(lambda: check_place(trace.steps, index, place))
+    existing(lambda: check_position(trace.steps, index, place))
     image = trace.image(index)
     if image.shape[2] > SHOWN and "channel" not in request.query_params:
         raise Problem(422, f"step {index} has more than {SHOWN} channels; ask for one with channel=0")
 
     def draw() -> bytes:
-        scale = pictures.scale_of(image)
+        scale = images.display_scale(image)
         if "channel" in request.query_params:
-            return pictures.coloured(image[:, :, place[2]], scale, ground)
-        return pictures.atlas(image, scale, ground)
+            return images.map_image(image[:, :, place[2]], scale, ground)
+        return images.atlas(image, scale, ground)
 
     return picture(await within.compute(draw))
 
@@ -253,14 +254,14 @@ async def numbers(request: Request) -> Response:
     index = request.path_params["step"]
     place = (number(request, "row"), number(request, "column"), number(request, "channel"))
     wanted = number(request, "input") if "input" in request.query_params else None
-    found = existing(lambda: chain(trace, index, place, wanted))
+    found = existing(lambda: computation_chain(trace, index, place, wanted))
     field = receptive_field(trace.steps, index, *place)
     for each in found:
         if each["kind"] == "input":
             each |= colour(within, request.path_params["token"], place, is_mirrored(request))
     answer = {"step": index, "place": list(place), "field": list(field), "chain": found}
     if len(trace.steps[index].shape) == 1:
-        answer["origin"] = origin_of(trace, index, place[2])
+        answer["origin"] = feature_origin(trace, index, place[2])
     return JSONResponse(answer)
 
 
@@ -294,7 +295,7 @@ async def filters(request: Request) -> Response:
     wanted = number(request, "step") if "step" in request.query_params else None
     for step in inside(request).steps:
         if has_filters(step) and wanted in (None, step.index) and isinstance(step.layer, Conv2D):
-            return picture(pictures.filter_sheet(step.layer))
+            return picture(images.filter_sheet(step.layer))
     raise Problem(404, "there are no filters over the poster's colours here")
 
 

@@ -14,8 +14,9 @@ from PIL import Image
 
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.data.transforms import load_poster
-from poster_genre.explain.layer_trace import pictures
-from poster_genre.explain.layer_trace.trace import Trace, follow, image_shape, lay_out
+from poster_genre.explain.layer_trace import images
+from poster_genre.explain.layer_trace.steps import image_shape, network_steps
+from poster_genre.explain.layer_trace.trace import Trace, trace_poster
 from poster_genre.genres import GENRES
 from poster_genre.web.api.trace_endpoints import WAITING, Inside
 from poster_genre.web.inference.trace_sessions import Visits
@@ -33,7 +34,8 @@ def pixels(web_classifier: PosterGenreClassifier, poster: bytes) -> np.ndarray:
 @pytest.fixture(scope="module")
 def trace(web_classifier: PosterGenreClassifier, pixels: np.ndarray) -> Trace:
     """The same poster, followed here."""
-    return follow(lay_out(web_classifier.model_, web_classifier.spec_.input_size), web_classifier, pixels)
+    steps = network_steps(web_classifier.model_, web_classifier.spec_.input_size)
+    return trace_poster(steps, web_classifier, pixels)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +102,7 @@ def test_the_mirror_image_can_be_followed_too(
     pixels: np.ndarray,
     trace: Trace,
 ) -> None:
-    other = follow(trace.steps, web_classifier, pixels[:, ::-1])
+    other = trace_poster(trace.steps, web_classifier, pixels[:, ::-1])
     answer = get(live, entered, "numbers/1", row=4, column=1, channel=2, mirrored=1).json()
     assert answer["chain"][0]["value"] == float(other.outputs[1][4, 1, 2])
     picture = np.array(opened(get(live, entered, "poster.png", mirrored=1)))
@@ -114,7 +116,7 @@ def test_a_map_is_its_numbers_in_the_palettes_colours(
     picture = opened(get(live, entered, "maps/2.png", channel=3, ground=ground))
     image, scale = trace.image(2), entered["steps"][2]["scale"]
     levels = np.clip(np.round(127 * image[:, :, 3] / scale), -127, 127) + 128
-    palette = np.frombuffer(pictures.palette(ground), np.uint8).reshape(256, 3)
+    palette = np.frombuffer(images.palette(ground), np.uint8).reshape(256, 3)
     np.testing.assert_array_equal(np.array(picture.convert("RGB")), palette[levels.astype(int)])
 
 
@@ -130,9 +132,9 @@ def test_the_atlas_holds_every_map_where_the_page_looks_for_it(live: Any, entere
 
 def test_large_maps_are_averaged_for_the_atlas() -> None:
     image = STREAM.normal(size=(201, 120, 5)).astype(np.float32)
-    assert pictures.shrinkage(201, 120) == 3
-    sheet = Image.open(io.BytesIO(pictures.atlas(image, 1.0, "light")))
-    columns = pictures.atlas_columns(67, 40, 5)
+    assert images.reduction_factor(201, 120) == 3
+    sheet = Image.open(io.BytesIO(images.atlas(image, 1.0, "light")))
+    columns = images.atlas_columns(67, 40, 5)
     assert sheet.size == (40 * columns, 67 * -(-5 // columns))
     first = image[:3, :3, 0].mean()
     assert np.array(sheet)[0, 0] == 128 + round(127 * float(np.clip(first, -1, 1)))
@@ -140,7 +142,7 @@ def test_large_maps_are_averaged_for_the_atlas() -> None:
 
 def test_in_both_palettes_zero_is_the_ground_and_signs_differ() -> None:
     for ground, bright in (("light", True), ("dark", False)):
-        palette = np.frombuffer(pictures.palette(ground), np.uint8).reshape(256, 3).astype(int)  # type: ignore[arg-type]
+        palette = np.frombuffer(images.palette(ground), np.uint8).reshape(256, 3).astype(int)  # type: ignore[arg-type]
         assert (palette[128].min() > 200) == bright
         assert palette[200][0] > palette[200][2]  # orange
         assert palette[56][2] > palette[56][0]  # blue

@@ -13,8 +13,9 @@ from PIL import Image
 
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.data.transforms import load_poster
-from poster_genre.explain.layer_trace.field import receptive_field
-from poster_genre.explain.layer_trace.trace import Trace, follow, lay_out
+from poster_genre.explain.layer_trace.receptive_field import receptive_field
+from poster_genre.explain.layer_trace.steps import network_steps
+from poster_genre.explain.layer_trace.trace import Trace, trace_poster
 from poster_genre.genres import GENRES
 from poster_genre.web.limits import Limits
 from tests.poster_genre.model.ensembles import ensemble_classifier
@@ -40,7 +41,8 @@ def open_inside(browser: Any, live: Any, poster: bytes) -> Iterator[Open]:
 @pytest.fixture(scope="module")
 def trace(web_classifier: PosterGenreClassifier, poster: bytes) -> Trace:
     pixels = load_poster(poster, web_classifier.spec_.input_size)
-    return follow(lay_out(web_classifier.model_, web_classifier.spec_.input_size), web_classifier, pixels)
+    steps = network_steps(web_classifier.model_, web_classifier.spec_.input_size)
+    return trace_poster(steps, web_classifier, pixels)
 
 
 def shown(locator: Any) -> float:
@@ -172,7 +174,7 @@ def test_the_mirror_image_shows_its_own_numbers(
     with page.expect_response(re.compile("mirrored=1")):
         page.check("#mirror")
     pixels = load_poster(poster, web_classifier.spec_.input_size)
-    value = follow(trace.steps, web_classifier, pixels[:, ::-1]).outputs[1][4, 1, 1]
+    value = trace_poster(trace.steps, web_classifier, pixels[:, ::-1]).outputs[1][4, 1, 1]
     page.wait_for_function(
         "wanted => Math.abs(parseFloat(document.querySelector('.account.focused .result strong').textContent"
         ".replace('−', '-')) - wanted) < 1e-6",
@@ -277,7 +279,7 @@ def test_every_map_of_every_network_is_shown_and_leads_to_its_own_numbers(
 ) -> None:
     classifier = live_trunks.serving.classifier
     pixels = load_poster(poster, classifier.spec_.input_size)
-    trace = follow(lay_out(classifier.model_, classifier.spec_.input_size), classifier, pixels)
+    trace = trace_poster(network_steps(classifier.model_, classifier.spec_.input_size), classifier, pixels)
     with opener(browser, live_trunks) as opened:
         page = opened("/model")
         page.route("**/static/examples/horror.jpg", lambda route: route.fulfill(body=poster))
@@ -288,7 +290,7 @@ def test_every_map_of_every_network_is_shown_and_leads_to_its_own_numbers(
         told = [int(strips.nth(i).get_attribute("aria-valuemax")) for i in range(strips.count())]
         drawn = [step for step in trace.steps[:-1] if type(step.layer).__name__ not in ("Dropout", "Flatten")]
         assert told == [step.shape[-1] - 1 for step in drawn]
-        ends = {step.trunk: step.index for step in trace.steps if step.trunk and len(step.shape) == 3}
+        ends = {step.member: step.index for step in trace.steps if step.member and len(step.shape) == 3}
         assert sorted(ends) == ["0", "1", "2"]
         for index in ends.values():
             choose(page, index, 3, 1, 2)

@@ -1,4 +1,4 @@
-"""What the steps are called, and what they do in a sentence, for somebody who has never seen a network."""
+"""Titles and one-sentence descriptions of a network's steps, for readers who are new to neural networks."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from minicnn.layers.dropout import Dropout
 from minicnn.layers.normalization import BatchNorm
 from minicnn.layers.pooling import AveragePool2D, GlobalAveragePool2D, GlobalMaxPool2D, MaxPool2D
 from minicnn.layers.reshape import Flatten
-from poster_genre.explain.layer_trace.trace import Step
+from poster_genre.explain.layer_trace.steps import Step
 
 
-def title_of(steps: Sequence[Step], step: Step) -> str:
+def step_title(steps: Sequence[Step], step: Step) -> str:
+    """A step's title, as in "Convolution 3 × 3"; a layer without a title of its own has its class's name."""
     layer = step.layer
     if layer is None:
         return "Poster"
@@ -29,49 +30,43 @@ def title_of(steps: Sequence[Step], step: Step) -> str:
     if isinstance(layer, Dense):
         return "Genres" if _is_last_dense(steps, step) else "Dense layer"
     if isinstance(layer, Parallel):
-        return {"sum": "Sum", "concat": "Side by side", "multiply": "Product"}[layer.merge]
-    names = {
+        return {"sum": "Sum", "concat": "Concatenation", "multiply": "Product"}[layer.merge]
+    titles = {
         BatchNorm: "Normalisation",
         GlobalAveragePool2D: "Average of each map",
         GlobalMaxPool2D: "Maximum of each map",
         Dropout: "Dropout",
         Flatten: "Flatten",
     }
-    return names.get(type(layer), type(layer).__name__)
+    return titles.get(type(layer), type(layer).__name__)
 
 
-def sentence_of(steps: Sequence[Step], step: Step) -> str:
+def step_description(steps: Sequence[Step], step: Step) -> str:
+    """What a step computes, in a sentence or two; "" for a layer that has no description."""
     layer = step.layer
     source = steps[step.inputs[0]].shape if step.inputs else ()
     if layer is None:
         height, width, _ = step.shape
         return (
-            f"The picture, squeezed to {width} × {height} pixels: red, green and blue, shifted and scaled so "
+            f"The picture, resized to {width} × {height} pixels: red, green and blue, shifted and scaled so "
             "that a typical poster averages 0."
         )
     if isinstance(layer, Conv2D):
         return _convolution(layer, source)
     if isinstance(layer, (MaxPool2D, AveragePool2D)):
-        kept = "only its largest number" if isinstance(layer, MaxPool2D) else "only its average"
+        reduction = "maximum" if isinstance(layer, MaxPool2D) else "average"
         return (
-            f"Of every {_by(layer.size)} window {kept} goes on: {source[1]} × {source[0]} pixels become "
+            f"The {reduction} of every {_by(layer.size)} window: {source[1]} × {source[0]} pixels become "
             f"{step.shape[1]} × {step.shape[0]}."
         )
     if isinstance(layer, Dense):
-        what = "genre's score (its log-odds)" if _is_last_dense(steps, step) else "number"
-        return f"Each {what} is a weighted sum of all {source[-1]:,} numbers before it, plus a constant."
+        output = "genre's score (its log-odds)" if _is_last_dense(steps, step) else "number"
+        return f"Each {output} is a weighted sum of all {source[-1]:,} numbers before it, plus a constant."
     if isinstance(layer, Residual):
-        return "What the convolutions found is added, pixel by pixel, to what the shortcut brought."
+        return "The output of the main path and that of the shortcut are added, number by number."
     if isinstance(layer, Parallel):
-        if layer.merge == "concat" and _joins_networks(steps, step):
-            what = "last maps" if len(step.shape) == 3 else "numbers"
-            return f"The {what} of all {len(step.inputs)} networks side by side: {step.shape[-1]:,} in all."
-        return {
-            "sum": "The branches are added, number by number.",
-            "concat": "The branches' numbers are laid side by side, untouched.",
-            "multiply": "The branches are multiplied, number by number.",
-        }[layer.merge]
-    return _elementwise(layer, source)
+        return _merge(layer, steps, step)
+    return _one_input(layer, source)
 
 
 def _convolution(layer: Conv2D, source: tuple[int, ...]) -> str:
@@ -87,31 +82,43 @@ def _convolution(layer: Conv2D, source: tuple[int, ...]) -> str:
     return text + "."
 
 
-def _elementwise(layer: object, source: tuple[int, ...]) -> str:
+def _merge(layer: Parallel, steps: Sequence[Step], step: Step) -> str:
+    if layer.merge == "concat" and _merges_members(steps, step):
+        parts = "last maps" if len(step.shape) == 3 else "numbers"
+        return f"The {parts} of all {len(step.inputs)} networks side by side: {step.shape[-1]:,} in all."
+    return {
+        "sum": "The branches are added, number by number.",
+        "concat": "The branches' numbers are placed side by side, unchanged.",
+        "multiply": "The branches are multiplied, number by number.",
+    }[layer.merge]
+
+
+def _one_input(layer: object, source: tuple[int, ...]) -> str:
+    """The description of a layer that is neither convolution, windowed pooling, dense nor ``Parallel``."""
     if isinstance(layer, BatchNorm):
         return (
             "Each map is brought to mean 0 and deviation 1, as measured in training, then scaled and "
             "shifted as learned."
         )
     if isinstance(layer, ReLU):
-        return "Negative numbers become 0, positive ones stay: a feature is there, or it is not."
+        return "Negative numbers become 0, positive ones stay: a feature is present, or it is not."
     if isinstance(layer, Sigmoid):
-        return "Squeezes a score into a probability between 0 and 1."
+        return "Maps a score to a probability between 0 and 1."
     if isinstance(layer, Dropout):
-        return f"In training {layer.rate:.0%} of the numbers are left out by chance; here all of them pass."
+        return f"In training {layer.rate:.0%} of the numbers are set to 0 at random; in prediction none are."
     if isinstance(layer, Flatten):
         return "All numbers in one row, for the dense layers."
     if isinstance(layer, GlobalAveragePool2D):
-        return f"One number a map: the mean of its {source[0] * source[1]} pixels. How much of it is there?"
+        return f"One number a map: the mean of its {source[0] * source[1]} pixels, how much there is of it."
     if isinstance(layer, GlobalMaxPool2D):
-        return f"One number a map: the largest of its {source[0] * source[1]} pixels. Is it there anywhere?"
+        return f"One number a map: the largest of its {source[0] * source[1]} pixels, wherever it is."
     if isinstance(layer, (Activation, Softmax)):
-        return "Bends every number by the same curve."
+        return "Applies the same function to every number."
     return ""
 
 
 def group_titles(steps: Sequence[Step]) -> list[str]:
-    """A heading for each group of steps; where there are several networks, each counts its own blocks."""
+    """A title for each group of steps; the members of an ensemble number their blocks separately."""
     titles = []
     blocks: Counter[str] = Counter()
     hidden: Counter[str] = Counter()
@@ -121,44 +128,47 @@ def group_titles(steps: Sequence[Step]) -> list[str]:
         if first.layer is None:
             title = "The poster"
         elif any(isinstance(step.layer, Residual) for step in members):
-            blocks[first.trunk] += 1
-            title = f"Residual block {blocks[first.trunk]}"
+            blocks[first.member] += 1
+            title = f"Residual block {blocks[first.member]}"
         elif isinstance(first.layer, Conv2D) and not first.branch:
-            title = _of_convolution([step for step in steps if step.trunk == first.trunk], first, blocks)
+            title = _convolution_title([step for step in steps if step.member == first.member], first, blocks)
         elif any(isinstance(step.layer, Dense) and _is_last_dense(steps, step) for step in members):
             title = "The genres"
         elif any(isinstance(step.layer, Dense) for step in members):
-            hidden[first.trunk] += 1
-            title = f"Hidden layer {hidden[first.trunk]}"
-        elif _joins_networks(steps, first):
+            hidden[first.member] += 1
+            title = f"Hidden layer {hidden[first.member]}"
+        elif _merges_members(steps, first):
             title = "All networks"
         else:
             title = "The summary"
-        network = trunk_title(steps, first.trunk)
+        network = member_title(steps, first.member)
         titles.append(f"{network}: {title.lower()}" if network else title)
     return titles
 
 
-def _of_convolution(trunk: Sequence[Step], first: Step, blocks: Counter[str]) -> str:
-    """In a residual network, the first one looks at the poster, and one behind the blocks looks last."""
-    if any(isinstance(step.layer, Residual) for step in trunk):
-        return "Last look" if blocks[first.trunk] else "First look"
-    blocks[first.trunk] += 1
-    return f"Convolution block {blocks[first.trunk]}"
+def _convolution_title(member: Sequence[Step], first: Step, blocks: Counter[str]) -> str:
+    """The title of a group that begins with a convolution outside branches.
+
+    In a residual network it is the stem before the blocks, or the last convolution behind them.
+    """
+    if any(isinstance(step.layer, Residual) for step in member):
+        return "Last convolution" if blocks[first.member] else "Stem"
+    blocks[first.member] += 1
+    return f"Convolution block {blocks[first.member]}"
 
 
-def trunk_title(steps: Sequence[Step], trunk: str) -> str:
-    """What one of several networks is called, as in "Network 2"; "" for what belongs to none."""
-    names = list(dict.fromkeys(step.trunk for step in steps if step.trunk))
-    return f"Network {names.index(trunk) + 1}" if trunk else ""
+def member_title(steps: Sequence[Step], member: str) -> str:
+    """The title of an ensemble's member, as in "Network 2"; "" for "", the steps outside members."""
+    names = list(dict.fromkeys(step.member for step in steps if step.member))
+    return f"Network {names.index(member) + 1}" if member else ""
 
 
-def _joins_networks(steps: Sequence[Step], step: Step) -> bool:
-    return isinstance(step.layer, Parallel) and any(steps[i].trunk != step.trunk for i in step.inputs)
+def _merges_members(steps: Sequence[Step], step: Step) -> bool:
+    return isinstance(step.layer, Parallel) and any(steps[i].member != step.member for i in step.inputs)
 
 
 def branch_title(branch: str) -> str:
-    """What a branch of a residual block or of the head is called; "" for what stands outside."""
+    """The title of a branch of a residual block or of the head; "" for "", the steps outside branches."""
     first = branch.split(".")[0]
     return {"body": "Main path", "projection": "Shortcut"}.get(first, first.capitalize())
 

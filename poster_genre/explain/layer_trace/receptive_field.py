@@ -1,8 +1,8 @@
-"""Receptive fields: the pixels that a number could have been another by.
+"""Receptive fields: the region of the poster that a number of a layer's output is computed from.
 
-A region of a layer's output is traced to the region of its input that it is computed from, and so on to the
-poster. Where the window of a convolution hangs over an image's edge it reads zeros, so the region is cut off
-there, layer by layer: what remains is what the number depends on, no more.
+A region of a layer's output is traced back to the region of its input that it reads, and so on to the poster.
+Where a window extends over the border of an image it reads zeros, so the region is cut off there in every
+layer: the result is the smallest rectangle around the pixels that the number depends on.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from minicnn.layers.dense import Dense
 from minicnn.layers.pooling import AveragePool2D, GlobalAveragePool2D, GlobalMaxPool2D, MaxPool2D
 from minicnn.layers.reshape import Flatten
 from minicnn.shapes import Pads, Pair, resolve_padding
-from poster_genre.explain.layer_trace.trace import Step, image_shape
+from poster_genre.explain.layer_trace.steps import Step, image_shape
 
 
 class Region(NamedTuple):
-    """Rows ``top`` to ``bottom`` and columns ``left`` to ``right``, the last of each not included."""
+    """Rows ``top`` to ``bottom`` and columns ``left`` to ``right``, the last of each excluded."""
 
     top: int
     left: int
@@ -29,7 +29,7 @@ class Region(NamedTuple):
 
 
 class Window(NamedTuple):
-    """How a layer's windows lie on its input: sizes in numbers read, everything (vertical, horizontal)."""
+    """The windows of a layer on its input, in pixels; each entry is (vertical, horizontal)."""
 
     size: Pair
     stride: Pair
@@ -37,9 +37,9 @@ class Window(NamedTuple):
     pads: Pads
 
     def corner(self, row: int, column: int) -> Pair:
-        """The input pixel under the first cell of the window that makes output pixel (row, column).
+        """Row and column of the top left cell of the window of output pixel (row, column).
 
-        Outside the image (negative, say) where that cell lies on padding.
+        Outside the image (negative, say) where that cell is padding.
         """
         return row * self.stride[0] - self.pads[0][0], column * self.stride[1] - self.pads[1][0]
 
@@ -57,44 +57,47 @@ def window_of(step: Step, source: Step) -> Window | None:
 
 
 def receptive_field(steps: Sequence[Step], index: int, row: int, column: int, channel: int) -> Region:
-    """The smallest rectangle of the poster that a number of step ``index`` reads from."""
+    """The smallest rectangle of the poster that a number of step ``index`` is computed from."""
     regions: dict[int, Region] = {index: Region(row, column, row + 1, column + 1)}
-    one = {index: channel}  # steps of which a single channel is read, as far as that is known
-    for at in range(index, 0, -1):
-        if at not in regions:
+    single_channel = {index: channel}  # steps of which one channel alone is read, as far as that is known
+    for i in range(index, 0, -1):
+        if i not in regions:
             continue
-        step = steps[at]
-        only = one.get(at)
-        joined = joined_from(steps, step, only)
-        for read in step.inputs if joined is None else [joined[0]]:
-            region = read_by(step, steps[read], regions[at], only)
-            fresh = read not in regions
-            regions[read] = region if fresh else union(regions[read], region)
-            same = len(step.inputs) == 1 and step.shape == steps[read].shape
-            if fresh and only is not None and (same or joined is not None):
-                one[read] = only if joined is None else joined[1]
+        step = steps[i]
+        only = single_channel.get(i)
+        concatenated = concat_source(steps, step, only)
+        for source in step.inputs if concatenated is None else [concatenated[0]]:
+            region = input_region(step, steps[source], regions[i], only)
+            is_new = source not in regions
+            regions[source] = region if is_new else union(regions[source], region)
+            same_shape = len(step.inputs) == 1 and step.shape == steps[source].shape
+            if is_new and only is not None and (same_shape or concatenated is not None):
+                single_channel[source] = only if concatenated is None else concatenated[1]
             else:
-                one.pop(read, None)
+                single_channel.pop(source, None)
     return regions[0]
 
 
-def joined_from(steps: Sequence[Step], step: Step, channel: int | None) -> Pair | None:
-    """The step that a channel of joined branches comes from, and its channel there.
+def concat_source(steps: Sequence[Step], step: Step, channel: int | None) -> Pair | None:
+    """(step, channel) that a channel of concatenated branches is copied from.
 
-    None where the branches are not joined (but added, say), or the channel is not known.
+    None where the step concatenates no branches (but adds them, say), or the channel is not known.
     """
     if channel is None or not isinstance(step.layer, Parallel) or step.layer.merge != "concat":
         return None
-    for read in step.inputs:
-        channels = steps[read].shape[-1]
+    for source in step.inputs:
+        channels = steps[source].shape[-1]
         if channel < channels:
-            return read, channel
+            return source, channel
         channel -= channels
     return None
 
 
-def read_by(step: Step, source: Step, region: Region, channel: int | None) -> Region:
-    """The region of ``source`` that ``step`` reads to make ``region`` (of ``channel``, if that is known)."""
+def input_region(step: Step, source: Step, region: Region, channel: int | None) -> Region:
+    """The region of the output of ``source`` that ``step`` reads to compute ``region`` of its own output.
+
+    ``channel``: of that channel alone; None: of any channel.
+    """
     height, width, channels = image_shape(source.shape)
     layer = step.layer
     window = window_of(step, source)
@@ -115,4 +118,5 @@ def read_by(step: Step, source: Step, region: Region, channel: int | None) -> Re
 
 
 def union(a: Region, b: Region) -> Region:
+    """The smallest region that contains both."""
     return Region(min(a.top, b.top), min(a.left, b.left), max(a.bottom, b.bottom), max(a.right, b.right))

@@ -1,4 +1,4 @@
-"""The last layers: what pushed a genre up or down, and the way from the network's output to the answer."""
+"""The last layers: each feature's contribution to a genre, and the way from log-odds to a probability."""
 
 from __future__ import annotations
 
@@ -13,33 +13,36 @@ from minicnn.layers.dropout import Dropout
 from minicnn.layers.pooling import GlobalAveragePool2D, GlobalMaxPool2D
 from poster_genre.classifier import PosterGenreClassifier, probabilities
 from poster_genre.errors import PosterGenreError
-from poster_genre.explain.layer_trace.field import joined_from
+from poster_genre.explain.layer_trace.receptive_field import concat_source
 from poster_genre.explain.layer_trace.trace import Trace
 from poster_genre.genres import GENRES
 from poster_genre.model.calibration import log_odds
 
 
-def last_dense(trace: Trace) -> int:
-    """The step of the last dense layer, which puts out the 25 log-odds."""
+def last_dense(trace: Trace) -> tuple[int, Dense]:
+    """(step, layer) of the last dense layer, whose output are the 25 log-odds; a sigmoid may follow it.
+
+    Raises PosterGenreError where the network does not end in one.
+    """
     for step in reversed(trace.steps):
         if isinstance(step.layer, Dense):
-            return step.index
+            return step.index, step.layer
         if not isinstance(step.layer, Sigmoid):
             break
-    raise PosterGenreError("this network does not end in a dense layer, so no channels push a genre")
+    raise PosterGenreError(
+        "this network does not end in a dense layer, so its features have no contributions to a genre"
+    )
 
 
 def contributions(trace: Trace, genre: int) -> dict[str, Any]:
-    """Every feature's contribution to a genre's log-odds, ``x * weight``, the greatest first.
+    """Every feature's contribution to a genre's log-odds, ``x * weight``, in falling order.
 
-    ``{log_odds, bias, total, features: [{feature, x, weight, product, origin}]}``; ``origin`` tells where a
-    feature comes from, see ``origin_of``.
+    ``{genre, step, log_odds, bias, total, computed, difference, features: [{feature, x, weight, product,
+    origin}]}``, ready for JSON; for ``origin`` see ``feature_origin``. Raises PosterGenreError where the
+    network does not end in a dense layer.
     """
-    index = last_dense(trace)
-    layer = trace.steps[index].layer
+    index, layer = last_dense(trace)
     source = trace.steps[index].inputs[0]
-    if not isinstance(layer, Dense):
-        raise PosterGenreError("this network does not end in a dense layer, so no channels push a genre")
     x, weight = trace.outputs[source], layer.weight.data[:, genre]
     products = x.astype(np.float64) * weight
     bias = 0.0 if layer.bias is None else float(layer.bias.data[genre])
@@ -58,26 +61,27 @@ def contributions(trace: Trace, genre: int) -> dict[str, Any]:
                 "x": float(x[i]),
                 "weight": float(weight[i]),
                 "product": float(products[i]),
-                "origin": origin_of(trace, source, int(i)),
+                "origin": feature_origin(trace, source, int(i)),
             }
             for i in np.argsort(-products, kind="stable")
         ],
     }
 
 
-def origin_of(trace: Trace, index: int, feature: int) -> dict[str, Any]:
-    """Where a feature comes from: ``{how, step, channel}``.
+def feature_origin(trace: Trace, index: int, feature: int) -> dict[str, Any]:
+    """The step and channel that a feature of step ``index`` is computed by: ``{how, step, channel}``.
 
-    ``how``: "average" or "maximum" of map ``channel`` of step ``step``, or "unit": a number of a dense layer.
-    What was only passed on, as by dropout or where branches are joined, is traced to where it was made.
+    ``how``: "average" or "maximum" of map ``channel`` of step ``step``, or "unit": one number of a dense
+    layer. Dropout and concatenation, which only copy the feature, are traced back to the step that computes
+    it.
     """
     how = "unit"
     while True:
         step = trace.steps[index]
         layer = step.layer
-        joined = joined_from(trace.steps, step, feature)
-        if joined is not None:
-            index, feature = joined
+        concatenated = concat_source(trace.steps, step, feature)
+        if concatenated is not None:
+            index, feature = concatenated
         elif isinstance(layer, (GlobalAveragePool2D, GlobalMaxPool2D)) and how == "unit":
             how = "average" if isinstance(layer, GlobalAveragePool2D) else "maximum"
             index = step.inputs[0]
@@ -87,26 +91,29 @@ def origin_of(trace: Trace, index: int, feature: int) -> dict[str, Any]:
             return {"how": how, "step": index, "channel": feature}
 
 
-def verdict(
-    classifier: PosterGenreClassifier, views: Sequence[Trace], said: np.ndarray
+def genre_answers(
+    classifier: PosterGenreClassifier, views: Sequence[Trace], predicted: np.ndarray
 ) -> list[dict[str, Any]]:
-    """For each genre the way from the network's output to the answer, in the order of GENRES.
+    """For each genre, in the order of GENRES, the numbers from the log-odds to the predicted probability.
 
-    ``views``: the traces of the poster and, where the prediction averages over both, of its mirror image.
-    ``said``: what ``predict_proba`` says of the poster, (25,).
+    ``views``      the traces of the poster and, where predictions average over both, of its mirror image.
+    ``predicted``  the result of ``predict_proba`` for the poster, (25,).
 
-    ``log_odds, p``                    the network's output for the poster as it lies, and its probability.
-    ``mirrored_log_odds, mirrored_p``  for the mirror image; None where the network is asked once.
+    Each is a dictionary ready for JSON:
+
+    ``log_odds, p``                    the network's output for the poster, and its probability.
+    ``mirrored_log_odds, mirrored_p``  the same for the mirror image; None where it is not predicted.
     ``mean``                           of the two probabilities.
     ``slope, offset``                  the calibration, log-odds' = slope * log-odds + offset; None without.
-    ``log_odds_of_mean, probability``  what it reads and what it makes, layer by layer.
-    ``answer, answer_difference``      what ``predict_proba`` says at full speed, and how far apart they are.
+    ``log_odds_of_mean, probability``  the calibration's input and its result.
+    ``answer, answer_difference``      ``predicted``, and its distance from ``probability``.
     """
-    index = last_dense(views[0])
-    odds = [each.outputs[index] for each in views]
-    raw = [probabilities(classifier.spec_, each.outputs[-1]) for each in views]
-    mean, final = answer(classifier, raw)
+    index, _ = last_dense(views[0])
+    odds = [view.outputs[index] for view in views]
+    raw = [probabilities(classifier.spec_, view.outputs[-1]) for view in views]
+    mean = np.stack(raw).mean(axis=0)
     calibration = classifier.calibration_
+    final = mean if calibration is None else calibration.apply(mean[None])[0]
     return [
         {
             "genre": GENRES[g],
@@ -119,15 +126,8 @@ def verdict(
             "offset": None if calibration is None else float(calibration.offset[g]),
             "log_odds_of_mean": float(log_odds(mean[g])),
             "probability": float(final[g]),
-            "answer": float(said[g]),
-            "answer_difference": abs(float(final[g]) - float(said[g])),
+            "answer": float(predicted[g]),
+            "answer_difference": abs(float(final[g]) - float(predicted[g])),
         }
         for g in range(len(GENRES))
     ]
-
-
-def answer(classifier: PosterGenreClassifier, raw: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """The mean of the views' probabilities (25,), and what the calibration makes of it."""
-    mean = np.stack(raw).mean(axis=0)
-    calibration = classifier.calibration_
-    return mean, mean if calibration is None else calibration.apply(mean[None])[0]
