@@ -77,7 +77,8 @@ def better(value: float, than: float | None, mode: str, by: float = 0.0) -> bool
 class ProgressBar(Callback):
     """Loss, images a second and the time left of the whole run, on standard error; one line an epoch remains.
 
-    Where standard error is not a terminal there is no moving bar, only those lines.
+    Where standard error is not a terminal there is no moving bar, only those lines. A stream that can no
+    longer be written to ends the progress, not the training.
     """
 
     def __init__(self, enabled: bool = True, stream: TextIO | None = None) -> None:
@@ -133,10 +134,13 @@ class ProgressBar(Callback):
         told = [f"{name} {value:.4g}" for name, value in row.items() if name.endswith("loss")]
         told += [f"{row['images_per_second']:.0f} images/s", f"{_duration(left)} left"]
         line = f"epoch {row['epoch']}/{trainer.epochs}: " + ", ".join(told)
-        if self._bar is not None:
-            self._bar.write(line, file=self._out)
-        else:
-            print(line, file=self._out, flush=True)
+        try:
+            if self._bar is not None:
+                self._bar.write(line, file=self._out)
+            else:
+                print(line, file=self._out, flush=True)
+        except (OSError, ValueError):  # the stream is full or closed: training goes on without its progress
+            self.enabled, self._bar = False, None
 
     def close(self) -> None:
         if self._bar is not None:

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from typing import TextIO
 
 from poster_genre.errors import FAILED
 from poster_genre.progress import BestEffortStream
@@ -29,19 +30,32 @@ def usable_streams() -> Iterator[None]:
         stack.enter_context(redirect_stdout(out))
         stack.enter_context(redirect_stderr(BestEffortStream(err)))
         yield
+        flush_or_discard(err)
+
+
+def flush_or_discard(stream: TextIO) -> OSError | None:
+    """Flush; if that fails, send what the stream still holds to the null device, and return the error.
+
+    Otherwise the interpreter would try to write it once more when it ends, and change the exit code to 120.
+    """
+    try:
+        stream.flush()
+    except OSError as error:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
+        return error
+    return None
 
 
 def flush_output(code: int) -> int:
     """Flush standard output; the exit code, which is FAILED where it was 0 and the output was not written."""
-    try:
-        sys.stdout.flush()
-    except OSError as error:
-        # From here on standard output is the null device, so that the interpreter's own flush succeeds.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if code == 0 and not isinstance(error, BrokenPipeError):
-            complain(f"standard output cannot be written ({error.strerror or error})", FAILED)
-        return code or FAILED
-    return code
+    error = flush_or_discard(sys.stdout)
+    if error is None:
+        return code
+    if code == 0 and not isinstance(error, BrokenPipeError):
+        complain(f"standard output cannot be written ({error.strerror or error})", FAILED)
+    return code or FAILED
 
 
 def complain(text: str, code: int) -> int:

@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -207,6 +208,28 @@ def test_on_a_terminal_a_bar_shows_the_whole_run_and_the_lines_remain():
     shown = stream.getvalue()
     assert "/12 [" in shown
     assert "epoch 3/3: loss " in shown
+
+
+def test_training_goes_on_when_the_stream_of_its_progress_is_full():
+    with open("/dev/full", "w", buffering=1) as full:
+        trainer = make_trainer(ProgressBar(stream=full))
+        trainer.fit(make_loader(), 2)
+        assert len(trainer.history) == 2
+        with suppress(OSError):
+            full.close()
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_training_goes_on_when_the_stream_of_its_progress_is_closed(terminal):
+    stream = Terminal() if terminal else io.StringIO()
+
+    class Closing(Callback):
+        def on_batch_end(self, trainer, loss, samples):
+            stream.close()
+
+    trainer = make_trainer(ProgressBar(stream=stream), Closing())
+    trainer.fit(make_loader(), 2)
+    assert len(trainer.history) == 2
 
 
 def test_a_disabled_bar_is_silent(capsys):

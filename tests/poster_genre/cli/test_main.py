@@ -77,6 +77,65 @@ def test_what_cannot_be_meant_exits_with_2_and_writes_nothing(words, tmp_path, m
     assert list(tmp_path.iterdir()) == []
 
 
+COMPLETE = {
+    "train": {"--data": "x", "--out": "y", "--init": "z"},
+    "ensemble": {"": "m", "--data": "x", "--out": "y"},
+    "evaluate": {"--data": "x", "--split": "val", "--model-file": "m", "--report": "r"},
+    "predict": {"": "x.jpg", "--model-file": "m"},
+    "explain": {"": "x.jpg", "--out": "y.png", "--model-file": "m"},
+    "dataset": {"": "x", "--out": "y"},
+    "download": {"": "x"},
+    "synth": {"": "x"},
+    "serve": {"--model-file": "m"},
+    "demo": {"--out": "y"},
+}
+"""A command's arguments, all that name files among them; "": the argument without an option."""
+PATHS = [
+    (command, option)
+    for command, arguments in COMPLETE.items()
+    for option in arguments
+    if option != "--split" and (command, option) != ("predict", "")
+]
+
+
+def command_line(command, changes):
+    """The words of a command, with some of its arguments changed."""
+    arguments = COMPLETE[command] | changes
+    return [command, *(word for pair in arguments.items() for word in (pair if pair[0] else pair[1:]))]
+
+
+def test_every_command_is_among_those_with_complete_arguments():
+    assert tuple(COMPLETE) == COMMANDS
+
+
+@pytest.mark.parametrize(("command", "option"), PATHS)
+def test_an_empty_path_is_refused_and_does_not_mean_the_current_folder(
+    command, option, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    assert main(command_line(command, {option: ""})) == 2
+    assert "expected a path, got an empty text" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("train", "--init"),
+        ("ensemble", ""),
+        ("evaluate", "--model-file"),
+        ("predict", "--model-file"),
+        ("explain", "--model-file"),
+        ("serve", "--model-file"),
+    ],
+)
+def test_a_pipe_is_refused_as_a_model_file(command, option, tmp_path, capsys):
+    os.mkfifo(tmp_path / "pipe")
+    assert main(command_line(command, {option: str(tmp_path / "pipe")})) == 2
+    assert "is a pipe; name a file" in capsys.readouterr().err
+
+
 # What goes wrong anywhere.
 
 
@@ -138,10 +197,4 @@ def test_what_the_operating_system_left_does_not_fill_a_folder(small_compact, dr
     assert main(["train", "--data", str(drawn_data), "--out", str(tmp_path), "--epochs", "1"]) == 0
     (tmp_path / "drawn").mkdir()
     (tmp_path / "drawn" / "Thumbs.db").write_bytes(b"x")
-    assert main(["synth", str(tmp_path / "drawn"), "--count", "1"]) == 0
-
-
-def test_closed_standard_streams_do_no_harm(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "stdout", None)
-    monkeypatch.setattr(sys, "stderr", None)
     assert main(["synth", str(tmp_path / "drawn"), "--count", "1"]) == 0

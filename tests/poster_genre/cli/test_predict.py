@@ -14,7 +14,6 @@ import pytest
 from PIL import Image
 
 from poster_genre.cli.main import main
-from poster_genre.cli.pictures import list_pictures
 from poster_genre.genres import GENRES
 
 
@@ -74,18 +73,6 @@ def test_predict_takes_pictures_of_any_kind(tmp_path, model_file, mode, capsys):
     assert main(["predict", str(path), "--model-file", model_file]) == 0
 
 
-def test_predict_survives_a_reader_that_leaves_early(posters, model_file):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "poster_genre", "predict", *map(str, posters), "--model-file", model_file],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    process.stdout.close()
-    errors = process.stderr.read()
-    process.stderr.close()
-    assert process.wait() == 1
-    assert errors == b""
-
-
 def test_an_empty_name_is_an_error_and_not_the_current_folder(model_file, posters, capsys):
     assert main(["predict", "", str(posters[0]), "--model-file", model_file, "--json"]) == 1
     empty, poster = json.loads(capsys.readouterr().out)
@@ -102,21 +89,3 @@ def test_a_dangling_link_in_a_folder_is_reported(model_file, posters, tmp_path, 
     answers = json.loads(capsys.readouterr().out)
     assert [Path(answer["file"]).name for answer in answers] == ["a.jpg", "b.jpg"]
     assert "cannot be read" in answers[1]["error"]
-
-
-def test_a_folder_that_cannot_be_listed_is_reported(monkeypatch, tmp_path):
-    (tmp_path / "open").mkdir()
-    (tmp_path / "open" / "a.png").write_bytes(b"x")
-    (tmp_path / "shut").mkdir()
-    listed = os.scandir
-
-    def scandir(place):
-        if Path(place).name == "shut":
-            raise PermissionError(13, "Permission denied", str(place))
-        return listed(place)
-
-    monkeypatch.setattr(os, "scandir", scandir)
-    (shut, problem), (picture, none) = list_pictures([str(tmp_path)])
-    assert Path(shut).name == "shut"
-    assert "cannot be listed (Permission denied)" in problem
-    assert (Path(picture).name, none) == ("a.png", None)
