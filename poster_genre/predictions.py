@@ -10,6 +10,8 @@ import numpy as np
 from poster_genre.classifier import PosterGenreClassifier, top_of
 from poster_genre.genres import GENRES, N_GENRES
 
+NOT_FINITE = "the network's output is not a finite number; the weights in the model file are damaged"
+
 
 class GenreProbability(TypedDict):
     """A genre and its probability, 0 to 1."""
@@ -61,7 +63,9 @@ def failure(name: str, error: str) -> Prediction:
 
 
 def success(name: str, probabilities: np.ndarray, sure: bool | None, top: int) -> Prediction:
-    """The record of a picture whose 25 probabilities are known."""
+    """The record of a picture with these 25 probabilities; a failure if they are not finite."""
+    if not np.isfinite(probabilities).all():
+        return failure(name, f"{name}: {NOT_FINITE}")
     return {
         "file": name,
         "top": [{"genre": genre, "probability": p} for genre, p in top_of(probabilities, top)],

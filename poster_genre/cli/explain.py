@@ -65,6 +65,7 @@ def explain_with_progress(
     import numpy as np
 
     from poster_genre.explain.explain import explain
+    from poster_genre.predictions import NOT_FINITE
     from poster_genre.progress import progress_bar
 
     with progress_bar("Occluding", None, " squares", enabled=method == "occlusion") as bar:
@@ -75,9 +76,7 @@ def explain_with_progress(
 
         result = explain(classifier, poster, genre, method=method, progress=progress)
     if not math.isfinite(result.probability) or not np.isfinite(result.heat).all():
-        raise PosterGenreError(
-            "the network's output for this poster is not a finite number; its weights are damaged"
-        )
+        raise PosterGenreError(NOT_FINITE)
     return result
 
 
