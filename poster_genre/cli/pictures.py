@@ -62,7 +62,7 @@ def may_be_file(path: Path) -> bool:
 
 def read_picture(name: str) -> Image.Image:
     """The picture as an upright RGB image. PosterGenreError, naming it, if it cannot be read."""
-    from poster_genre.data.transforms import read_poster
+    from poster_genre.data.image_reader import read_poster
 
     if name == STANDARD_INPUT:
         return read_poster(read_standard_input(), "standard input")
@@ -73,7 +73,7 @@ def read_picture(name: str) -> Image.Image:
 
 def read_standard_input() -> bytes:
     """All bytes of standard input. PosterGenreError if it is closed, a terminal or too long."""
-    from poster_genre.data.transforms import MAX_BYTES
+    from poster_genre.data.image_reader import MAX_BYTES
 
     if sys.stdin is None:
         raise PosterGenreError("standard input is closed; redirect a picture to it, or name a file")
@@ -100,7 +100,7 @@ def read_pipe(name: str) -> bytes:
     PosterGenreError if no program writes to it within ``WRITER_SECONDS``. An ordinary ``open`` would wait for
     a writer for ever; a non-blocking one returns at once.
     """
-    from poster_genre.data.transforms import MAX_BYTES
+    from poster_genre.data.image_reader import MAX_BYTES
 
     data = bytearray()
     try:
@@ -129,7 +129,7 @@ def read_pipe(name: str) -> bytes:
 
 def refuse_too_long(data: bytes, name: str) -> bytes:
     """``data`` itself, or PosterGenreError if it is longer than a picture may be."""
-    from poster_genre.data.transforms import MAX_BYTES
+    from poster_genre.data.image_reader import MAX_BYTES
 
     if len(data) > MAX_BYTES:
         raise PosterGenreError(f"{name} is larger than {MAX_BYTES:,} bytes; give a smaller picture")

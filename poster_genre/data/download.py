@@ -1,30 +1,26 @@
-"""Fetches the public data set at one fixed commit, and keeps it only if it is that data set to the last
-byte.
+"""Downloads the public data set at one fixed commit, and verifies it to the last byte.
 
-Bytes arrive in ``<name>.part``, which the next attempt or the next run continues. The finished file is
-checked against the id that git gives to the folder of images, and only then takes its name. It stays a zip,
-which every command reads.
+Bytes are written to ``<name>.part``, which the next attempt or the next run continues. The finished file is
+renamed to its final name only after its images have the published git tree id. It stays a zip, which every
+command reads.
 """
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import json
 import os
-import stat
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-import zipfile
-import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn
 
-from poster_genre.data.archives import open_source
-from poster_genre.errors import PosterGenreError
+from poster_genre.data.archives import open_archive
+from poster_genre.data.git_tree import git_tree_id
+from poster_genre.errors import PosterGenreError, printable
 from poster_genre.progress import progress_bar
 
 REPOSITORY = "laxmimerit/Movies-Poster_Dataset"
@@ -34,13 +30,12 @@ BASE_URL = "https://codeload.github.com"
 FILE_NAME = "Movies-Poster_Dataset.zip"
 
 _BLOCK = 1 << 16
-_REAL_PROGRESS = 1 << 20
+_PROGRESS_THAT_COUNTS = 1 << 20  # bytes after which an interruption is no longer a failure in a row
 _LONGEST_PAUSE = 60.0
-_GIT_FILE, _GIT_EXECUTABLE, _GIT_LINK, _GIT_FOLDER = b"100644", b"100755", b"120000", b"40000"
 
 
-class _Interrupted(Exception):
-    """The transfer broke off; another attempt may go on. ``wait``: seconds that the server asked for."""
+class _InterruptedError(Exception):
+    """The transfer was interrupted; another attempt may continue it. ``wait``: seconds of Retry-After."""
 
     def __init__(self, reason: str, wait: float = 0.0) -> None:
         super().__init__(reason)
@@ -49,9 +44,7 @@ class _Interrupted(Exception):
 
 @dataclass(frozen=True)
 class _Origin:
-    """Where the bytes of a partial file came from: url, the server's validator, and the whole length if it
-    told.
-    """
+    """The source of a partial file: url, the server's validator, and the whole length where it is known."""
 
     url: str
     validator: str | None = None
@@ -72,9 +65,8 @@ def download(
     ``out``.
 
     A connection that is silent for ``timeout`` seconds counts as broken. After ``attempts`` failures in a
-    row the partial file stays for the next run and PosterGenreError says so; between failures ``pause``
-    seconds pass, twice as many each time. A file that stands there already is checked, and left alone
-    whatever comes of it.
+    row the partial file stays for the next run, and PosterGenreError says so; the pause between failures is
+    ``pause`` seconds at first and doubles each time. An existing file is verified and never changed.
     """
     target = Path(out) if Path(out).suffix.lower() == ".zip" else Path(out) / FILE_NAME
     if urllib.parse.urlsplit(base_url).scheme not in ("http", "https"):
@@ -90,7 +82,7 @@ def download(
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise PosterGenreError(
-            f"the folder {target.parent} cannot be made ({error.strerror or error})"
+            f"the folder {target.parent} cannot be made ({error.strerror or error}); choose another folder"
         ) from error
     part = _Part(target)
     for last_chance in (False, True):
@@ -98,11 +90,11 @@ def download(
         try:
             verify(part.path, images_tree, progress)
         except PosterGenreError as error:
-            # Cut short unnoticed, or joined from two versions of a file: once more, from the first byte.
+            # The file was cut short unnoticed, or consists of two versions: start again at the first byte.
             part.discard()
             if last_chance:
                 raise PosterGenreError(
-                    f"{url} did not send the data set ({error}); nothing was kept"
+                    f"{url} did not send the data set ({error}); nothing was kept, try again later"
                 ) from error
         else:
             break
@@ -111,39 +103,45 @@ def download(
 
 
 class _Part:
-    """The partial file and, beside it, a note of where its bytes came from."""
+    """The partial file and, beside it, a JSON file with the origin of its bytes."""
 
     def __init__(self, target: Path) -> None:
         self.path = target.with_name(target.name + ".part")
-        self._note = target.with_name(target.name + ".part.json")
+        self._origin_file = target.with_name(target.name + ".part.json")
 
     def origin(self, url: str) -> _Origin | None:
-        """None where there is nothing to continue."""
+        """None where there are no bytes from ``url`` to continue."""
         try:
-            origin = _Origin(**json.loads(self._note.read_text(encoding="utf-8")))
+            origin = _Origin(**json.loads(self._origin_file.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
         return origin if origin.url == url and self.size() else None
 
     def size(self) -> int:
+        """Bytes in the partial file, 0 where there is none."""
         return self.path.stat().st_size if self.path.exists() else 0
 
-    def remember(self, origin: _Origin) -> None:
-        self._note.write_text(json.dumps(asdict(origin)), encoding="utf-8")
+    def record(self, origin: _Origin) -> None:
+        """Store the origin of the bytes that follow."""
+        self._origin_file.write_text(json.dumps(asdict(origin)), encoding="utf-8")
 
     def discard(self) -> None:
+        """Remove the partial file."""
         self.path.unlink(missing_ok=True)
-        self._note.unlink(missing_ok=True)
+        self._origin_file.unlink(missing_ok=True)
 
     def finish(self, target: Path) -> None:
+        """Rename the partial file to ``target``, once its bytes are on the disk."""
         with self.path.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(self.path, target)
-        self._note.unlink(missing_ok=True)
+        self._origin_file.unlink(missing_ok=True)
 
 
 def _fetch(part: _Part, url: str, attempts: int, timeout: float, pause: float, progress: bool) -> None:
-    """Fills the partial file, going on where it ends."""
+    """Completes the partial file, in as many attempts as it takes. PosterGenreError after ``attempts``
+    failures in a row.
+    """
     begun = part.size() if part.origin(url) else 0
     failures = 0
     bar = progress_bar(
@@ -161,20 +159,20 @@ def _fetch(part: _Part, url: str, attempts: int, timeout: float, pause: float, p
             try:
                 _request(part, url, timeout, bar)
                 return
-            except _Interrupted as error:
+            except _InterruptedError as error:
                 gained = part.size() - before
-                failures = 1 if gained >= _REAL_PROGRESS else failures + 1
+                failures = 1 if gained >= _PROGRESS_THAT_COUNTS else failures + 1
                 if failures >= attempts:
                     raise PosterGenreError(
-                        f"the download from {url} failed {failures} times, at last because {error}; "
-                        f"{part.size():,} bytes are kept in {part.path}, run the command again to go on"
+                        f"the download from {url} failed {failures} times, the last time because {error}; "
+                        f"{part.size():,} bytes are in {part.path}, run the command again to continue"
                     ) from error
                 time.sleep(min(_LONGEST_PAUSE, max(error.wait, pause * 2 ** (failures - 1))))
 
 
 def _request(part: _Part, url: str, timeout: float, bar: Any) -> None:
-    """One attempt, from the end of the partial file if the server goes along. _Interrupted where it broke
-    off.
+    """One attempt, from the end of the partial file where the server supports ranges. _InterruptedError where
+    the transfer is interrupted.
     """
     origin = part.origin(url)
     headers = {"User-Agent": "poster-genre", "Accept-Encoding": "identity"}
@@ -186,36 +184,37 @@ def _request(part: _Part, url: str, timeout: float, bar: Any) -> None:
         response = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=timeout)
     except urllib.error.HTTPError as error:
         error.close()
-        _refused(part, url, error)
+        _handle_status(part, url, error)
     except (OSError, http.client.HTTPException) as error:
-        raise _Interrupted(
+        raise _InterruptedError(
             f"the server cannot be reached ({getattr(error, 'reason', None) or error})"
         ) from error
     with response:
         if url.startswith("https:") and not response.url.startswith("https:"):
             raise PosterGenreError(
-                f"{url} leads to {response.url}, which is not encrypted; nothing was fetched"
+                f"{url} redirects to {response.url}, which is not encrypted; nothing was downloaded"
             )
-        start, origin = _start(part, url, origin, response)
+        start, origin = _start_of(part, url, origin, response)
         _receive(part, response, start, origin, bar)
 
 
-def _refused(part: _Part, url: str, error: urllib.error.HTTPError) -> NoReturn:
+def _handle_status(part: _Part, url: str, error: urllib.error.HTTPError) -> NoReturn:
+    """_InterruptedError for a status that may change with time, PosterGenreError for any other."""
     if error.code == 416:
         part.discard()
-        raise _Interrupted("the server has no more bytes than were fetched before") from error
+        raise _InterruptedError("the server has no more bytes than the partial file") from error
     if error.code in (408, 425, 429) or error.code >= 500:
         wait = error.headers.get("Retry-After", "")
-        raise _Interrupted(
+        raise _InterruptedError(
             f"the server answered {error.code}", float(wait) if wait.isdigit() else 0.0
         ) from error
     raise PosterGenreError(f"{url} answered {error.code} {error.reason}; check the address") from error
 
 
-def _start(
+def _start_of(
     part: _Part, url: str, origin: _Origin | None, response: http.client.HTTPResponse
 ) -> tuple[int, _Origin]:
-    """The first byte that the answer brings, and what is now known of the file."""
+    """The position of the response's first byte in the file, and the origin that its headers state."""
     validator = _validator(response)
     length = response.headers.get("Content-Length", "")
     if response.status != 206:
@@ -231,12 +230,14 @@ def _start(
     )
     if unit != "bytes" or begin != str(part.size()) or changed:
         part.discard()
-        raise _Interrupted("the server continued another file than the one begun")
+        raise _InterruptedError("the server continued another file than the partial one")
     return part.size(), _Origin(url, validator, total)
 
 
 def _validator(response: http.client.HTTPResponse) -> str | None:
-    """What names this version of the file in If-Range; a weak ETag does not promise equal bytes."""
+    """The value for If-Range that identifies this version of the file; a weak ETag may stand for other
+    bytes.
+    """
     tag = response.headers.get("ETag")
     if tag is not None and not tag.startswith("W/"):
         return tag
@@ -244,12 +245,13 @@ def _validator(response: http.client.HTTPResponse) -> str | None:
 
 
 def _receive(part: _Part, response: http.client.HTTPResponse, start: int, origin: _Origin, bar: Any) -> None:
+    """Writes the body of a response to the partial file, from position ``start``."""
     received = start
     bar.total = origin.total
     bar.n = start
     bar.refresh()
     try:
-        part.remember(origin)
+        part.record(origin)
         file = part.path.open("r+b" if start else "wb")
     except OSError as error:
         raise _unwritable(part, error) from error
@@ -259,9 +261,9 @@ def _receive(part: _Part, response: http.client.HTTPResponse, start: int, origin
             try:
                 block = response.read1(_BLOCK)
             except TimeoutError as error:
-                raise _Interrupted("the server fell silent") from error
+                raise _InterruptedError("the server sent nothing for too long") from error
             except (OSError, http.client.HTTPException) as error:
-                raise _Interrupted(f"the connection broke ({error})") from error
+                raise _InterruptedError(f"the connection broke ({error})") from error
             if not block:
                 break
             try:
@@ -271,7 +273,7 @@ def _receive(part: _Part, response: http.client.HTTPResponse, start: int, origin
             received += len(block)
             bar.update(len(block))
     if origin.total is not None and received != origin.total:
-        raise _Interrupted(f"the server sent {received:,} of {origin.total:,} bytes")
+        raise _InterruptedError(f"the server sent {received:,} of {origin.total:,} bytes")
 
 
 def _unwritable(part: _Part, error: OSError) -> PosterGenreError:
@@ -282,60 +284,12 @@ def _unwritable(part: _Part, error: OSError) -> PosterGenreError:
 
 def verify(path: Path, images_tree: str = IMAGES_TREE, progress: bool = True) -> None:
     """PosterGenreError unless the zip has train.csv and an Images folder of exactly this git tree id."""
-    source = open_source(path)
-    source.read(source.csv_path)
-    folder = str(PurePosixPath(source.csv_path).parent / "Images")
-    found = git_tree_id(path, folder, progress)
-    if found != images_tree:
+    archive = open_archive(path)
+    archive.read(archive.csv_path)
+    folder = str(PurePosixPath(archive.csv_path).parent / "Images")
+    actual = git_tree_id(path, folder, progress)
+    if actual != images_tree:
         raise PosterGenreError(
-            f"{path} is not the published data set (its folder Images has the git tree id {found}, "
-            f"expected {images_tree})"
+            f"{printable(str(path))} is not the published data set (its folder Images has the git tree id "
+            f"{actual}, expected {images_tree})"
         )
-
-
-def git_tree_id(archive: Path, folder: str, progress: bool = True) -> str:
-    """The id that git gives to a folder of a zip, recomputed from the contents.
-
-    A blob's id is the SHA-1 of "blob <length>\\\\0<bytes>"; a tree's that of "tree <length>\\\\0" and its
-    entries "<mode> <name>\\\\0<20 bytes of id>", sorted by name with "/" after a folder's ("Git Internals -
-    Git Objects").
-    """
-    prefix = "" if folder in ("", ".") else folder.rstrip("/") + "/"
-    tree: dict[str, Any] = {}
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            members = [m for m in opened.infolist() if m.filename.startswith(prefix) and not m.is_dir()]
-            with progress_bar("Verifying", len(members), " files", progress) as bar:
-                for member in members:
-                    *folders, name = member.filename[len(prefix) :].split("/")
-                    place = tree
-                    for step in folders:
-                        place = place.setdefault(step, {})
-                    place[name] = (_git_mode(member), _git_id(b"blob", opened.read(member)))
-                    bar.update()
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
-        raise PosterGenreError(f"{archive} is not a complete zip archive ({error})") from error
-    return _tree_id(tree).hex()
-
-
-def _tree_id(tree: dict[str, Any]) -> bytes:
-    entries = []
-    for name, content in tree.items():
-        raw = name.encode()
-        if isinstance(content, dict):
-            entries.append((raw + b"/", _GIT_FOLDER + b" " + raw + b"\0" + _tree_id(content)))
-        else:
-            mode, blob = content
-            entries.append((raw, mode + b" " + raw + b"\0" + blob))
-    return _git_id(b"tree", b"".join(entry for _, entry in sorted(entries)))
-
-
-def _git_id(kind: bytes, content: bytes) -> bytes:
-    return hashlib.sha1(b"%s %d\0" % (kind, len(content)) + content).digest()
-
-
-def _git_mode(member: zipfile.ZipInfo) -> bytes:
-    mode = member.external_attr >> 16
-    if stat.S_ISLNK(mode):
-        return _GIT_LINK
-    return _GIT_EXECUTABLE if mode & 0o111 else _GIT_FILE

@@ -1,4 +1,4 @@
-"""One picture of a data set: how often each genre occurs and with which others, sizes, splits, defects."""
+"""A data set in one picture: genre frequencies, genres that occur together, image sizes, splits, defects."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ import numpy as np
 
 from minicnn.serialize import atomic_write
 from minicnn.visualize import BLUE, GREEN, GREY, INK, ORANGE
-from poster_genre.data.dataset import SPLITS
+from poster_genre.data.inspection import Inspection
+from poster_genre.data.splits import SPLITS
 from poster_genre.genres import GENRES, N_GENRES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from poster_genre.data.inspection import Inspection
-
 _SPLIT_COLOURS = dict(zip(SPLITS, (BLUE, ORANGE, GREEN), strict=True))
 
 
 def plot_inspection(inspection: Inspection, path: str | os.PathLike[str]) -> None:
-    """Writes a PNG of what ``inspect_dataset`` found. OSError where it cannot be written."""
+    """Writes a PNG of an inspection. OSError where it cannot be written."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    found = inspection
     figure = Figure(figsize=(17, 14), facecolor="white")
     FigureCanvasAgg(figure)
-    title = f"{found.n_rows:,} rows, {found.n_images:,} posters, {len(found.defects):,} defects"
+    title = (
+        f"{inspection.n_rows:,} rows, {inspection.n_images:,} posters, {len(inspection.defects):,} defects"
+    )
     figure.text(0.03, 0.968, title, fontsize=20, fontweight="bold", color=INK)
-    # Places as (left, bottom, width, height), in parts of the figure; the long names need their own room.
-    _splits(figure.add_axes((0.03, 0.75, 0.16, 0.17)), found)
-    _genres_per_movie(figure.add_axes((0.225, 0.75, 0.19, 0.17)), found)
-    _image_sizes(figure.add_axes((0.475, 0.75, 0.23, 0.17)), found)
-    _defects(figure.add_axes((0.835, 0.75, 0.145, 0.17)), found)
-    order = np.argsort(-np.diag(found.co_occurrence), kind="stable")
-    _frequency(figure.add_axes((0.085, 0.03, 0.195, 0.585)), found, order)
-    _co_occurrence(figure.add_axes((0.355, 0.03, 0.585, 0.585)), found, order)
+    # (left, bottom, width, height) in fractions of the figure, with margins for the longest labels.
+    _splits(figure.add_axes((0.03, 0.75, 0.16, 0.17)), inspection)
+    _genres_per_movie(figure.add_axes((0.225, 0.75, 0.19, 0.17)), inspection)
+    _image_sizes(figure.add_axes((0.475, 0.75, 0.23, 0.17)), inspection)
+    _defects(figure.add_axes((0.835, 0.75, 0.145, 0.17)), inspection)
+    order = np.argsort(-np.diag(inspection.co_occurrence), kind="stable")
+    _frequency(figure.add_axes((0.085, 0.03, 0.195, 0.585)), inspection, order)
+    _co_occurrence(figure.add_axes((0.355, 0.03, 0.585, 0.585)), inspection, order)
     with atomic_write(path) as file:
         figure.savefig(file, format="png", dpi=110)
 
@@ -64,8 +64,8 @@ def _rows(axes: Axes, labels: list[str], values: list[int], texts: list[str], co
     axes.margins(x=0.24, y=0.01)
 
 
-def _splits(axes: Axes, found: Inspection) -> None:
-    sizes = found.dataset.split_sizes()
+def _splits(axes: Axes, inspection: Inspection) -> None:
+    sizes = inspection.dataset.split_sizes()
     _columns(
         _style(axes, "Rows of each split"),
         list(sizes),
@@ -74,15 +74,17 @@ def _splits(axes: Axes, found: Inspection) -> None:
     )
 
 
-def _genres_per_movie(axes: Axes, found: Inspection) -> None:
-    counts = found.genres_per_movie
+def _genres_per_movie(axes: Axes, inspection: Inspection) -> None:
+    counts = inspection.genres_per_movie
     labels = [str(k) for k in counts]
     _columns(_style(axes, "Genres a movie"), labels, list(counts.values()), [BLUE] * len(counts))
 
 
-def _image_sizes(axes: Axes, found: Inspection) -> None:
+def _image_sizes(axes: Axes, inspection: Inspection) -> None:
     _style(axes, "Image sizes, in pixels")
-    sizes, counts = np.unique(np.stack([found.widths, found.heights], 1), axis=0, return_counts=True)
+    sizes, counts = np.unique(
+        np.stack([inspection.widths, inspection.heights], 1), axis=0, return_counts=True
+    )
     if len(sizes):
         area = 9 + 220 * counts / counts.max()
         axes.scatter(sizes[:, 0], sizes[:, 1], area, color=BLUE, alpha=0.35, linewidths=0)
@@ -93,26 +95,26 @@ def _image_sizes(axes: Axes, found: Inspection) -> None:
     axes.set_axisbelow(True)
 
 
-def _defects(axes: Axes, found: Inspection) -> None:
-    counts = found.defect_counts
+def _defects(axes: Axes, inspection: Inspection) -> None:
+    counts = inspection.defect_counts
     texts = [f"{value:,}" for value in counts.values()]
     _rows(_style(axes, "Defects"), list(counts), list(counts.values()), texts, ORANGE)
     axes.set_xlim(left=0, right=max(1, *counts.values()) * 1.24)
 
 
-def _frequency(axes: Axes, found: Inspection, order: np.ndarray) -> None:
-    frequency = np.diag(found.co_occurrence)[order]
-    texts = [f"{value:,}  ({value / max(1, len(found.dataset)):.1%})" for value in frequency]
+def _frequency(axes: Axes, inspection: Inspection, order: np.ndarray) -> None:
+    frequency = np.diag(inspection.co_occurrence)[order]
+    texts = [f"{value:,}  ({value / max(1, len(inspection.dataset)):.1%})" for value in frequency]
     _rows(_style(axes, "Movies of each genre"), [GENRES[i] for i in order], frequency.tolist(), texts, BLUE)
     axes.set_xlim(left=0, right=max(1, frequency.max()) * 1.62)
 
 
-def _co_occurrence(axes: Axes, found: Inspection, order: np.ndarray) -> None:
-    """The colour is a share and not a count, or the three commonest genres would be all that one sees."""
+def _co_occurrence(axes: Axes, inspection: Inspection, order: np.ndarray) -> None:
+    """The colour is a share: with counts, the three most frequent genres would hide all others."""
     from matplotlib.colors import LinearSegmentedColormap
 
     _style(axes, "Genres together: of the movies of a row's genre, how many also have the column's")
-    together = found.co_occurrence[np.ix_(order, order)].astype(float)
+    together = inspection.co_occurrence[np.ix_(order, order)].astype(float)
     share = together / np.maximum(np.diag(together), 1)[:, None]
     np.fill_diagonal(share, np.nan)
     shades = LinearSegmentedColormap.from_list("share", ["#f6f8fa", "#a9c8e8", BLUE, "#173a66"])

@@ -27,7 +27,8 @@ import numpy as np
 from minicnn.containers import Sequential
 from minicnn.saliency import input_gradient
 from poster_genre.classifier import ONE_AT_A_TIME, PosterGenreClassifier, to_input
-from poster_genre.data.transforms import Source, load_poster
+from poster_genre.data.image_reader import ImageInput
+from poster_genre.data.transforms import load_poster
 from poster_genre.errors import UsageError
 from poster_genre.genres import GENRES, INDEX, N_GENRES
 from poster_genre.model.anatomy import dissect
@@ -61,7 +62,7 @@ class ExplainResult:
 
 def explain(
     classifier: PosterGenreClassifier,
-    poster: Source,
+    poster: ImageInput,
     genre: str | None = None,
     *,
     method: str = "grad-cam",

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from poster_genre.data.cache import cached_posters
-from poster_genre.data.dataset import SPLITS, split_of
 from poster_genre.data.inspection import Inspection, inspect_dataset
+from poster_genre.data.splits import SPLITS, split_of
 from poster_genre.data.transforms import load_poster
 from poster_genre.genres import INDEX
 

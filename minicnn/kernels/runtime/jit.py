@@ -109,10 +109,12 @@ def _bases() -> Iterator[Callable[[], Path]]:
 
 
 def _user_cache() -> Path:
-    for variable in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
-        if os.environ.get(variable):
-            return Path(os.environ[variable]) / "minicnn"
-    return Path.home() / ".cache" / "minicnn"
+    """The platform's folder for caches: ``~/.cache/minicnn``, ``~/Library/Caches/minicnn``, or on Windows a
+    folder in ``%LOCALAPPDATA%``.
+    """
+    import platformdirs  # compiling needs it, importing minicnn does not
+
+    return Path(platformdirs.user_cache_dir("minicnn", appauthor=False))
 
 
 def _temporary_cache() -> Path:

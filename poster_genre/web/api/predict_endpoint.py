@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from poster_genre.data.transforms import FORMATS
+from poster_genre.data.image_reader import FORMATS
 from poster_genre.errors import PosterGenreError
 from poster_genre.explain.explain import METHODS, ExplainResult, genre_index
 from poster_genre.genres import GENRES, N_GENRES

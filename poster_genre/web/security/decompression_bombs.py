@@ -6,7 +6,8 @@ import io
 
 import numpy as np
 
-from poster_genre.data.transforms import FORMATS, load_poster
+from poster_genre.data.image_reader import FORMATS
+from poster_genre.data.transforms import load_poster
 from poster_genre.errors import PosterGenreError
 from poster_genre.web.limits import Limits
 

@@ -73,6 +73,24 @@ def test_where_home_cannot_be_written_a_temporary_folder_serves(tmp_path):
     assert list(temporary.rglob("*.nbc"))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the XDG variables are those of Linux")
+def test_without_a_chosen_folder_the_platform_decides(monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", "/xdg")
+    assert jit._user_cache() == Path("/xdg/minicnn")
+
+
+def test_an_empty_home_is_not_the_root_of_the_file_system(monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", "")
+    assert jit._user_cache().is_relative_to(pytest.importorskip("pwd").getpwuid(os.getuid()).pw_dir)
+
+
+def test_importing_minicnn_does_not_load_platformdirs():
+    program = "import sys, minicnn, minicnn.kernels.dispatch; print('platformdirs' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert result.stdout == "False\n"
+
+
 def test_where_nothing_can_be_written_kernels_still_run(tmp_path, monkeypatch):
     def refuse() -> Path:
         raise PermissionError("read-only")

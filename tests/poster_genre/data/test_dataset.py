@@ -12,14 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poster_genre.data.dataset import (
-    SPLITS,
-    bucket,
-    load_dataset,
-    open_source,
-    parse_genres,
-    split_of,
-)
+from poster_genre.data.archives import open_archive
+from poster_genre.data.dataset import load_dataset
+from poster_genre.data.splits import SPLITS, bucket, split_of
+from poster_genre.data.table import parse_genres
 from poster_genre.errors import PosterGenreError
 from poster_genre.genres import GENRES, INDEX
 from tests.poster_genre.data.layouts import HEADER, jpeg, row, sound, table, write_folder, write_zip
@@ -65,7 +61,7 @@ def test_a_folder_and_its_zip_hold_the_same_with_any_wrapping(tmp_path: Path, ro
     assert folder.defects == archive.defects == []
     for i in range(len(folder)):
         assert folder.read(i) == archive.read(i) == images[f"{folder.ids[i]}.jpg"]
-        assert folder.source.fingerprint(folder.file(i)) == archive.source.fingerprint(archive.file(i))
+        assert folder.archive.fingerprint(folder.file(i)) == archive.archive.fingerprint(archive.file(i))
 
 
 def test_reading_a_zip_leaves_nothing_beside_it(tmp_path: Path) -> None:
@@ -313,8 +309,8 @@ def test_a_table_that_cannot_be_meant_is_refused_in_one_sentence(
     assert "train.csv" in text
 
 
-def test_a_source_shows_what_it_is(tmp_path: Path) -> None:
-    assert "12 images" in repr(open_source(write_folder(tmp_path / "set", *sound())))
+def test_an_archive_and_a_data_set_have_a_short_repr(tmp_path: Path) -> None:
+    assert "12 images" in repr(open_archive(write_folder(tmp_path / "set", *sound())))
     assert "12 rows, 0 defects" in repr(load_dataset(tmp_path / "set"))
 
 

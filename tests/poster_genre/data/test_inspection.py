@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from poster_genre.data.dataset import DEFECT_KINDS, split_of
-from poster_genre.data.inspection import as_text, describe, inspect_dataset, to_dict
+from poster_genre.data.defects import DEFECT_KINDS
+from poster_genre.data.inspection import inspect_dataset
+from poster_genre.data.inspection_report import as_text, describe, to_dict
+from poster_genre.data.splits import split_of
 from poster_genre.errors import PosterGenreError, UsageError
 from poster_genre.genres import GENRES, INDEX
 from tests.poster_genre.data.layouts import jpeg, row, sound, table, write_folder, write_zip

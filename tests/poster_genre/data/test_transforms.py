@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from poster_genre.data.transforms import Normalisation, load_poster, read_poster, resize_poster
+from poster_genre.data.image_reader import read_poster
+from poster_genre.data.transforms import Normalisation, load_poster, resize_poster
 from poster_genre.errors import PosterGenreError
 from tests.poster_genre.data.layouts import jpeg
 

@@ -6,7 +6,7 @@ import subprocess
 import zipfile
 from pathlib import Path
 
-from poster_genre.data.download import git_tree_id
+from poster_genre.data.git_tree import git_tree_id
 from tests.poster_genre.data.layouts import ROOT, git_says, sound, write_folder
 
 
