@@ -102,7 +102,7 @@ def test_a_server_that_falls_silent_is_left_and_asked_again(
 
 def test_what_an_earlier_run_fetched_is_used_by_the_next(fetch: Callable[..., Path], server: Server) -> None:
     server.behaviours = [cut_at(0.6), status(503), status(503)]
-    with pytest.raises(PosterGenreError, match=r"failed 3 times.*bytes are kept in .*run the command again"):
+    with pytest.raises(PosterGenreError, match=r"failed 3 times.*bytes are in .*run the command again"):
         fetch()
     assert fetch().read_bytes() == server.content
     assert server.ranges()[-1] == f"bytes={int(len(server.content) * 0.6)}-"
