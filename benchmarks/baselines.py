@@ -19,8 +19,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from minicnn import metrics
+from poster_genre.data.arrays import split_arrays
 from poster_genre.data.dataset import load_dataset
-from poster_genre.training.train import split_arrays
 
 SIZE = (72, 48)
 MEASURES = {

@@ -18,12 +18,14 @@ import numpy as np
 
 from benchmarks.baselines import MEASURES, SIZE, features, logistic, trees
 from minicnn import metrics
-from poster_genre.classifier import PosterGenreClassifier
+from poster_genre.data.arrays import split_arrays
 from poster_genre.data.dataset import PosterDataset, load_dataset
 from poster_genre.evaluation.bootstrap import RESAMPLES, weighted_average_precision, weights_of
-from poster_genre.evaluation.evaluate import MIN_POSITIVES, evaluate_classifier
+from poster_genre.evaluation.evaluate import evaluate_model
 from poster_genre.genres import GENRES
-from poster_genre.training.train import split_arrays
+from poster_genre.model.model_file import load_model
+from poster_genre.model.thresholds import MIN_POSITIVES
+from poster_genre.model.trained_model import TrainedModel
 
 KEYS = ("macro_map", "macro_auc", "micro_ap", "top1", "hit_at_3", "precision_at_3")
 OTHERS = {
@@ -47,21 +49,19 @@ def of_baselines(dataset: PosterDataset, split: str) -> dict[str, list[float]]:
     return {name: [measure(truth, p) for measure in MEASURES.values()] for name, p in found.items()}
 
 
-def of_model(
-    classifier: PosterGenreClassifier, dataset: PosterDataset, split: str, resamples: int = 0
-) -> dict[str, Any]:
-    pixels, labels, _ = split_arrays(dataset, split, classifier.spec_.input_size)
-    return evaluate_classifier(classifier, pixels, labels, split=split, resamples=resamples)[0]
+def of_model(model: TrainedModel, dataset: PosterDataset, split: str, resamples: int = 0) -> dict[str, Any]:
+    pixels, labels, _ = split_arrays(dataset, split, model.spec.input_size)
+    return evaluate_model(model, pixels, labels, split=split, resamples=resamples)[0]
 
 
 def row(cells: list[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def genres_table(classifier: PosterGenreClassifier, dataset: PosterDataset, result: dict[str, Any]) -> str:
+def genres_table(model: TrainedModel, dataset: PosterDataset, result: dict[str, Any]) -> str:
     """Every genre that is judged: how often it is there, AP with its interval, AUC and F1."""
-    pixels, labels, _ = split_arrays(dataset, result["split"], classifier.spec_.input_size)
-    ranking = classifier.predict_proba(pixels, calibrated=False)
+    pixels, labels, _ = split_arrays(dataset, result["split"], model.spec.input_size)
+    ranking = model.probabilities(pixels, calibrated=False)
     weights = weights_of(len(labels), RESAMPLES, np.random.default_rng(0))
     lines = [row(["genre", "posters", "prior", "AP", "95 % interval", "AUC", "F1"]), "|---" * 7 + "|"]
     counted = metrics.enough_positives(labels, MIN_POSITIVES)
@@ -84,14 +84,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--row", action="append", default=[], metavar="NAME=FILE", help="another model file")
     asked = parser.parse_args(arguments)
     warnings.filterwarnings("ignore", category=UserWarning)
-    dataset, shipped = load_dataset(asked.data), PosterGenreClassifier.load()
+    dataset, shipped = load_dataset(asked.data), load_model()
     result = of_model(shipped, dataset, asked.split, RESAMPLES)
     print(row(["", *MEASURES]), "|---" * (1 + len(MEASURES)) + "|", sep="\n")
     for name, values in of_baselines(dataset, asked.split).items():
         print(row([name, *(f"{value:.3f}" for value in values)]))
     for words in asked.row:
         name, _, file = words.rpartition("=")
-        found = of_model(PosterGenreClassifier.load(file), dataset, asked.split)
+        found = of_model(load_model(file), dataset, asked.split)
         print(row([name, *(f"{found[key]:.3f}" for key in KEYS)]))
     print(row(["**what is shipped**", *(f"**{result[key]:.3f}**" for key in KEYS)]))
     ends = result["intervals"]

@@ -126,8 +126,8 @@ def _commands(folder: Path, settings: Settings) -> tuple[list[str], list[str]]:
 
         from benchmarks.convert import Conversion
 
-        spec = classifier.spec_
-        module = Conversion(classifier.model_, (1, height, width, 3)).module.eval()
+        spec = classifier.trained_.spec
+        module = Conversion(classifier.trained_.network, (1, height, width, 3)).module.eval()
         saved = {
             "module": module,
             "input_size": spec.input_size,

@@ -7,8 +7,9 @@ from typing import TypedDict
 
 import numpy as np
 
-from poster_genre.classifier import PosterGenreClassifier, top_of
+from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.genres import GENRES, N_GENRES
+from poster_genre.model.trained_model import top_of
 
 NOT_FINITE = "the network's output is not a finite number; the weights in the model file are damaged"
 

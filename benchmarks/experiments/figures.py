@@ -23,10 +23,11 @@ import numpy as np
 from benchmarks.experiments.run import BY_GENRE, LOG, read_log
 from benchmarks.experiments.table import LIGHT
 from minicnn import metrics
-from poster_genre.classifier import PosterGenreClassifier
+from poster_genre.data.arrays import split_arrays
 from poster_genre.data.dataset import load_dataset
 from poster_genre.genres import GENRES
-from poster_genre.training.train import split_arrays
+from poster_genre.model.model_file import load_model
+from poster_genre.model.trained_model import TrainedModel
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -45,14 +46,14 @@ def by_genre(idea: str, log: Path = LOG) -> np.ndarray:
     return np.array([[float(row[genre] or "nan") for genre in GENRES] for row in rows])
 
 
-def overfitting(models: dict[str, PosterGenreClassifier], path: Path) -> None:
+def overfitting(models: dict[str, TrainedModel], path: Path) -> None:
     """One panel a model: its training loss and its validation loss."""
     figure, axes = plt.subplots(1, len(models), figsize=(4.6 * len(models), 3.4), layout="constrained")
     for axis, (name, model) in zip(np.atleast_1d(axes), models.items(), strict=True):
-        epochs = [row["epoch"] for row in model.history_]
-        axis.plot(epochs, [row["loss"] for row in model.history_], "o-", ms=3, color=GREY, label="train")
-        axis.plot(epochs, [row["val_loss"] for row in model.history_], "o-", ms=3, color=BLUE, label="val")
-        best = min(model.history_, key=lambda row: row["val_loss"])
+        epochs = [row["epoch"] for row in model.history]
+        axis.plot(epochs, [row["loss"] for row in model.history], "o-", ms=3, color=GREY, label="train")
+        axis.plot(epochs, [row["val_loss"] for row in model.history], "o-", ms=3, color=BLUE, label="val")
+        best = min(model.history, key=lambda row: row["val_loss"])
         axis.set_title(
             f"{name}: val {best['val_loss']:.3f} in epoch {best['epoch']:.0f}", fontsize=10, loc="left"
         )
@@ -148,8 +149,8 @@ def main() -> None:
     _, train, _ = split_arrays(dataset, "train", (60, 40))
     _, labels, _ = split_arrays(dataset, "val", (60, 40))
     models = {
-        "original": PosterGenreClassifier.load(arguments.original),
-        "compact, second cycle": PosterGenreClassifier.load(),
+        "original": load_model(arguments.original),
+        "compact, second cycle": load_model(),
     }
     overfitting(models, arguments.out / "overfitting.png")
     imbalance(labels, train, arguments.out / "imbalance.png")

@@ -10,7 +10,8 @@ import numpy as np
 
 from benchmarks.experiments.twin import Posters, Settings, score
 from poster_genre.classifier import PosterGenreClassifier
-from poster_genre.model.networks import SPECS, ModelSpec, Recipe
+from poster_genre.model.networks import SPECS
+from poster_genre.model.spec import ModelSpec, Recipe
 
 IN_RECIPE = {field.name for field in fields(Recipe)} & {field.name for field in fields(Settings)}
 IN_AUGMENTATION = ("flip", "min_area", "aspect", "brightness", "contrast", "saturation", "erase", "shift")
@@ -19,9 +20,9 @@ IN_NETWORK = ("widths", "blocks", "stem_stride", "dropout")
 
 def specification(settings: Settings) -> ModelSpec:
     """``compact`` with these settings. Raises ValueError for what only the twin can do."""
-    told = {"height", "width", "precision", *IN_RECIPE, *IN_AUGMENTATION, *IN_NETWORK}
+    supported = {"height", "width", "precision", *IN_RECIPE, *IN_AUGMENTATION, *IN_NETWORK}
     for field in fields(Settings):
-        if field.name not in told and getattr(settings, field.name) != field.default:
+        if field.name not in supported and getattr(settings, field.name) != field.default:
             raise ValueError(f"compact has no {field.name}: run this trial with the twin")
     recipe = replace(
         SPECS["compact"].recipe,
@@ -42,10 +43,11 @@ def train(settings: Settings, posters: Posters, seed: int, threads: int) -> tupl
     seconds = time.perf_counter() - start
     probabilities = classifier.predict_proba(posters.val_x)
     some = slice(0, len(posters.train_x), max(len(posters.train_x) // 1000, 1))
+    parameters = classifier.trained_.network.parameters()
     row: dict[str, Any] = {
-        "params": sum(parameter.data.size for parameter in classifier.model_.parameters().values()),
+        "params": sum(parameter.data.size for parameter in parameters.values()),
         "seconds": round(seconds),
-        "train_loss": classifier.history_[-1]["loss"],
+        "train_loss": classifier.trained_.history[-1]["loss"],
         **score(posters.val_y, probabilities),
         "train_auc": score(posters.train_y[some], classifier.predict_proba(posters.train_x[some]))["auc"],
     }

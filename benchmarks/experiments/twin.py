@@ -28,9 +28,10 @@ from poster_genre.data.augment import Augmentation, Mixup
 from poster_genre.data.cache import cached_posters
 from poster_genre.data.dataset import load_dataset
 from poster_genre.data.transforms import Normalisation
-from poster_genre.evaluation.evaluate import cross_entropy
+from poster_genre.evaluation.measures import cross_entropy
 from poster_genre.genres import N_GENRES
-from poster_genre.model.networks import FIRST_GUESS, SPECS
+from poster_genre.model.compact import INITIAL_BIAS
+from poster_genre.model.networks import SPECS
 
 Scores = dict[str, float]
 INITIALISING = threading.Lock()  # PyTorch's initialisers draw from one generator that all threads share
@@ -138,7 +139,7 @@ class SqueezeExcite(nn.Module):
 
 
 class Block(nn.Module):
-    """``poster_genre.model.networks._residual_block`` and the ReLU behind it."""
+    """``poster_genre.model.compact._residual_block`` and the ReLU behind it."""
 
     def __init__(self, channels: int, filters: int, squeeze: int, initial: str) -> None:
         super().__init__()
@@ -187,7 +188,7 @@ class Compact(nn.Module):
         self.dropout = Dropout(settings.dropout)
         self.genres = nn.Linear(channels * (2 if settings.head == "both" else 1), N_GENRES)
         nn.init.normal_(self.genres.weight, std=0.01)
-        nn.init.constant_(self.genres.bias, FIRST_GUESS)
+        nn.init.constant_(self.genres.bias, INITIAL_BIAS)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.features(x)

@@ -21,9 +21,10 @@ from benchmarks.__main__ import machine
 from benchmarks.web.clicks import clicks
 from benchmarks.web.load import Heard, crowd, crowd_and_visitor, get_request, predict_request
 from poster_genre.classifier import PosterGenreClassifier
-from poster_genre.genres import GENRES, N_GENRES
-from poster_genre.model.model_file import PACKAGED
-from poster_genre.model.networks import build_model, model_spec
+from poster_genre.genres import N_GENRES
+from poster_genre.model.model_file import PACKAGED, save_model
+from poster_genre.model.networks import build_network, model_spec
+from poster_genre.model.trained_model import TrainedModel
 
 CLIENTS = (1, 8, 64)
 FLOOD = 256
@@ -118,11 +119,8 @@ def examples() -> list[bytes]:
 def untrained(name: str, path: Path) -> Path:
     """A file of a network as training starts it: it is as fast as a trained one."""
     spec = model_spec(name)
-    classifier = PosterGenreClassifier(spec)
-    classifier.spec_, classifier.model_, classifier.genres_ = spec, build_model(name, rng=0), GENRES
-    classifier.priors_, classifier.thresholds_ = np.full(N_GENRES, 0.1), np.full(N_GENRES, 0.5)
-    classifier.thresholds_from_, classifier.provenance_, classifier.calibration_ = "untrained", {}, None
-    classifier.save(path)
+    model = TrainedModel.uncalibrated(spec, build_network(spec, rng=0), np.full(N_GENRES, 0.1), {})
+    save_model(model, path)
     return path
 
 
@@ -135,7 +133,7 @@ def offline(model: Path, posters: list[bytes], threads: int | None, seconds: flo
     from poster_genre.data.transforms import load_poster
 
     classifier = PosterGenreClassifier.load(model)
-    size = classifier.fitted_spec().input_size
+    size = classifier.trained().spec.input_size
     pixels = [load_poster(poster, size)[None] for poster in posters]
     return [
         {"what": "offline, pixels", "per_second": rate(classifier.predict_proba, pixels, seconds / 2)},

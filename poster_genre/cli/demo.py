@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from poster_genre.classifier import PosterGenreClassifier
-    from poster_genre.evaluation.evaluate import Scores
-    from poster_genre.model.networks import ModelSpec
+    from poster_genre.evaluation.measures import Scores
+    from poster_genre.model.spec import ModelSpec
 
 SUMMARY = "draw posters, train a network on them from random weights, and show what it learned"
 DETAILS = "Takes about a minute on two cores and needs no internet connection."
@@ -66,8 +66,9 @@ def demo(
     ``demo_spec()``.
     """
     from poster_genre.cli.demo_posters import draw_predictions, drawn_posters
-    from poster_genre.evaluation.evaluate import comparison, evaluate_classifier
+    from poster_genre.evaluation.evaluate import evaluate_model
     from poster_genre.evaluation.report.report import write_report
+    from poster_genre.evaluation.tables import comparison
 
     started = time.monotonic()
     prepare_folder(out)
@@ -83,11 +84,11 @@ def demo(
     )
     note("Training a convolutional network on them, from random weights ...")
     classifier = train_network(spec, seed, train, val, out)
-    result, probabilities = evaluate_classifier(classifier, *val, split="val")
+    result, probabilities = evaluate_model(classifier.trained_, *val, split="val")
     classifier.save(out / MODEL)
     indices = range(train_posters, train_posters + val_posters)
     names = [f"drawn {index}" for index in indices]
-    write_report(out / REPORT, classifier, result, val[1], probabilities, posters=val[0], ids=names)
+    write_report(out / REPORT, classifier.trained_, result, val[1], probabilities, posters=val[0], ids=names)
     shown = slice(PICTURED_POSTERS)
     draw_predictions(out / PICTURE, seed, indices[shown], probabilities[shown])
     print(comparison(result))
@@ -154,11 +155,7 @@ def train_network(
     curves = HistoryPlot(out / CURVES, note=curves_note(spec))
     classifier = PosterGenreClassifier(spec, seed=seed)
     classifier.fit(*train, val, callbacks=[ProgressBar(), HistoryCSV(out / HISTORY), curves])
-    classifier.provenance_ |= {
-        "command": f"poster-genre demo --seed {seed}",
-        "data": "drawn posters",
-        "history": classifier.history_,
-    }
+    classifier.trained_.provenance.update(command=f"poster-genre demo --seed {seed}", data="drawn posters")
     return classifier
 
 
@@ -172,7 +169,8 @@ def print_summary(
 ) -> None:
     """The macro AUC beside that of colours alone, the time, and the files."""
     from poster_genre.cli.demo_colours import histogram_auc
-    from poster_genre.evaluation.evaluate import defined, number
+    from poster_genre.evaluation.measures import defined
+    from poster_genre.evaluation.tables import number
 
     colours = histogram_auc(*train, *val, seed)
     print(

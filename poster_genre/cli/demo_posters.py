@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from minicnn.serialize import atomic_write
-from poster_genre.classifier import top_of
 from poster_genre.data.transforms import resize_poster
 from poster_genre.drawing.synthetic import draw_poster, random_genres
 from poster_genre.genres import INDEX, N_GENRES
+from poster_genre.model.trained_model import top_of
 from poster_genre.progress import progress_bar
 
 DRAWN_SIZE, PICTURED_SIZE = (96, 64), (360, 240)

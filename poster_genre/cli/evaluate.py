@@ -34,30 +34,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate, write the report if there is to be one, and print the table or the JSON document."""
-    from poster_genre.classifier import PosterGenreClassifier
+    from poster_genre.data.arrays import split_arrays
     from poster_genre.data.dataset import load_dataset
     from poster_genre.evaluation.bootstrap import RESAMPLES
-    from poster_genre.evaluation.evaluate import evaluate_classifier, table
+    from poster_genre.evaluation.evaluate import evaluate_model
+    from poster_genre.evaluation.tables import table
+    from poster_genre.model.model_file import load_model
     from poster_genre.output_path import refuse_unwritable_file
-    from poster_genre.training.train import split_arrays
 
     if arguments.report:
         refuse_unwritable_file(Path(arguments.report))
-    classifier = PosterGenreClassifier.load(arguments.model_file)
+    model = load_model(arguments.model_file)
     dataset = load_dataset(arguments.data)
-    pixels, labels, ids = split_arrays(dataset, arguments.split, classifier.spec_.input_size)
+    pixels, labels, ids = split_arrays(dataset, arguments.split, model.spec.input_size)
     if len(pixels) == 0:
         raise PosterGenreError(f"{arguments.data} has no usable poster in its {arguments.split} split")
-    result, probabilities = evaluate_classifier(
-        classifier, pixels, labels, split=arguments.split, resamples=RESAMPLES if arguments.intervals else 0
+    result, probabilities = evaluate_model(
+        model, pixels, labels, split=arguments.split, resamples=RESAMPLES if arguments.intervals else 0
     )
     if arguments.report:
         from poster_genre.evaluation.report.report import write_report
 
-        write_report(
-            Path(arguments.report), classifier, result, labels, probabilities, posters=pixels, ids=ids
-        )
+        write_report(Path(arguments.report), model, result, labels, probabilities, posters=pixels, ids=ids)
         print(f"report: {arguments.report}", file=sys.stderr)
-    calibrated = classifier.calibration_ is not None
+    calibrated = model.calibration is not None
     print(json_text(result) if arguments.json else table(result, calibrated=calibrated))
     return 0

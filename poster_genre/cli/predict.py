@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     from poster_genre.classifier import PosterGenreClassifier
 
     classifier = PosterGenreClassifier.load(arguments.model_file)
-    if classifier.calibration_ is None:
+    if classifier.trained_.calibration is None:
         print(f"note: {UNCALIBRATED}", file=sys.stderr)
     failed = False
     documents = []
@@ -68,14 +68,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 def predict_names(names: Sequence[str], classifier: PosterGenreClassifier, top: int) -> Iterator[Prediction]:
     """A prediction for each picture that the names on the command line stand for, in their order."""
-    from poster_genre.classifier import CHUNK
     from poster_genre.cli.pictures import list_pictures
+    from poster_genre.model.trained_model import BATCH
     from poster_genre.predictions import predict_pictures
 
     batch: list[tuple[str, np.ndarray | str]] = []
     for name, problem in list_pictures(names):
-        batch.append((name, problem or pixels_or_error(name, classifier.fitted_spec().input_size)))
-        if len(batch) == CHUNK:
+        batch.append((name, problem or pixels_or_error(name, classifier.trained().spec.input_size)))
+        if len(batch) == BATCH:
             yield from predict_pictures(batch, classifier, top)
             batch = []
     yield from predict_pictures(batch, classifier, top)

@@ -49,8 +49,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train, and print the measures on val and where the files are."""
-    from poster_genre.evaluation.evaluate import comparison
-    from poster_genre.training.train import CURVES, MODEL, REPORT, Settings, train
+    from poster_genre.evaluation.tables import comparison
+    from poster_genre.training.output_folder import CURVES, MODEL, REPORT
+    from poster_genre.training.settings import Settings
+    from poster_genre.training.train import train
 
     settings = Settings(
         model=arguments.model,
@@ -61,12 +63,12 @@ def run(arguments: argparse.Namespace) -> int:
         init=arguments.init,
         threads=arguments.threads,
     )
-    classifier, result = train(arguments.data, arguments.out, settings, resume=arguments.resume)
+    model, result = train(arguments.data, arguments.out, settings, resume=arguments.resume)
     out = Path(arguments.out)
     if result is not None:
         print(comparison(result))
         print(f"\nreport      {out / REPORT}")
     print(f"curves      {out / CURVES}")
-    print(f"model       {out / MODEL}  ({len(classifier.history_)} epochs)")
+    print(f"model       {out / MODEL}  ({len(model.history)} epochs)")
     print(f"\nTry it:     poster-genre predict IMAGE... --model-file {out / MODEL}")
     return 0

@@ -26,13 +26,13 @@ import numpy as np
 
 from minicnn.containers import Sequential
 from minicnn.saliency import input_gradient
-from poster_genre.classifier import ONE_AT_A_TIME, PosterGenreClassifier, to_input
+from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.data.image_reader import ImageInput
 from poster_genre.data.transforms import load_poster
 from poster_genre.errors import UsageError
 from poster_genre.genres import GENRES, INDEX, N_GENRES
-from poster_genre.model.anatomy import dissect
 from poster_genre.model.calibration import log_odds
+from poster_genre.model.network_parts import network_parts
 
 METHODS = ("grad-cam", "occlusion")
 SQUARES = 12  # an occluding square moves by this part of the poster's longer side, and is twice as large
@@ -77,7 +77,7 @@ def explain(
     wanted = None if genre is None else genre_index(genre)
     if method not in METHODS:
         raise UsageError(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
-    pixels = load_poster(poster, classifier.fitted_spec().input_size)
+    pixels = load_poster(poster, classifier.trained().spec.input_size)
     row = classifier.predict_proba(pixels[None])[0]
     index = int(np.argmax(row)) if wanted is None else wanted
     if method == "grad-cam":
@@ -105,17 +105,16 @@ def grad_cam(classifier: PosterGenreClassifier, pixels: np.ndarray, genre: int) 
     Only the layers behind that image are gone backward through. Of several last images the finest gives the
     rows and columns.
     """
-    parts = dissect(classifier.model_, classifier.spec_.input_size)
+    parts = network_parts(classifier.trained_.network, classifier.trained_.spec.input_size)
     wanted = np.zeros((1, N_GENRES), np.float32)
     wanted[0, genre] = 1
     maps = []
-    for mirrored in (False, True) if classifier.spec_.flip_average else (False,):
+    for mirrored in (False, True) if classifier.trained_.spec.flip_average else (False,):
         view = pixels[None, :, ::-1] if mirrored else pixels[None]
-        with ONE_AT_A_TIME:
-            x = to_input(classifier.spec_, view)
-            images = [Sequential(trunk.layers).forward(x) if trunk.layers else x for trunk in parts.trunks]
-            row = np.concatenate([image.reshape(1, -1) for image in images], axis=1)
-            _, gradient = input_gradient([*parts.above, parts.genres], row, wanted)
+        x = classifier.trained_.spec.to_input(view)
+        images = [Sequential(trunk.layers).forward(x) if trunk.layers else x for trunk in parts.backbones]
+        row = np.concatenate([image.reshape(1, -1) for image in images], axis=1)
+        _, gradient = input_gradient([*parts.neck, parts.head], row, wanted)
         found = _added(
             [_evidence_in(image, dy) for image, dy in zip(images, _apart(gradient, images), strict=True)]
         )
@@ -159,7 +158,7 @@ def occlusion(
     height, width = pixels.shape[:2]
     step = max(1, -(-max(height, width) // SQUARES))
     rows, columns = -(-height // step), -(-width // step)
-    colour = np.round(255 * np.array(classifier.spec_.mean)).astype(np.uint8)
+    colour = np.round(255 * np.array(classifier.trained_.spec.mean)).astype(np.uint8)
     places = [(i, j) for i in range(-1, rows) for j in range(-1, columns)]
     before = _evidence(classifier, pixels[None], genre)[0]
     lost = np.zeros((rows, columns))

@@ -1,31 +1,21 @@
-"""Probabilities that mean what they say, and answers that say when they are worth little.
+"""Calibration: the network's log-odds, stretched and shifted, so that probabilities match frequencies.
 
-**Calibration** (after Platt 1999, with the genres learning from each other). A genre's log-odds z are
-stretched and shifted, so that of the posters given 30 % about 30 % have the genre. The map rises, so a
-genre's ranking of the posters, its average precision and its AUC stay as they were. First one map is fitted
-to all cells together, ``exp(a) z + b``. Around it each genre gets its own,
+After Platt 1999, with the genres sharing strength. A genre's log-odds z are stretched and shifted, so that of
+the posters given 30 % about 30 % have the genre. The map rises, so a genre's ranking of the posters, its
+average precision and its AUC stay as they were. First one map is fitted to all cells together,
+``exp(a) z + b``. Around it each genre gets its own,
 
     log-odds' = exp(a) m + b + shift + stretch * (z - m)        m: the genre's mean z
 
-whose ``shift`` departs from 0 and whose ``log stretch`` departs from a as far as its own posters demand
+whose ``shift`` departs from 0 and whose ``log stretch`` departs from a as far as its own posters support it
 against Gaussian penalties: a genre with three positives keeps nearly the common map, one with three hundred
 has its own. As with Platt the targets are not quite 0 and 1, but ``1 / (N0 + 2)`` and ``(N1 + 1) / (N1 + 2)``
-with the counts of all cells, so that no finite number of posters makes for certainty.
-
-**Not sure.** How much an answer p says beyond the genre priors q, which could be said of every poster unseen:
-
-    information = sum over genres of  p log2(p / q) + (1 - p) log2((1 - p) / (1 - q))     [bits]
-
-For calibrated and independent genres that is what the answer is expected to gain in log-likelihood over the
-priors. An answer is sure unless it says no more than the tenth of the validation posters that say least, or
-no more than those whose answers, taken together, cannot be shown to gain anything at all: a network that
-learned nothing, or was calibrated on a handful of posters, is hardly ever sure.
+with the counts of all cells, so that no finite number of posters gives certainty.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -34,26 +24,24 @@ import numpy as np
 
 from minicnn.layers.activation import sigmoid
 from poster_genre.errors import PosterGenreError
+from poster_genre.model.information import fit_sure, information
 
-CLIP = 1e-7  # probabilities nearer to 0 or 1 than float32 can tell
-STRETCH_SD, SHIFT_SD = 0.25, 0.5
-COMMON_SD = 1.0
-FLOOR = 1e-3  # information and gain do not look closer at 0 and 1 than one in a thousand
-LEAST = 0.1  # this share of validation posters tells too little, however good the network
-ONE_SIDED_95 = 1.645
+CLIP = 1e-7  # float32 cannot tell probabilities nearer to 0 or 1 from these
+STRETCH_SD, SHIFT_SD = 0.25, 0.5  # of the penalties on a genre's own map
+COMMON_SD = 1.0  # of the penalty on the common map
 FOLDS = 5
 NEWTON_STEPS = 60
 
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """What was fitted on validation posters.
+    """The result of ``fit_calibration`` on validation posters.
 
     ``slope, offset``  (genres,) float64: the calibrated log-odds are ``slope * z + offset``, slope > 0.
     ``sure_above``     bits of information that an answer must exceed to be called sure.
-    ``posters``        how many posters it was fitted on.
-    ``labels_digest``  SHA-256 of their labels: on these posters, of whatever split, the
-                       map must be cross-fitted.
+    ``posters``        the number of posters it was fitted on.
+    ``labels_digest``  SHA-256 of their labels: an evaluation on these very posters, of whatever split, must
+                       be cross-fitted.
     """
 
     slope: np.ndarray
@@ -71,10 +59,12 @@ class Calibration:
         return information(p, priors) > self.sure_above
 
     def was_fitted_on(self, labels: np.ndarray) -> bool:
+        """Whether these are the labels (N, genres) of the posters it was fitted on."""
         return self.labels_digest == digest_of(labels)
 
 
 def digest_of(labels: np.ndarray) -> str:
+    """SHA-256 of labels (N, genres), in hex."""
     return hashlib.sha256(np.ascontiguousarray(labels, np.uint8).data).hexdigest()
 
 
@@ -89,23 +79,11 @@ def log_odds(p: np.ndarray) -> np.ndarray:
     return np.log(clipped) - np.log1p(-clipped)
 
 
-def information(p: np.ndarray, priors: np.ndarray) -> np.ndarray:
-    """Bits that answers p (N, genres) say beyond the priors (genres,); shape (N,), at least 0."""
-    p, q = (np.clip(np.asarray(a, np.float64), FLOOR, 1 - FLOOR) for a in (p, priors))
-    return np.maximum((p * np.log2(p / q) + (1 - p) * np.log2((1 - p) / (1 - q))).sum(axis=1), 0)
-
-
-def gain(labels: np.ndarray, p: np.ndarray, priors: np.ndarray) -> np.ndarray:
-    """Bits of log-likelihood that answers p give the truth beyond the priors; (N,), below 0 where worse."""
-    p, q = (np.clip(np.asarray(a, np.float64), FLOOR, 1 - FLOOR) for a in (p, priors))
-    return np.where(labels == 1, np.log2(p / q), np.log2((1 - p) / (1 - q))).sum(axis=1)
-
-
 def fit_calibration(labels: np.ndarray, p: np.ndarray, priors: np.ndarray) -> Calibration:
     """Fit on posters that the network was not trained on.
 
     labels (N, genres) 0/1, p (N, genres) the network's probabilities, priors (genres,) of the training
-    posters. The rule for "sure" looks at cross-fitted probabilities, which no poster had a hand in itself.
+    posters. The rule for "sure" is fitted on cross-fitted probabilities: no poster calibrates its own.
     """
     slope, offset = fit_maps(labels, p)
     sure_above = fit_sure(labels, cross_fitted_probabilities(labels, p), priors)
@@ -174,40 +152,25 @@ def _penalised_fit(
     return theta
 
 
-def fit_sure(labels: np.ndarray, p: np.ndarray, priors: np.ndarray) -> float:
-    """The information that an answer must exceed to be called sure: the larger of two limits, in bits.
-
-    The first is that of the ``LEAST`` tenth of posters. For the second the posters are put in order of
-    information: over the first k of them, the mean gain less 1.645 of its standard errors (one-sided 95 %)
-    must be above 0. The last k where it is not counts.
-    """
-    said = information(p, priors)
-    order = np.argsort(said, kind="stable")
-    gains = gain(labels, p, priors)[order]
-    k = np.arange(1, len(gains) + 1)
-    mean = np.cumsum(gains) / k
-    variance = (np.cumsum(gains**2) / k - mean**2) * k / np.maximum(k - 1, 1)
-    shown = (k > 1) & (mean > ONE_SIDED_95 * np.sqrt(np.maximum(variance, 0) / k))
-    doubtful = np.flatnonzero(~shown)[-1]  # there is one, for a single poster shows nothing
-    return float(said[order[max(doubtful, math.ceil(LEAST * len(said)) - 1)]])
-
-
 def folds(n: int, count: int = FOLDS) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """(rows to fit on, rows to judge) of each fold: a fixed shuffle of n rows, dealt out in turn."""
-    dealt = np.random.default_rng(0).permutation(n) % count
+    """(rows to fit on, rows to apply it to) of each fold: a fixed shuffle of n rows, ``count`` folds of them.
+
+    There are fewer folds where n is smaller than ``count``, and none for a single row.
+    """
+    fold_of_row = np.random.default_rng(0).permutation(n) % count
     for fold in range(count):
-        judged = dealt == fold
-        if judged.any() and not judged.all():
-            yield np.flatnonzero(~judged), np.flatnonzero(judged)
+        inside = fold_of_row == fold
+        if inside.any() and not inside.all():
+            yield np.flatnonzero(~inside), np.flatnonzero(inside)
 
 
 def cross_fitted_probabilities(labels: np.ndarray, p: np.ndarray) -> np.ndarray:
     """Every poster's probabilities, calibrated on the other folds; float64 (N, genres).
 
-    A single poster stays as the network had it: there are no others.
+    A single poster keeps the network's: there are no others.
     """
-    out = np.array(p, np.float64)
-    for fit, judge in folds(len(labels)):
+    calibrated = np.array(p, np.float64)
+    for fit, apply in folds(len(labels)):
         slope, offset = fit_maps(labels[fit], p[fit])
-        out[judge] = calibrate(p[judge], slope, offset)
-    return out
+        calibrated[apply] = calibrate(p[apply], slope, offset)
+    return calibrated

@@ -1,28 +1,24 @@
-"""The model file: what ``PosterGenreClassifier.save`` writes and ``load`` reads."""
+"""The model file: a ``TrainedModel`` as one ``.npz`` archive of arrays and metadata."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from minicnn import __version__ as minicnn_version
 from minicnn.serialize import SerializeError, load, load_model_arrays, model_arrays, save
-from poster_genre.data.transforms import VERSION as TRANSFORMS_VERSION
 from poster_genre.data.transforms import Normalisation
 from poster_genre.errors import PosterGenreError
 from poster_genre.genres import GENRES, N_GENRES
 from poster_genre.model.calibration import Calibration
-from poster_genre.model.networks import SPECS, ModelSpec, build_network
-
-if TYPE_CHECKING:
-    from poster_genre.classifier import PosterGenreClassifier
+from poster_genre.model.networks import SPECS, build_network
+from poster_genre.model.spec import ModelSpec
+from poster_genre.model.trained_model import TrainedModel
 
 KIND = "poster_genre model"
 VERSION = 1
@@ -30,26 +26,33 @@ SMALLEST_SIDE, LARGEST_SIDE = 8, 1024  # pixels; a larger picture of a larger ne
 PACKAGED = "compact.npz"
 LARGEST_HALF = float(np.finfo(np.float16).max)
 
+Arrays = dict[str, np.ndarray]
 
-def save_classifier(classifier: PosterGenreClassifier, path: Path) -> None:
-    """Weights, statistics, priors, thresholds and calibration as arrays; the rest as metadata.
 
-    A weight matrix whose numbers float16 can all hold is written so: half the size, and nothing is lost.
+# Writing.
+
+
+def save_model(model: TrainedModel, path: str | Path) -> None:
+    """Write one file with everything that prediction and evaluation need, atomically.
+
+    Weights, statistics, priors, thresholds and calibration are arrays; the rest is metadata. A weight matrix
+    whose numbers float16 can all hold is written in float16: half the size, and nothing is lost.
+    PosterGenreError where the file cannot be written.
     """
-    calibration = classifier.calibration_
+    calibration = model.calibration
     arrays = {
-        **{name: compact(array) for name, array in model_arrays(classifier.model_).items()},
-        "priors": classifier.priors_,
-        "thresholds": classifier.thresholds_,
+        **{name: half_if_exact(array) for name, array in model_arrays(model.network).items()},
+        "priors": model.priors,
+        "thresholds": model.thresholds,
     }
     if calibration is not None:
         arrays |= {"calibration/slope": calibration.slope, "calibration/offset": calibration.offset}
     metadata = {
         "kind": KIND,
         "model_version": VERSION,
-        "network": network_of(classifier.spec_),
-        "genres": list(classifier.genres_),
-        "thresholds_from": classifier.thresholds_from_,
+        "network": model.spec.description(),
+        "genres": list(GENRES),
+        "thresholds_from": model.thresholds_from,
         "calibration": None
         if calibration is None
         else {
@@ -57,7 +60,7 @@ def save_classifier(classifier: PosterGenreClassifier, path: Path) -> None:
             "labels_digest": calibration.labels_digest,
             "sure_above_bits": calibration.sure_above,
         },
-        "provenance": {**classifier.provenance_, "written_by": f"poster-genre {minicnn_version}"},
+        "provenance": {**model.provenance, "written_by": f"poster-genre {minicnn_version}"},
     }
     try:
         save(path, arrays, metadata)
@@ -65,7 +68,7 @@ def save_classifier(classifier: PosterGenreClassifier, path: Path) -> None:
         raise PosterGenreError(f"cannot write the model file {path}: {error.strerror or error}") from error
 
 
-def compact(array: np.ndarray) -> np.ndarray:
+def half_if_exact(array: np.ndarray) -> np.ndarray:
     """A float32 matrix as float16 if that loses nothing; any other array as it is."""
     if array.ndim < 2 or array.dtype != np.float32 or float(np.abs(array).max(initial=0)) > LARGEST_HALF:
         return array
@@ -73,45 +76,27 @@ def compact(array: np.ndarray) -> np.ndarray:
     return half if np.array_equal(half, array) else array
 
 
-def network_of(spec: ModelSpec) -> dict[str, Any]:
-    """What it takes to build the network again and to feed it."""
-    return {
-        "name": spec.name,
-        "arguments": spec.arguments,
-        "input_size": list(spec.input_size),
-        "mean": list(spec.mean),
-        "std": list(spec.std),
-        "flip_average": spec.flip_average,
-    }
+# Reading.
 
 
-def fingerprint(classifier: PosterGenreClassifier) -> str:
-    """SHA-256 of the weights in memory, the architecture and the path from picture to input, in hex."""
-    about = [network_of(classifier.spec_), list(classifier.genres_), TRANSFORMS_VERSION]
-    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
-    for name, array in sorted(model_arrays(classifier.model_).items()):
-        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
+def load_model(path: str | Path | None = None) -> TrainedModel:
+    """Read a file that ``save_model`` wrote; without a path the weights that came with the package.
+
+    PosterGenreError, one sentence, for a file that is missing, damaged, forged or not a model file.
+    """
+    if path is not None:
+        return _read(Path(path))
+    packaged = resources.files("poster_genre.model") / "weights" / PACKAGED
+    if not packaged.is_file():
+        raise PosterGenreError(
+            "this installation came without trained weights (poster_genre/model/weights/compact.npz): train "
+            "a model with 'poster-genre train' and name its model.npz with --model-file"
+        )
+    with resources.as_file(packaged) as file:
+        return _read(file)
 
 
-def load_classifier(
-    kind: type[PosterGenreClassifier], path: str | Path | None = None
-) -> PosterGenreClassifier:
-    """A classifier ready to predict. PosterGenreError for a file that is missing, damaged or not ours."""
-    if path is None:
-        packaged = resources.files("poster_genre.model") / "weights" / PACKAGED
-        if not packaged.is_file():
-            raise PosterGenreError(
-                "this installation came without trained weights (model/weights/compact.npz): train a "
-                "model with 'poster-genre train' and name its model.npz with --model-file"
-            )
-        with resources.as_file(packaged) as file:
-            return _read(kind, file)
-    return _read(kind, Path(path))
-
-
-def _read(kind: type[PosterGenreClassifier], path: Path) -> PosterGenreClassifier:
+def _read(path: Path) -> TrainedModel:
     if path.is_dir():
         raise PosterGenreError(f"{path} is a folder, not a model file; did you mean {path / 'model.npz'}?")
     if not path.exists():
@@ -132,24 +117,21 @@ def _read(kind: type[PosterGenreClassifier], path: Path) -> PosterGenreClassifie
     if metadata.get("model_version") != VERSION:
         raise PosterGenreError(
             f"{path} has the model format {metadata.get('model_version')}, this poster-genre reads "
-            f"{VERSION}: "
-            "use the version that wrote it, or train again"
+            f"{VERSION}: use the version that wrote it, or train again"
         )
     try:
-        return _assemble(kind, arrays, metadata)
+        return _assemble(arrays, metadata)
     except (KeyError, TypeError, ValueError, ArithmeticError, MemoryError) as error:
         raise PosterGenreError(
             f"the model file {path} contradicts itself ({error}); get it again or train anew"
         ) from error
 
 
-def _assemble(
-    kind: type[PosterGenreClassifier], arrays: dict[str, np.ndarray], metadata: dict[str, Any]
-) -> PosterGenreClassifier:
+def _assemble(arrays: Arrays, metadata: dict[str, Any]) -> TrainedModel:
     if tuple(metadata["genres"]) != GENRES:
         raise ValueError("its genres are not the 25 of this version in their order")
     spec = _spec(metadata["network"])
-    model = build_network(spec, rng=0)
+    network = build_network(spec, rng=0)
     priors, thresholds = arrays.pop("priors"), arrays.pop("thresholds")
     calibration = _calibration(metadata.get("calibration"), arrays)
     for name, values in (("priors", priors), ("thresholds", thresholds)):
@@ -161,20 +143,22 @@ def _assemble(
         if not np.isfinite(values).all():
             raise ValueError(f"the array {name} holds NaN or infinity")
     widened = {name: a.astype(np.float32) if a.dtype == np.float16 else a for name, a in arrays.items()}
-    load_model_arrays(model, widened)
-    classifier = kind(spec.name)
-    classifier.spec_, classifier.model_, classifier.genres_ = spec, model, GENRES
-    classifier.priors_, classifier.thresholds_ = priors, thresholds
-    classifier.thresholds_from_ = str(metadata["thresholds_from"])
-    classifier.calibration_ = calibration
-    classifier.provenance_ = dict(metadata["provenance"])
-    classifier.history_ = list(classifier.provenance_.get("history", []))
-    if not all(isinstance(row, dict) for row in classifier.history_):
+    load_model_arrays(network, widened)
+    provenance = dict(metadata["provenance"])
+    if not all(isinstance(row, dict) for row in provenance.get("history", [])):
         raise ValueError("its history is not a list of rows")
-    return classifier
+    return TrainedModel(
+        spec=spec,
+        network=network,
+        priors=priors,
+        thresholds=thresholds,
+        thresholds_from=str(metadata["thresholds_from"]),
+        calibration=calibration,
+        provenance=provenance,
+    )
 
 
-def _calibration(about: dict[str, Any] | None, arrays: dict[str, np.ndarray]) -> Calibration | None:
+def _calibration(about: dict[str, Any] | None, arrays: Arrays) -> Calibration | None:
     """The calibration, its arrays taken out of ``arrays``; None for a model that has none."""
     if about is None:
         return None

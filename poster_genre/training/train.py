@@ -1,266 +1,211 @@
-"""What ``poster-genre train`` does: a data set and an output folder in, a model file and a report out.
+"""``poster-genre train``: a data set in, an output folder out, see ``poster_genre.training.output_folder``.
 
-    OUT/last.npz, best.npz     checkpoints: where a killed run goes on, and the epoch with the lowest val loss
-    OUT/history.csv, curves.png
-    OUT/model.npz              the trained model
-    OUT/report.html            how good it is
-
-Whatever can be refused is refused before OUT is touched.
+The network is trained on the train split; val calibrates the probabilities, chooses the thresholds and is
+evaluated. Whatever can be refused is refused before the output folder is touched.
 """
 
 from __future__ import annotations
 
-import hashlib
-import shlex
 import sys
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
-
-from minicnn.serialize import SerializeError, leftovers, load
+from minicnn.containers import Sequential
 from minicnn.training.trainer import DivergedError
-from poster_genre.classifier import PosterGenreClassifier
+from poster_genre.data.arrays import data_fingerprint, split_arrays
 from poster_genre.errors import PosterGenreError, UsageError
-from poster_genre.evaluation.evaluate import evaluate_classifier
-from poster_genre.genres import N_GENRES
-from poster_genre.model.networks import model_spec
-from poster_genre.output_path import contents, refuse_unwritable_folder, remove_clutter
-
-LAST, BEST, MODEL, REPORT, HISTORY, CURVES = (
-    "last.npz",
-    "best.npz",
-    "model.npz",
-    "report.html",
-    "history.csv",
-    "curves.png",
+from poster_genre.evaluation.evaluate import evaluate_model
+from poster_genre.evaluation.measures import Scores
+from poster_genre.model.model_file import load_model, save_model
+from poster_genre.model.spec import ModelSpec
+from poster_genre.model.trained_model import TrainedModel
+from poster_genre.output_path import remove_clutter
+from poster_genre.training.fit import Posters, pretrained_model, train_model
+from poster_genre.training.output_folder import (
+    CURVES,
+    HISTORY,
+    MODEL,
+    REPORT,
+    check_new,
+    check_same_run,
+    configuration_of,
 )
+from poster_genre.training.settings import Settings, command_of, resumed, with_defaults
 
 
-@dataclass(frozen=True)
-class Settings:
-    """The flags of ``train``; None means the default, or with ``--resume`` what the run was started with."""
+class Start(NamedTuple):
+    """How a run starts.
 
-    model: str | None = None
-    epochs: int | None = None
-    batch_size: int | None = None
-    seed: int | None = None
-    lr: float | None = None
-    init: str | None = None
-    threads: int | None = None
+    ``settings``       all of them values.
+    ``network``        the pretrained network of ``--init``; None: random weights, or those of the checkpoint.
+    ``init``           the fingerprint of the model of ``--init``, None where the run was started without.
+    ``configuration``  of the run that is resumed, None for a new one.
+    """
+
+    settings: Settings
+    network: Sequential | None
+    init: str | None
+    configuration: dict[str, Any] | None
+
+
+@dataclass(frozen=True, eq=False)
+class RunData:
+    """The posters of a run: ``train`` and ``val`` arrays, the Ids of val, and the fingerprint of train."""
+
+    train: Posters
+    val: Posters | None
+    val_ids: list[str]
+    fingerprint: str
 
 
 def train(
     data: str | Path, out: str | Path, settings: Settings, *, resume: bool = False
-) -> tuple[PosterGenreClassifier, dict[str, Any] | None]:
-    """Train on the data's train split. Returns the classifier and its evaluation on val (None without val
-    posters).
+) -> tuple[TrainedModel, Scores | None]:
+    """Train on the data's train split. Returns the model and its evaluation on val, None without val.
 
     Raises UsageError, before anything is written, where the folder and ``resume`` do not fit each other.
     """
-    from minicnn.training.callbacks import HistoryCSV, HistoryPlot, ProgressBar
-    from poster_genre.data.dataset import load_dataset
-    from poster_genre.evaluation.report.report import curves_note, write_report
+    from minicnn.kernels.runtime.threads import set_threads
 
     folder = Path(out)
-    started = check_folder(folder, resume)
-    settings = with_defaults(settings, None if started is None else started["settings"])
-    classifier = PosterGenreClassifier(
-        settings.model or "compact",
-        epochs=settings.epochs,
-        batch_size=settings.batch_size,
-        lr=settings.lr,
-        seed=settings.seed or 0,
-        threads=settings.threads,
-        init=settings.init,
-    )
-    spec = classifier.specification()
-    if settings.init is not None:
-        classifier.initial_network()  # so that an unfit file is refused before the posters are read
+    start = resumed_run(folder, settings) if resume else new_run(folder, settings)
+    settings, spec = start.settings, start.settings.spec()
+    posters = read_posters(data, spec)
+    configuration = {
+        "settings": asdict(settings),
+        "init": start.init,
+        "data_fingerprint": posters.fingerprint,
+        "spec": plain(asdict(spec)),
+    }
+    if start.configuration is not None:
+        check_same_run(folder, start.configuration, configuration)
+    elif folder.is_dir():
+        remove_clutter(folder)
+    if settings.threads is not None:
+        set_threads(settings.threads)
+    try:
+        model = train_model(
+            spec,
+            posters.train,
+            posters.val,
+            network=start.network,
+            seed=settings.seed or 0,
+            checkpoint_dir=folder,
+            resume=resume,
+            callbacks=callbacks_of(folder, spec),
+            configuration=configuration,
+        )
+    except DivergedError as error:
+        raise PosterGenreError(
+            f"{error}; with this command, a new --out and an --lr below {spec.recipe.learning_rate:g}"
+        ) from error
+    about = {"data": Path(data).name, "command": command_of(Path(data).name, settings), "seed": settings.seed}
+    return write_results(folder, model, posters, about)
+
+
+def new_run(folder: Path, settings: Settings) -> Start:
+    """The start of a run in a new folder, from random weights or the model file ``settings.init``."""
+    check_new(folder)
+    settings = with_defaults(settings)
+    if settings.init is None:
+        return Start(settings, None, None, None)
+    model = pretrained_model(settings.spec(), settings.init)
+    # The checkpoint holds the weights; the file's name is recorded, its location is not.
+    named = replace(settings, init=Path(settings.init).name)
+    return Start(named, model.network, model.fingerprint(), None)
+
+
+def resumed_run(folder: Path, settings: Settings) -> Start:
+    """The start of a resumed run. UsageError for settings other than those it was started with.
+
+    A run that was started with ``--init`` does not need that file any more; if it is given again, it must
+    hold the same weights.
+    """
+    configuration = configuration_of(folder)
+    fingerprint = configuration["init"]
+    if settings.init is not None and load_model(settings.init).fingerprint() != fingerprint:
+        before = "without --init" if fingerprint is None else "from other weights"
+        raise UsageError(
+            f"--resume: the run was started {before}, not with --init {settings.init}; leave the flag out, "
+            "or start a new run in another folder"
+        )
+    return Start(resumed(settings, configuration["settings"]), None, fingerprint, configuration)
+
+
+def read_posters(data: str | Path, spec: ModelSpec) -> RunData:
+    """The train and val splits of a data set at the network's input size.
+
+    PosterGenreError where the train split has no usable poster.
+    """
+    from poster_genre.data.dataset import load_dataset
+
     dataset = load_dataset(data)
     x, labels, _ = split_arrays(dataset, "train", spec.input_size)
     x_val, labels_val, val_ids = split_arrays(dataset, "val", spec.input_size)
     if len(x) == 0:
         raise PosterGenreError(f"{data} has no usable poster in its train split: nothing to train on")
-    fingerprint = fingerprint_of(x, labels)
-    configuration = {
-        "settings": asdict(settings),
-        "data_fingerprint": fingerprint,
-        "spec": plain(asdict(spec)),
-    }
-    if started is not None:
-        check_same_run(folder, started, configuration)
     if len(x_val) == 0:
-        say(
+        print(
             "the data has no val posters: thresholds will be 0.5, nothing is calibrated, and there "
-            "is nothing to measure on"
+            "is nothing to measure on",
+            file=sys.stderr,
         )
-    if not resume and folder.is_dir():
-        remove_clutter(folder)
-    try:
-        classifier.fit(
-            x,
-            labels,
-            (x_val, labels_val) if len(x_val) else None,
-            checkpoint_dir=folder,
-            resume=resume,
-            callbacks=[
-                ProgressBar(),
-                HistoryCSV(folder / HISTORY),
-                HistoryPlot(folder / CURVES, note=curves_note(spec)),
-            ],
-            configuration=configuration,
-        )
-    except DivergedError as error:
-        raise PosterGenreError(
-            f"{error}; here that means a new --out and an --lr below {spec.recipe.learning_rate:g}"
-        ) from error
-    result = None
-    probabilities = None
-    if len(x_val):
-        result, probabilities = evaluate_classifier(classifier, x_val, labels_val, split="val")
-    classifier.provenance_ = {
-        "data": Path(data).name,
-        "data_fingerprint": fingerprint,
-        "train_posters": len(x),
-        "val_posters": len(x_val),
-        "command": command_of(Path(data).name, settings),
-        "recipe": plain(asdict(spec.recipe)),
-        "seed": classifier.seed,
-        "history": [reproducible(row) for row in classifier.history_],
-        "val": None if result is None else {k: v for k, v in result.items() if not isinstance(v, dict)},
+    val = (x_val, labels_val) if len(x_val) else None
+    return RunData((x, labels), val, val_ids, data_fingerprint(x, labels))
+
+
+def callbacks_of(folder: Path, spec: ModelSpec) -> list[Any]:
+    """The progress bar, and the callbacks that write history.csv and curves.png."""
+    from minicnn.training.callbacks import HistoryCSV, HistoryPlot, ProgressBar
+    from poster_genre.evaluation.report.report import curves_note
+
+    return [
+        ProgressBar(),
+        HistoryCSV(folder / HISTORY),
+        HistoryPlot(folder / CURVES, note=curves_note(spec)),
+    ]
+
+
+def write_results(
+    folder: Path, model: TrainedModel, posters: RunData, about: Mapping[str, Any]
+) -> tuple[TrainedModel, Scores | None]:
+    """Evaluate the model on val, and write model.npz, with its provenance, and report.html."""
+    from poster_genre.evaluation.report.report import write_report
+
+    result = probabilities = None
+    if posters.val is not None:
+        result, probabilities = evaluate_model(model, *posters.val, split="val")
+    provenance = {
+        "data": about["data"],
+        "data_fingerprint": posters.fingerprint,
+        "train_posters": len(posters.train[0]),
+        "val_posters": 0 if posters.val is None else len(posters.val[0]),
+        "command": about["command"],
+        "recipe": plain(asdict(model.spec.recipe)),
+        "seed": about["seed"],
+        "history": model.history,
+        "val": None if result is None else scalars(result),
     }
-    classifier.save(folder / MODEL)
-    if result is not None and probabilities is not None:
+    model = replace(model, provenance=provenance)
+    save_model(model, folder / MODEL)
+    if posters.val is not None and result is not None and probabilities is not None:
+        pixels, labels = posters.val
         write_report(
-            folder / REPORT,
-            classifier,
-            result,
-            labels_val,
-            probabilities,
-            posters=x_val,
-            ids=val_ids,
+            folder / REPORT, model, result, labels, probabilities, posters=pixels, ids=posters.val_ids
         )
-    return classifier, result
+    return model, result
 
 
-def check_folder(folder: Path, resume: bool) -> dict[str, Any] | None:
-    """The configuration that the run in ``folder`` was started with when it is to be resumed, else None."""
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"--out {folder} is a file; name a folder")
-    refuse_unwritable_folder(folder)
-    checkpoint = folder / LAST
-    if not resume:
-        if folder.exists() and set(contents(folder)) - set(leftovers(folder)):
-            more = "; to continue the run in it, add --resume" if checkpoint.exists() else ""
-            raise UsageError(f"--out {folder} is not empty; name a new folder{more}")
-        return None
-    if not checkpoint.exists():
-        raise UsageError(f"--resume: there is no checkpoint {checkpoint}; start without --resume")
-    try:
-        _, metadata = load(checkpoint)
-    except (SerializeError, OSError) as error:
-        raise UsageError(f"--resume: {checkpoint} cannot be continued ({error})") from error
-    about = metadata.get("settings")
-    configuration = about.get("configuration") if isinstance(about, dict) else None
-    if isinstance(configuration, dict) and configuration.keys() >= {"settings", "data_fingerprint", "spec"}:
-        return configuration
-    raise UsageError(
-        f"--resume: {checkpoint} is not a checkpoint that 'poster-genre train' wrote; name a run's folder"
-    )
+def scalars(result: Scores) -> dict[str, Any]:
+    """The measures of an evaluation without its tables."""
+    return {name: value for name, value in result.items() if not isinstance(value, dict)}
 
 
-def with_defaults(given: Settings, started: dict[str, Any] | None) -> Settings:
-    """Every setting as a value. A resumed run takes what it was started with, and refuses anything else."""
-    if started is None:
-        from minicnn.kernels.runtime.threads import get_threads
-
-        spec = model_spec(given.model or "compact")
-        return Settings(
-            model=spec.name,
-            epochs=given.epochs or spec.recipe.epochs,
-            batch_size=given.batch_size or spec.recipe.batch_size,
-            seed=given.seed or 0,
-            lr=given.lr or spec.recipe.learning_rate,
-            init=given.init,
-            threads=given.threads or get_threads(),
-        )
-    for field in fields(Settings):
-        wanted, had = getattr(given, field.name), started.get(field.name)
-        if wanted is not None and wanted != had:
-            flag = field.name.replace("_", "-")
-            raise UsageError(
-                f"--resume: the run was started with --{flag} {had}, not {wanted}; leave the flag out, "
-                "or start a new run in another folder"
-            )
-    return Settings(**{field.name: started.get(field.name) for field in fields(Settings)})
-
-
-def check_same_run(folder: Path, started: dict[str, Any], now: dict[str, Any]) -> None:
-    """Beyond the flags: the posters and the package's recipe must be those that the run was started with."""
-    if started["data_fingerprint"] != now["data_fingerprint"]:
-        raise UsageError(
-            f"--resume: the run in {folder} was started on other posters or labels; give it the same data, "
-            "or start a new run in another folder"
-        )
-    if started["spec"] != now["spec"]:
-        raise UsageError(
-            f"--resume: this version of poster-genre trains {now['spec']['name']!r} differently than the run "
-            "in "
-            f"{folder} was started; start a new run in another folder"
-        )
-
-
-def split_arrays(dataset: Any, split: str, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Pixels (n, h, w, 3), labels (n, 25) and Ids (n) of a split; unreadable posters are named and left
-    out.
-    """
-    from poster_genre.data.cache import cached_posters
-
-    if not dataset.split_sizes()[split]:
-        nothing = np.zeros((0, *size, 3), np.uint8)
-        return nothing, np.zeros((0, N_GENRES), np.uint8), []
-    part = dataset.split(split)
-    cached = cached_posters(part, size)
-    for i in np.flatnonzero(~cached.readable):
-        say(f"warning: {part.ids[i]}: the poster cannot be read; its row is left out")
-    return cached.images, cached.dataset.labels, list(cached.dataset.ids)
-
-
-def fingerprint_of(x: np.ndarray, labels: np.ndarray) -> str:
-    """SHA-256 of the pixels and labels that training sees."""
-    digest = hashlib.sha256(repr(x.shape).encode())
-    for start in range(0, len(x), 64):
-        digest.update(np.ascontiguousarray(x[start : start + 64]).data)
-    digest.update(np.ascontiguousarray(labels).data)
-    return digest.hexdigest()
-
-
-def command_of(data: str, settings: Settings) -> str:
-    """The command that repeats the run, without the folders, which the result does not depend on."""
-    words = ["poster-genre", "train", "--data", data]
-    for field in fields(Settings):
-        value = getattr(settings, field.name)
-        if value is not None:
-            text = Path(value).name if field.name == "init" else str(value)
-            words += [f"--{field.name.replace('_', '-')}", text]
-    return shlex.join(words)
-
-
-def reproducible(row: dict[str, Any]) -> dict[str, Any]:
-    """A row of the history without what the clock measured: equal runs write equal model files."""
-    return {name: value for name, value in row.items() if name not in ("seconds", "images_per_second")}
-
-
-def plain(values: dict[str, Any]) -> dict[str, Any]:
-    """The same with tuples as lists, as JSON gives them back."""
+def plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with tuples as lists, as JSON reads them back."""
     return {
         key: plain(value) if isinstance(value, dict) else list(value) if isinstance(value, tuple) else value
         for key, value in values.items()
     }
-
-
-def say(text: str) -> None:
-    """A remark for the person, kept out of standard output."""
-    print(text, file=sys.stderr)

@@ -85,7 +85,7 @@ def all_routes() -> list[BaseRoute]:
 def warm_up(here: Serving) -> None:
     """What compiles, is loaded or prepared on its first use is used once, so that no visitor waits for it."""
     classifier = here.classifier
-    height, width = classifier.fitted_spec().input_size
+    height, width = classifier.trained().spec.input_size
     blank = np.zeros((height, width, 3), np.uint8)
     for count in (1, 2, here.limits.batch):
         classifier.predict_proba(np.repeat(blank[None], count, axis=0))

@@ -14,7 +14,8 @@ from poster_genre.cli.main import main
 from poster_genre.drawing.synthetic import write_dataset
 from poster_genre.genres import GENRES, INDEX
 from poster_genre.model import networks as models
-from poster_genre.model.networks import SPECS, ModelSpec
+from poster_genre.model.networks import SPECS
+from poster_genre.model.spec import ModelSpec
 
 SMALL = replace(
     SPECS["compact"],

@@ -10,10 +10,11 @@ import pytest
 from PIL import Image
 
 from minicnn.serialize import load, save
-from poster_genre.classifier import PosterGenreClassifier, top_of
+from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.errors import PosterGenreError
 from poster_genre.genres import GENRES, INDEX
 from poster_genre.model.model_file import PACKAGED
+from poster_genre.model.trained_model import top_of
 
 
 def test_it_learns_to_tell_red_from_blue(fitted, coloured_posters):
@@ -51,14 +52,14 @@ def test_the_same_seed_gives_the_same_classifier(small_spec, coloured_posters):
 
 def test_thresholds_come_from_the_validation_posters_or_are_one_half(fitted, small_spec, coloured_posters):
     pixels, labels = coloured_posters
-    assert "32 validation posters" in fitted.thresholds_from_
-    assert (fitted.thresholds_ != 0.5).any()
+    assert "32 validation posters" in fitted.trained_.thresholds_from
+    assert (fitted.trained_.thresholds != 0.5).any()
     without = PosterGenreClassifier(small_spec, epochs=1).fit(pixels, labels)
-    assert (without.thresholds_ == 0.5).all()
+    assert (without.trained_.thresholds == 0.5).all()
 
 
 def test_priors_are_the_shares_of_the_training_labels(fitted, coloured_posters):
-    np.testing.assert_allclose(fitted.priors_, coloured_posters[1][:64].mean(axis=0))
+    np.testing.assert_allclose(fitted.trained_.priors, coloured_posters[1][:64].mean(axis=0))
 
 
 def test_a_poster_and_its_mirror_image_have_the_same_genres(fitted, coloured_posters):
@@ -168,11 +169,10 @@ def test_a_loaded_classifier_is_the_saved_one(fitted, coloured_posters, tmp_path
     loaded = PosterGenreClassifier.load(path)
     pixels = coloured_posters[0]
     np.testing.assert_array_equal(loaded.predict_proba(pixels), fitted.predict_proba(pixels))
-    np.testing.assert_array_equal(loaded.thresholds_, fitted.thresholds_)
-    np.testing.assert_array_equal(loaded.priors_, fitted.priors_)
-    assert loaded.genres_ == GENRES
-    assert loaded.thresholds_from_ == fitted.thresholds_from_
-    assert replace(loaded.spec_, recipe=fitted.spec_.recipe) == fitted.spec_
+    np.testing.assert_array_equal(loaded.trained_.thresholds, fitted.trained_.thresholds)
+    np.testing.assert_array_equal(loaded.trained_.priors, fitted.trained_.priors)
+    assert loaded.trained_.thresholds_from == fitted.trained_.thresholds_from
+    assert replace(loaded.trained_.spec, recipe=fitted.trained_.spec.recipe) == fitted.trained_.spec
 
 
 def test_training_can_start_from_a_model_file(fitted, small_spec, coloured_posters, tmp_path):
@@ -180,8 +180,8 @@ def test_training_can_start_from_a_model_file(fitted, small_spec, coloured_poste
     fitted.save(tmp_path / "model.npz")
     kept = PosterGenreClassifier(small_spec, epochs=1, lr=1e-12, init=tmp_path / "model.npz")
     kept.fit(pixels, labels)
-    for name, parameter in kept.model_.parameters().items():
-        np.testing.assert_allclose(parameter.data, fitted.model_.parameters()[name].data, atol=1e-6)
+    for name, parameter in kept.trained_.network.parameters().items():
+        np.testing.assert_allclose(parameter.data, fitted.trained_.network.parameters()[name].data, atol=1e-6)
 
 
 def test_training_does_not_start_from_another_network(fitted, small_spec, coloured_posters, tmp_path):

@@ -14,14 +14,16 @@ import numpy as np
 
 from minicnn.metrics import top_k
 from minicnn.serialize import atomic_write
-from poster_genre.classifier import PosterGenreClassifier, top_of
 from poster_genre.errors import PosterGenreError
-from poster_genre.evaluation.evaluate import MIN_POSITIVES, TITLES, Scores, about_thresholds, number
+from poster_genre.evaluation.measures import TITLES, Scores
 from poster_genre.evaluation.report import charts
 from poster_genre.evaluation.report.page import page, section
+from poster_genre.evaluation.tables import about_thresholds, number
 from poster_genre.genres import GENRES
-from poster_genre.model.calibration import gain
-from poster_genre.model.networks import ModelSpec
+from poster_genre.model.information import gain
+from poster_genre.model.spec import ModelSpec
+from poster_genre.model.thresholds import MIN_POSITIVES
+from poster_genre.model.trained_model import TrainedModel, top_of
 
 HEADLINES = ("macro_auc", "macro_map", "micro_ap", "top1", "hit_at_3")
 GALLERY = 10
@@ -31,7 +33,7 @@ CURVE_POINTS = 80
 
 def write_report(
     path: Path,
-    classifier: PosterGenreClassifier,
+    model: TrainedModel,
     result: Scores,
     labels: np.ndarray,
     probabilities: np.ndarray,
@@ -40,7 +42,7 @@ def write_report(
     ids: Sequence[str],
 ) -> None:
     """Write the report of an evaluation. posters (N, h, w, 3) uint8 and ids (N) are what was scored."""
-    text = report_html(classifier, result, labels, probabilities, posters=posters, ids=ids)
+    text = report_html(model, result, labels, probabilities, posters=posters, ids=ids)
     try:
         with atomic_write(path) as file:
             file.write(text.encode())
@@ -49,7 +51,7 @@ def write_report(
 
 
 def report_html(
-    classifier: PosterGenreClassifier,
+    model: TrainedModel,
     result: Scores,
     labels: np.ndarray,
     probabilities: np.ndarray,
@@ -58,24 +60,24 @@ def report_html(
     ids: Sequence[str],
 ) -> str:
     """The report as text."""
-    calibrated = classifier.calibration_ is not None
+    calibrated = model.calibration is not None
     frequent = [
         i for i, genre in enumerate(GENRES) if result["per_genre"][genre]["positives"] >= MIN_POSITIVES
     ]
     sections = [
         section("At a glance", headlines(result) + comparison_table(result, calibrated)),
-        section("Training", curves(classifier.history_, curves_note(classifier.spec_))),
-        section("Genre by genre", genre_table(result, classifier.thresholds_from_)),
+        section("Training", curves(model.history, curves_note(model.spec))),
+        section("Genre by genre", genre_table(result, model.thresholds_from)),
         section("Precision and recall", recall_curves(labels, probabilities, frequent, result)),
         section("Calibration", calibration(labels, probabilities, result)),
         section("Confusions between genres", confusions(labels, probabilities)),
-        section("Best and worst posters", gallery(labels, probabilities, classifier.priors_, posters, ids)),
-        section("The first layer's filters", filters(classifier)),
+        section("Best and worst posters", gallery(labels, probabilities, model.priors, posters, ids)),
+        section("The first layer's filters", filters(model)),
     ]
-    provenance = classifier.provenance_
-    height, width = classifier.spec_.input_size
+    provenance = model.provenance
+    height, width = model.spec.input_size
     about = [
-        f"network {classifier.spec_.name}, input {height}x{width}",
+        f"network {model.spec.name}, input {height}x{width}",
         f"{result['n_posters']:,} posters of the split {result['split']}",
         f"trained on {provenance.get('train_posters', 0):,} posters",
     ]
@@ -304,9 +306,9 @@ def _verdict(genre: str, truth: set[str]) -> str:
     return "right" if genre in truth else "wrong"
 
 
-def filters(classifier: PosterGenreClassifier) -> str:
+def filters(model: TrainedModel) -> str:
     """The first convolution's weights as small pictures, each stretched to the full range of colours."""
-    weights = [p.data for p in classifier.model_.parameters().values() if p.data.ndim == 4]
+    weights = [p.data for p in model.network.parameters().values() if p.data.ndim == 4]
     if not weights or weights[0].shape[2] != 3:
         return '<p class="muted">The first layer does not look at colours.</p>'
     kernels = np.moveaxis(weights[0], -1, 0)

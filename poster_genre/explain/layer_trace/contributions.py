@@ -11,7 +11,7 @@ from minicnn.layers.activation import Sigmoid
 from minicnn.layers.dense import Dense
 from minicnn.layers.dropout import Dropout
 from minicnn.layers.pooling import GlobalAveragePool2D, GlobalMaxPool2D
-from poster_genre.classifier import PosterGenreClassifier, probabilities
+from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.errors import PosterGenreError
 from poster_genre.explain.layer_trace.receptive_field import concat_source
 from poster_genre.explain.layer_trace.trace import Trace
@@ -110,9 +110,9 @@ def genre_answers(
     """
     index, _ = last_dense(views[0])
     odds = [view.outputs[index] for view in views]
-    raw = [probabilities(classifier.spec_, view.outputs[-1]) for view in views]
+    raw = [classifier.trained_.spec.probabilities(view.outputs[-1]) for view in views]
     mean = np.stack(raw).mean(axis=0)
-    calibration = classifier.calibration_
+    calibration = classifier.trained_.calibration
     final = mean if calibration is None else calibration.apply(mean[None])[0]
     return [
         {

@@ -14,7 +14,7 @@ import numpy as np
 from minicnn.containers import Parallel, Sequential
 from minicnn.fusion.sequential import Block, FusedSequential
 from minicnn.layer import Layer
-from poster_genre.classifier import ONE_AT_A_TIME, PosterGenreClassifier, to_input
+from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.explain.layer_trace.steps import Step
 from poster_genre.explain.layer_trace.trace import merge_branches
 
@@ -26,10 +26,9 @@ def fused_outputs(
 
     Each in the step's shape, without the batch. Nothing is written into the classifier.
     """
-    with ONE_AT_A_TIME:
-        x = to_input(classifier.spec_, pixels[None])
-        outputs = {"input": x}
-        _run(classifier.fast_network(), "", x, outputs)
+    x = classifier.trained_.spec.to_input(pixels[None])
+    outputs = {"input": x}
+    _run(classifier.trained_.fast_network(), "", x, outputs)
     return [outputs[step.name][0] if step.name in outputs else None for step in steps]
 
 

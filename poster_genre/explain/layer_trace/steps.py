@@ -16,7 +16,7 @@ from minicnn.layers.dense import Dense
 from minicnn.layers.reshape import Flatten, Identity
 from minicnn.shapes import Pair
 from poster_genre.errors import PosterGenreError
-from poster_genre.model.anatomy import trunks_of
+from poster_genre.model.network_parts import backbones_of
 
 Shape = tuple[int, ...]
 
@@ -111,7 +111,7 @@ def _is_ensemble(layer: Parallel, source: int, steps: list[Step]) -> bool:
     """Whether the branches are networks: they read the poster, or compute features from an image."""
     all_have_weights = all(branch.parameters() for branch in layer.children().values())
     reads_poster = source == 0 and all_have_weights and not isinstance(layer, Residual)
-    return reads_poster or bool(trunks_of(layer, (1, *steps[source].shape)))
+    return reads_poster or bool(backbones_of(layer, (1, *steps[source].shape)))
 
 
 def _append(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minicnn.containers import Parallel
-from poster_genre.classifier import ONE_AT_A_TIME, PosterGenreClassifier, to_input
+from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.errors import PosterGenreError
 from poster_genre.explain.layer_trace.steps import Step
 
@@ -52,8 +52,7 @@ def trace_poster(steps: Sequence[Step], classifier: PosterGenreClassifier, pixel
 
     Nothing is written into the classifier; threads that share it run one after the other.
     """
-    with ONE_AT_A_TIME:
-        return trace_input(steps, to_input(classifier.spec_, pixels[None])[0])
+    return trace_input(steps, classifier.trained_.spec.to_input(pixels[None])[0])
 
 
 def trace_input(steps: Sequence[Step], x: np.ndarray) -> Trace:

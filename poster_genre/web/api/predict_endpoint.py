@@ -138,19 +138,19 @@ async def model(request: Request) -> Response:
 def about_model(here: Serving) -> dict[str, Any]:
     """What is being asked, and what one may ask it."""
     classifier, limits = here.classifier, here.limits
-    spec, calibration = classifier.spec_, classifier.calibration_
+    spec, calibration = classifier.trained_.spec, classifier.trained_.calibration
     return {
         "name": spec.name,
         "version": classifier.model_version,
         "input_size": list(spec.input_size),
-        "parameters": sum(p.data.size for p in classifier.model_.parameters().values()),
+        "parameters": sum(p.data.size for p in classifier.trained_.network.parameters().values()),
         "calibrated": calibration is not None,
         "sure_above_bits": None if calibration is None else calibration.sure_above,
-        "train_posters": classifier.provenance_.get("train_posters"),
+        "train_posters": classifier.trained_.provenance.get("train_posters"),
         "genres": [
             {"name": genre, "frequency": float(prior), "threshold": float(threshold)}
             for genre, prior, threshold in zip(
-                GENRES, classifier.priors_, classifier.thresholds_, strict=True
+                GENRES, classifier.trained_.priors, classifier.trained_.thresholds, strict=True
             )
         ],
         "limits": {

@@ -61,7 +61,7 @@ class Inside:
 
     def __init__(self, here: Serving) -> None:
         self.here = here
-        self.steps = network_steps(here.classifier.model_, here.classifier.spec_.input_size)
+        self.steps = network_steps(here.classifier.trained_.network, here.classifier.trained_.spec.input_size)
         self.version = here.classifier.model_version
         self.visits = Visits()
         self.waiting = 0
@@ -118,7 +118,7 @@ class Inside:
 
     @property
     def two_views(self) -> bool:
-        return self.here.classifier.spec_.flip_average
+        return self.here.classifier.trained_.spec.flip_average
 
 
 def view_of(pixels: np.ndarray, mirrored: bool) -> np.ndarray:
@@ -267,7 +267,7 @@ async def numbers(request: Request) -> Response:
 
 def colour(within: Inside, token: str, place: tuple[int, int, int], mirrored: bool) -> dict[str, Any]:
     """The pixel that an input number was made of."""
-    pixels, spec = within.visits.pixels(token), within.here.classifier.spec_
+    pixels, spec = within.visits.pixels(token), within.here.classifier.trained_.spec
     channel = place[2]
     value = int(view_of(pixels, mirrored)[place])
     computed = (value / 255 - spec.mean[channel]) / spec.std[channel]

@@ -87,7 +87,7 @@ class Workers:
             raise busy(self.limits.retry_after)
 
     async def decode(self, data: bytes, name: str) -> np.ndarray | str:
-        size = self.classifier.spec_.input_size
+        size = self.classifier.trained_.spec.input_size
         return await asyncio.get_running_loop().run_in_executor(
             self._decoders, decode, data, size, name, self.limits
         )

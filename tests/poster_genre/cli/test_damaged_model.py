@@ -15,7 +15,7 @@ from poster_genre.cli.main import main
 def overflowing(model_file, tmp_path):
     """The name of a model file with weights near the largest float32."""
     classifier = PosterGenreClassifier.load(model_file)
-    for name, parameter in classifier.model_.parameters().items():
+    for name, parameter in classifier.trained_.network.parameters().items():
         if name.endswith("weight"):
             parameter.data[...] = np.sign(parameter.data) * np.float32(3e38)
     classifier.save(tmp_path / "overflowing.npz")

@@ -122,7 +122,7 @@ def test_training_without_val_posters_says_so_and_uses_one_half(small_compact, d
     assert "no val posters" in capsys.readouterr().err
     from poster_genre.classifier import PosterGenreClassifier
 
-    assert (PosterGenreClassifier.load(out / "model.npz").thresholds_ == 0.5).all()
+    assert (PosterGenreClassifier.load(out / "model.npz").trained_.thresholds == 0.5).all()
 
 
 def test_training_without_train_posters_fails(small_compact, drawn_data, tmp_path, capsys):

@@ -11,8 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poster_genre.errors import PosterGenreError
-from poster_genre.evaluation import evaluate
+from poster_genre.evaluation.evaluate import evaluate_probabilities
+from poster_genre.evaluation.measures import cross_entropy, prior_decisions
+from poster_genre.evaluation.tables import table
 from poster_genre.genres import GENRES
+from poster_genre.model.thresholds import best_f1_threshold, fit_thresholds
 
 KEYS = {
     "macro_map", "macro_auc", "micro_ap", "top1", "hit_at_3", "precision_at_3", "recall_at_3", "micro_f1",
@@ -30,7 +33,7 @@ def example(n=80, seed=0):
 
 def evaluated(labels, probabilities, priors, thresholds=None):
     thresholds = np.full(25, 0.4) if thresholds is None else thresholds
-    return evaluate.evaluation(labels, probabilities, split="val", thresholds=thresholds, priors=priors)
+    return evaluate_probabilities(labels, probabilities, split="val", thresholds=thresholds, priors=priors)
 
 
 def test_an_evaluation_has_exactly_the_promised_keys():
@@ -89,7 +92,7 @@ def test_no_other_set_of_genres_promises_a_better_f1_than_that_of_the_baseline()
         return 2 * priors[list(named)].sum() / (len(named) + priors.sum())
 
     best = max((c for k in range(1, 8) for c in combinations(range(7), k)), key=expected)
-    assert tuple(np.flatnonzero(evaluate.prior_decisions(priors))) == best
+    assert tuple(np.flatnonzero(prior_decisions(priors))) == best
 
 
 def test_undefined_numbers_are_null_in_json():
@@ -107,7 +110,7 @@ def test_undefined_numbers_are_null_in_json():
 
 def test_the_cross_entropy_of_certainty_is_finite():
     labels = np.array([[1, 0]], np.uint8)
-    assert evaluate.cross_entropy(labels, np.array([[0.0, 1.0]])) == pytest.approx(-np.log(1e-7), rel=1e-6)
+    assert cross_entropy(labels, np.array([[0.0, 1.0]])) == pytest.approx(-np.log(1e-7), rel=1e-6)
 
 
 def test_an_empty_split_is_refused():
@@ -131,7 +134,7 @@ def test_no_threshold_has_a_higher_f1_than_the_chosen_one(pairs):
         named = p >= threshold
         return 2 * (y & named).sum() / max(named.sum() + y.sum(), 1)
 
-    chosen = evaluate.best_f1_threshold(y, p)
+    chosen = best_f1_threshold(y, p)
     assert f1(chosen) == pytest.approx(max(f1(t) for t in np.linspace(0, 1.05, 43)))
 
 
@@ -139,13 +142,13 @@ def test_a_rare_genre_shares_the_threshold_of_all_cells():
     labels, p, _ = example(n=200)
     labels[:, 20] = 0
     labels[:9, 20] = 1
-    thresholds = evaluate.fit_thresholds(labels, p)
-    assert thresholds[20] == evaluate.best_f1_threshold(labels.ravel(), p.ravel())
-    assert thresholds[0] == evaluate.best_f1_threshold(labels[:, 0], p[:, 0])
+    thresholds = fit_thresholds(labels, p)
+    assert thresholds[20] == best_f1_threshold(labels.ravel(), p.ravel())
+    assert thresholds[0] == best_f1_threshold(labels[:, 0], p[:, 0])
 
 
 def test_the_table_says_what_the_macro_means_run_over():
-    text = evaluate.table(evaluated(*example()), calibrated=True)
+    text = table(evaluated(*example()), calibrated=True)
     counted = evaluated(*example())["n_genres_macro"]
     assert f"the {counted} genres with at least 10 positives" in text
     assert "genre priors" in text

@@ -7,9 +7,8 @@ import re
 import numpy as np
 import pytest
 
-from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.errors import PosterGenreError
-from poster_genre.evaluation.evaluate import evaluation
+from poster_genre.evaluation.evaluate import evaluate_probabilities
 from poster_genre.evaluation.report import charts
 from poster_genre.evaluation.report.report import (
     calibration,
@@ -19,26 +18,31 @@ from poster_genre.evaluation.report.report import (
     write_report,
 )
 from poster_genre.genres import GENRES
+from poster_genre.model.model_file import load_model
 
 
 @pytest.fixture(scope="module")
 def ingredients(trained_run):
-    classifier = PosterGenreClassifier.load(trained_run / "model.npz")
+    model = load_model(trained_run / "model.npz")
     rng = np.random.default_rng(0)
     labels = (rng.random((40, 25)) < 0.3).astype(np.uint8)
     labels[:, 5] = 0
     probabilities = rng.random((40, 25)).astype(np.float32)
-    posters = rng.integers(0, 256, (40, *classifier.spec_.input_size, 3), dtype=np.uint8)
-    result = evaluation(
-        labels, probabilities, split="val", thresholds=classifier.thresholds_, priors=classifier.priors_
+    posters = rng.integers(0, 256, (40, *model.spec.input_size, 3), dtype=np.uint8)
+    result = evaluate_probabilities(
+        labels,
+        probabilities,
+        split="val",
+        thresholds=model.thresholds,
+        priors=model.priors,
     )
-    return classifier, result, labels, probabilities, posters
+    return model, result, labels, probabilities, posters
 
 
 def html(ingredients, ids=None):
-    classifier, result, labels, probabilities, posters = ingredients
+    model, result, labels, probabilities, posters = ingredients
     return report_html(
-        classifier, result, labels, probabilities, posters=posters, ids=ids or [f"tt{i}" for i in range(40)]
+        model, result, labels, probabilities, posters=posters, ids=ids or [f"tt{i}" for i in range(40)]
     )
 
 
@@ -70,24 +74,24 @@ def test_ids_are_escaped(ingredients):
 
 
 def test_a_report_of_few_posters_still_works(ingredients):
-    classifier, _, labels, probabilities, posters = ingredients
-    few = evaluation(
+    model, _, labels, probabilities, posters = ingredients
+    few = evaluate_probabilities(
         labels[:1],
         probabilities[:1],
         split="val",
-        thresholds=classifier.thresholds_,
-        priors=classifier.priors_,
+        thresholds=model.thresholds,
+        priors=model.priors,
     )
-    text = report_html(classifier, few, labels[:1], probabilities[:1], posters=posters[:1], ids=["tt1"])
+    text = report_html(model, few, labels[:1], probabilities[:1], posters=posters[:1], ids=["tt1"])
     assert "nan" not in text.lower().replace("finance", "")
 
 
 def test_a_report_is_not_left_half_written(ingredients, tmp_path):
-    classifier, result, labels, probabilities, posters = ingredients
+    model, result, labels, probabilities, posters = ingredients
     with pytest.raises(PosterGenreError, match="cannot write the report"):
         write_report(
             tmp_path / "nowhere" / "report.html",
-            classifier,
+            model,
             result,
             labels,
             probabilities,
@@ -121,11 +125,11 @@ def test_a_chart_of_nothing_says_so():
 
 
 def test_the_report_says_where_the_thresholds_come_from(ingredients):
-    from poster_genre.evaluation.evaluate import about_thresholds
+    from poster_genre.evaluation.tables import about_thresholds
 
-    classifier, result, *rest = ingredients
+    model, result, *rest = ingredients
     crossed = result | {"cross_fitted_folds": 5}
-    assert "5-fold cross-fitted" in html((classifier, crossed, *rest))
+    assert "5-fold cross-fitted" in html((model, crossed, *rest))
     assert about_thresholds(result, calibrated=True) in html(ingredients).replace("&#x27;", "'")
     assert "cross-fitted" not in html(ingredients)
 

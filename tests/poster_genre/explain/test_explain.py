@@ -16,12 +16,13 @@ from minicnn.layers.conv import Conv2D
 from minicnn.layers.dense import Dense
 from minicnn.layers.normalization import BatchNorm
 from minicnn.layers.pooling import GlobalAveragePool2D, GlobalMaxPool2D, MaxPool2D
-from poster_genre.classifier import PosterGenreClassifier, to_input
+from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.errors import PosterGenreError, UsageError
 from poster_genre.explain.explain import enlarge, explain, genre_index, grad_cam, occlusion
 from poster_genre.genres import GENRES, INDEX
 from poster_genre.model.calibration import log_odds
 from poster_genre.model.networks import SPECS
+from poster_genre.model.trained_model import TrainedModel
 
 SIDE = 8
 RING, CROSS = "Western", "Sport"
@@ -132,10 +133,10 @@ def test_the_two_methods_agree_on_a_poster_more_than_across_posters(cams, occlus
 
 def scrambled(classifier, seed, names=""):
     """The same classifier with random numbers for the weights whose names begin with ``names``."""
-    other = copy.copy(classifier)
-    other.model_ = copy.deepcopy(classifier.model_)
+    model = classifier.trained_
+    other = PosterGenreClassifier.of(replace(model, network=copy.deepcopy(model.network)))
     rng = np.random.default_rng(seed)
-    for name, parameter in other.model_.parameters().items():
+    for name, parameter in other.trained_.network.parameters().items():
         if name.startswith(names):
             parameter.data[...] = rng.normal(0, parameter.data.std() + 0.1, parameter.data.shape)
     return other
@@ -161,11 +162,10 @@ def test_the_same_weights_give_the_same_map(spotter, cases, cams):
 
 def bare(layers, size, flip_average=False, mean=(0.0, 0.0, 0.0)):
     """A classifier around a network of these layers, as after ``load``."""
-    classifier = PosterGenreClassifier()
-    classifier.spec_ = replace(SPECS["compact"], input_size=size, flip_average=flip_average, mean=mean)
-    classifier.model_ = Sequential(layers)
-    classifier.calibration_ = None
-    return classifier
+    spec = replace(SPECS["compact"], input_size=size, flip_average=flip_average, mean=mean)
+    return PosterGenreClassifier.of(
+        TrainedModel.uncalibrated(spec, Sequential(layers), np.full(len(GENRES), 0.1), {})
+    )
 
 
 def averaging(flip_average=False):
@@ -182,8 +182,8 @@ def noise():
 def test_where_the_network_only_averages_grad_cam_is_the_class_activation_map(noise):
     """Selvaraju et al. 2017: with a global average and one dense layer, CAM is the special case."""
     classifier = averaging()
-    conv, relu, _, dense = classifier.model_.children().values()
-    image = relu(conv(to_input(classifier.spec_, noise[None])))[0]
+    conv, relu, _, dense = classifier.trained_.network.children().values()
+    image = relu(conv(classifier.trained_.spec.to_input(noise[None])))[0]
     for genre in range(5):
         expected = np.maximum(image @ dense.weight.data[:, genre] / 70, 0)
         np.testing.assert_allclose(grad_cam(classifier, noise, genre), expected, rtol=1e-4, atol=1e-6)
@@ -191,15 +191,15 @@ def test_where_the_network_only_averages_grad_cam_is_the_class_activation_map(no
 
 def test_where_the_network_only_averages_a_map_of_no_opponents_adds_up_to_the_logit(noise):
     classifier = averaging()
-    dense = classifier.model_[3]
+    dense = classifier.trained_.network[3]
     dense.weight.data[...] = np.abs(dense.weight.data)
-    logit = classifier.model_.forward(to_input(classifier.spec_, noise[None]))[0, 4]
+    logit = classifier.trained_.network.forward(classifier.trained_.spec.to_input(noise[None]))[0, 4]
     assert grad_cam(classifier, noise, 4).sum() == pytest.approx(logit - dense.bias.data[4], rel=1e-4)
 
 
 def test_a_genre_that_everything_speaks_against_has_an_empty_map(noise):
     classifier = averaging()
-    classifier.model_[3].weight.data[...] = -1
+    classifier.trained_.network[3].weight.data[...] = -1
     result = explain(classifier, noise, "Drama")
     assert result.strength == 0
     assert not result.heat.any()
@@ -216,11 +216,13 @@ class OneCell:
     """Log-odds 2 while anything is left of one cell of the poster, 0 when it is all of the mean colour."""
 
     def __init__(self, row, column):
-        self.spec_ = replace(SPECS["compact"], input_size=(24, 16), mean=(0.2, 0.4, 0.6))
+        spec = replace(SPECS["compact"], input_size=(24, 16), mean=(0.2, 0.4, 0.6))
+        self.trained_ = TrainedModel.uncalibrated(spec, Sequential([ReLU()]), np.full(len(GENRES), 0.1), {})
         self.cell = (slice(2 * row, 2 * row + 2), slice(2 * column, 2 * column + 2))
 
     def predict_proba(self, pixels):
-        there = (pixels[:, *self.cell] != np.round(255 * np.array(self.spec_.mean))).any(axis=(1, 2, 3))
+        colour = np.round(255 * np.array(self.trained_.spec.mean))
+        there = (pixels[:, *self.cell] != colour).any(axis=(1, 2, 3))
         return np.repeat(1 / (1 + np.exp(-2.0 * there))[:, None], len(GENRES), axis=1)
 
 
@@ -297,7 +299,7 @@ def test_an_unknown_method_and_a_missing_file_are_refused(fitted, coloured_poste
 
 def test_explaining_leaves_no_trace_in_the_network_and_threads_may_do_it_together(fitted, coloured_posters):
     pixels = coloured_posters[0][:12]
-    before = {name: p.grad.copy() for name, p in fitted.model_.parameters().items()}
+    before = {name: p.grad.copy() for name, p in fitted.trained_.network.parameters().items()}
     expected = [explain(fitted, x, "War").heat for x in pixels]
     found, answers = [None] * 12, [None] * 12
 
@@ -313,15 +315,15 @@ def test_explaining_leaves_no_trace_in_the_network_and_threads_may_do_it_togethe
         thread.join()
     np.testing.assert_array_equal(found, expected)
     np.testing.assert_allclose(np.concatenate(answers), fitted.predict_proba(pixels), rtol=1e-4)
-    for name, parameter in fitted.model_.parameters().items():
+    for name, parameter in fitted.trained_.network.parameters().items():
         np.testing.assert_array_equal(parameter.grad, before[name])
     with pytest.raises(RuntimeError, match="recorded"):
-        fitted.model_.backward(np.zeros((1, 25), np.float32))
+        fitted.trained_.network.backward(np.zeros((1, 25), np.float32))
 
 
 def test_occlusion_is_measured_in_log_odds_and_empty_places_weigh_nothing(fitted, coloured_posters):
     pixels = coloured_posters[0][0].copy()
-    colour = np.round(255 * np.array(fitted.spec_.mean)).astype(np.uint8)
+    colour = np.round(255 * np.array(fitted.trained_.spec.mean)).astype(np.uint8)
     pixels[4:, :] = colour
     pixels[:, 4:] = colour
     index = INDEX["Drama"]
@@ -370,14 +372,14 @@ def in_torch(torch, layer, x):
 @pytest.mark.oracle
 def test_grad_cam_agrees_with_pytorch_autograd_on_the_same_weights(spotter, cases):
     torch = pytest.importorskip("torch")
-    layers = list(spotter.model_.children().values())
+    layers = list(spotter.trained_.network.children().values())
     head = next(
         i for i, layer in enumerate(layers) if isinstance(layer, Parallel) and layer.merge == "concat"
     )
     for pixels, genre, _ in cases[:8]:
         maps = []
         for view in (pixels[None], pixels[None, :, ::-1]):
-            x = torch.from_numpy(to_input(spotter.spec_, view)).permute(0, 3, 1, 2)
+            x = torch.from_numpy(spotter.trained_.spec.to_input(view)).permute(0, 3, 1, 2)
             image = in_torch(torch, Sequential(layers[:head]), x).requires_grad_()
             logit = in_torch(torch, Sequential(layers[head:]), image)[0, INDEX[genre]]
             (gradient,) = torch.autograd.grad(logit, image)

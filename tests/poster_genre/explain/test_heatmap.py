@@ -125,16 +125,16 @@ def test_what_cannot_be_explained_is_refused_in_a_sentence_and_leaves_nothing(
 
 
 def test_predict_says_not_sure_in_words_and_in_json(fitted, poster_file, tmp_path, capsys):
-    import copy
     import json
     from dataclasses import replace
 
     from poster_genre.cli.predict import NOT_SURE
+    from poster_genre.model.model_file import save_model
 
-    for limit, sure in ((-1.0, True), (1e9, False)):
-        other = copy.copy(fitted)
-        other.calibration_ = replace(fitted.calibration_, sure_above=limit)
-        other.save(tmp_path / "model.npz")
+    for limit, sure in ((0.0, True), (1e9, False)):
+        calibration = replace(fitted.trained_.calibration, sure_above=limit)
+        other = replace(fitted.trained_, calibration=calibration)
+        save_model(other, tmp_path / "model.npz")
         words = ["predict", str(poster_file), "--model-file", str(tmp_path / "model.npz")]
         assert main(words) == 0
         assert (NOT_SURE in capsys.readouterr().out) is not sure
@@ -143,12 +143,12 @@ def test_predict_says_not_sure_in_words_and_in_json(fitted, poster_file, tmp_pat
 
 
 def test_predict_says_once_that_a_model_has_no_calibration(fitted, poster_file, tmp_path, capsys):
-    import copy
     import json
+    from dataclasses import replace
 
-    other = copy.copy(fitted)
-    other.calibration_ = None
-    other.save(tmp_path / "model.npz")
+    from poster_genre.model.model_file import save_model
+
+    save_model(replace(fitted.trained_, calibration=None), tmp_path / "model.npz")
     words = ["predict", *[str(poster_file)] * 2, "--json", "--model-file", str(tmp_path / "model.npz")]
     assert main(words) == 0
     said = capsys.readouterr()

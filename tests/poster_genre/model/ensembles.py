@@ -14,8 +14,10 @@ from minicnn.layers.normalization import BatchNorm
 from minicnn.layers.pooling import GlobalAveragePool2D, GlobalMaxPool2D, MaxPool2D
 from minicnn.layers.reshape import Flatten
 from poster_genre.classifier import PosterGenreClassifier
-from poster_genre.genres import GENRES, N_GENRES
-from poster_genre.model.networks import SPECS, ModelSpec, build_model
+from poster_genre.genres import N_GENRES
+from poster_genre.model.networks import SPECS, build_model
+from poster_genre.model.spec import ModelSpec
+from poster_genre.model.trained_model import TrainedModel
 
 SIZE = (32, 24)
 COMPACT = (
@@ -69,11 +71,7 @@ def drawn_at_random(network: Sequential, seed: int) -> None:
 
 def untrained(spec: ModelSpec, network: Sequential) -> PosterGenreClassifier:
     """A classifier around a network, as after ``load``, without a calibration."""
-    classifier = PosterGenreClassifier(spec)
-    classifier.spec_, classifier.model_, classifier.genres_ = spec, network, GENRES
-    classifier.priors_, classifier.thresholds_ = np.full(N_GENRES, 0.1), np.full(N_GENRES, 0.5)
-    classifier.thresholds_from_, classifier.provenance_, classifier.calibration_ = "untrained", {}, None
-    return classifier
+    return PosterGenreClassifier.of(TrainedModel.uncalibrated(spec, network, np.full(N_GENRES, 0.1), {}))
 
 
 def ensemble_classifier(seed: int = 0) -> PosterGenreClassifier:

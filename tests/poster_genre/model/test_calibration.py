@@ -11,16 +11,10 @@ from hypothesis import strategies as st
 
 from minicnn import metrics
 from poster_genre.errors import PosterGenreError
-from poster_genre.evaluation import evaluate
+from poster_genre.evaluation import evaluate, measures, tables
 from poster_genre.model import calibration
-from poster_genre.model.calibration import (
-    calibrate,
-    fit_calibration,
-    fit_maps,
-    fit_sure,
-    information,
-    log_odds,
-)
+from poster_genre.model.calibration import calibrate, fit_calibration, fit_maps, log_odds
+from poster_genre.model.information import fit_sure, gain, information
 
 PRIORS = np.array([0.5, 0.4, 0.2, 0.1, 0.05])
 
@@ -132,7 +126,7 @@ def test_information_is_the_expected_gain_in_log_likelihood_over_the_priors():
         y = np.array(outcome)
         likelihood, prior = (np.where(y == 1, s, 1 - s).prod() for s in (p, q))
         expected += likelihood * np.log2(likelihood / prior)
-        gained += likelihood * calibration.gain(y[None], p[None], q)[0]
+        gained += likelihood * gain(y[None], p[None], q)[0]
     assert information(p[None], q)[0] == pytest.approx(expected)
     assert gained == pytest.approx(expected)
 
@@ -174,7 +168,7 @@ def test_answers_that_cannot_be_shown_to_gain_anything_are_not_sure():
     truth = np.concatenate([truth[order[:600]], truth[order[600:]]])
     labels[600:] = np.random.default_rng(11).random((900, 5)) < truth[600:]
     limit = fit_sure(labels, truth, PRIORS)
-    gains = calibration.gain(labels, truth, PRIORS)[information(truth, PRIORS) <= limit]
+    gains = gain(labels, truth, PRIORS)[information(truth, PRIORS) <= limit]
     assert len(gains) > 300
     assert gains.mean() <= 1.645 * gains.std(ddof=1) / np.sqrt(len(gains))
 
@@ -225,10 +219,10 @@ def test_cross_fitting_agrees_with_one_fold_done_by_hand():
 def test_the_classifier_calibrates_on_its_validation_posters(fitted, coloured_posters):
     pixels, labels = coloured_posters
     raw = fitted.predict_proba(pixels, calibrated=False)
-    np.testing.assert_array_equal(fitted.predict_proba(pixels), fitted.calibration_.apply(raw))
-    loss = evaluate.cross_entropy
+    np.testing.assert_array_equal(fitted.predict_proba(pixels), fitted.trained_.calibration.apply(raw))
+    loss = measures.cross_entropy
     assert loss(labels[64:], fitted.predict_proba(pixels[64:])) < loss(labels[64:], raw[64:])
-    assert fitted.calibration_.posters == 32
+    assert fitted.trained_.calibration.posters == 32
 
 
 def test_without_validation_posters_nothing_is_calibrated_and_doubt_is_unknown(small_spec, coloured_posters):
@@ -236,7 +230,7 @@ def test_without_validation_posters_nothing_is_calibrated_and_doubt_is_unknown(s
 
     pixels, labels = coloured_posters
     classifier = PosterGenreClassifier(small_spec, epochs=1).fit(pixels, labels)
-    assert classifier.calibration_ is None
+    assert classifier.trained_.calibration is None
     raw = classifier.predict_proba(pixels, calibrated=False)
     np.testing.assert_array_equal(classifier.predict_proba(pixels), raw)
     assert classifier.sure(raw) is None
@@ -244,19 +238,19 @@ def test_without_validation_posters_nothing_is_calibrated_and_doubt_is_unknown(s
 
 def test_posters_that_calibrated_the_classifier_are_scored_by_cross_fitting(fitted, coloured_posters):
     pixels, labels = coloured_posters
-    own, probabilities = evaluate.evaluate_classifier(fitted, pixels[64:], labels[64:], split="val")
-    other, _ = evaluate.evaluate_classifier(fitted, pixels[:64], labels[:64], split="train")
+    own, probabilities = evaluate.evaluate_model(fitted.trained_, pixels[64:], labels[64:], split="val")
+    other, _ = evaluate.evaluate_model(fitted.trained_, pixels[:64], labels[:64], split="train")
     assert (own["cross_fitted_folds"], other["cross_fitted_folds"]) == (5, 0)
     raw = fitted.predict_proba(pixels[64:], calibrated=False)
     np.testing.assert_array_equal(probabilities, evaluate.cross_fitted(labels[64:], raw)[0])
     assert own["macro_auc"] == metrics.macro_roc_auc(labels[64:], raw)
-    assert "5-fold cross-fitted" in evaluate.table(own, calibrated=True)
+    assert "5-fold cross-fitted" in tables.table(own, calibrated=True)
 
 
 def test_a_model_file_keeps_the_calibration(fitted, tmp_path):
     fitted.save(tmp_path / "model.npz")
-    loaded = type(fitted).load(tmp_path / "model.npz").calibration_
-    for name, value in vars(fitted.calibration_).items():
+    loaded = type(fitted).load(tmp_path / "model.npz").trained_.calibration
+    for name, value in vars(fitted.trained_.calibration).items():
         np.testing.assert_array_equal(getattr(loaded, name), value)
 
 
@@ -275,10 +269,10 @@ def test_a_model_file_whose_calibration_makes_no_sense_is_refused(fitted, tmp_pa
 
 def test_val_is_scored_by_cross_fitting_though_some_of_its_posters_are_gone(fitted, coloured_posters):
     pixels, labels = coloured_posters
-    fewer, _ = evaluate.evaluate_classifier(fitted, pixels[65:], labels[65:], split="val")
+    fewer, _ = evaluate.evaluate_model(fitted.trained_, pixels[65:], labels[65:], split="val")
     assert fewer["cross_fitted_folds"] == 5
-    three, _ = evaluate.evaluate_classifier(fitted, pixels[65:68], labels[65:68], split="val")
+    three, _ = evaluate.evaluate_model(fitted.trained_, pixels[65:68], labels[65:68], split="val")
     assert three["cross_fitted_folds"] == 3
-    one, p = evaluate.evaluate_classifier(fitted, pixels[65:66], labels[65:66], split="val")
+    one, p = evaluate.evaluate_model(fitted.trained_, pixels[65:66], labels[65:66], split="val")
     assert one["cross_fitted_folds"] == 0
     np.testing.assert_array_equal(p, fitted.predict_proba(pixels[65:66]))

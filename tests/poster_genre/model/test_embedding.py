@@ -13,15 +13,15 @@ from minicnn.layers.activation import sigmoid
 from minicnn.layers.pooling import GlobalAveragePool2D
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.errors import PosterGenreError
-from poster_genre.model.anatomy import dissect
+from poster_genre.model.model_file import load_model
+from poster_genre.model.network_parts import network_parts
 from poster_genre.model.networks import build_model
 
 
 def variant(fitted, **changes):
     """The same classifier with another specification; the network is shared."""
-    other = copy.copy(fitted)
-    other.spec_ = replace(fitted.spec_, **changes)
-    return other
+    model = fitted.trained_
+    return PosterGenreClassifier.of(replace(model, spec=replace(model.spec, **changes)))
 
 
 def test_an_embedding_is_what_the_last_dense_layer_reads(fitted, coloured_posters):
@@ -30,7 +30,7 @@ def test_an_embedding_is_what_the_last_dense_layer_reads(fitted, coloured_poster
     embedding = one_view.embed(pixels)
     assert embedding.shape == (5, 16)
     assert embedding.dtype == np.float32
-    last = fitted.model_["genres"]
+    last = fitted.trained_.network["genres"]
     np.testing.assert_allclose(
         sigmoid(embedding @ last.weight.data + last.bias.data),
         one_view.predict_proba(pixels, calibrated=False),
@@ -54,20 +54,18 @@ def test_posters_of_one_genre_lie_closer_together(fitted, coloured_posters):
 
 def test_the_version_outlives_the_file_and_the_calibration(fitted, tmp_path):
     fitted.save(tmp_path / "model.npz")
-    loaded = PosterGenreClassifier.load(tmp_path / "model.npz")
-    loaded.calibration_ = None
-    loaded.thresholds_ = loaded.thresholds_ + 0.1
-    assert loaded.model_version == fitted.model_version
+    loaded = load_model(tmp_path / "model.npz")
+    changed = replace(loaded, calibration=None, thresholds=loaded.thresholds + 0.1)
+    assert changed.version == loaded.version == fitted.model_version
     assert fitted.model_version.startswith("compact-")
 
 
 def test_the_version_changes_with_a_weight_a_statistic_and_the_normalisation(fitted):
     versions = {fitted.model_version, variant(fitted, mean=(0.1, 0.2, 0.3)).model_version}
     for array in (lambda m: m["stem"].weight.data, lambda m: m["stem_norm"].running_var):
-        other = copy.copy(fitted)
-        other.model_ = copy.deepcopy(fitted.model_)
-        array(other.model_).flat[0] += np.float32(1e-3)
-        versions.add(other.model_version)
+        network = copy.deepcopy(fitted.trained_.network)
+        array(network).flat[0] += np.float32(1e-3)
+        versions.add(replace(fitted.trained_, network=network).version)
     assert len(versions) == 4
 
 
@@ -80,12 +78,13 @@ def test_nothing_is_embedded_before_something_is_learned():
 
 def test_the_original_network_has_its_last_image_before_it_is_flattened():
     network = build_model("original", input_size=(78, 78))
-    parts = dissect(network, (78, 78))
-    assert [trunk.shape for trunk in parts.trunks] == [(3, 3, 128)]
-    assert parts.genres.weight.data.shape == (128, 25)
-    assert len(parts.features) + len(parts.neck) + 2 == len(network)
+    parts = network_parts(network, (78, 78))
+    assert [backbone.shape for backbone in parts.backbones] == [(3, 3, 128)]
+    assert parts.head.weight.data.shape == (128, 25)
+    layers = len(parts.backbones[0].layers) + len(parts.neck) - 1  # the neck begins with RowToImage
+    assert layers + 2 == len(network)  # and the head and the sigmoid
 
 
 def test_a_network_without_a_dense_layer_at_its_end_has_no_embedding():
     with pytest.raises(PosterGenreError, match="dense"):
-        dissect(Sequential([GlobalAveragePool2D()]), (4, 4))
+        network_parts(Sequential([GlobalAveragePool2D()]), (4, 4))

@@ -1,4 +1,4 @@
-"""Networks trained apart, joined into one."""
+"""Ensembles: networks trained apart, combined into one."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.cli.main import main
 from poster_genre.data.transforms import Normalisation
 from poster_genre.errors import UsageError
-from poster_genre.model.ensemble import join, join_networks, mean_history, round_weights
+from poster_genre.model.ensemble import combine_networks, ensemble_spec, mean_history, round_weights
+from poster_genre.model.model_file import load_model, save_model
 from poster_genre.model.networks import build_network
+from poster_genre.training.build_ensemble import build_ensemble
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +32,7 @@ def second_run(drawn_data, small_spec, tmp_path_factory):
 
 
 @pytest.mark.parametrize("count", [2, 3])
-def test_the_joined_networks_logits_are_the_mean_of_the_members(small_spec, count):
+def test_the_ensembles_logits_are_the_mean_of_its_members(small_spec, count):
     rng = np.random.default_rng(count)
     networks = [build_network(small_spec, rng=i) for i in range(count)]
     for network in networks:
@@ -38,11 +40,10 @@ def test_the_joined_networks_logits_are_the_mean_of_the_members(small_spec, coun
             values[...] = (
                 rng.uniform(0.5, 2, values.shape) if name.endswith("var") else rng.normal(size=values.shape)
             )
-    wanted = replace(small_spec, arguments={**small_spec.arguments, "members": count})
-    joined = join_networks(networks, wanted)
+    combined = combine_networks(networks, ensemble_spec(small_spec, count))
     x = rng.normal(size=(5, 24, 16, 3)).astype(np.float32)
     expected = np.mean([network.forward(x).astype(np.float64) for network in networks], axis=0)
-    np.testing.assert_allclose(joined.forward(x), expected, rtol=0, atol=3e-5)
+    np.testing.assert_allclose(combined.forward(x), expected, rtol=0, atol=3e-5)
 
 
 def test_rounded_weights_are_what_float16_can_hold_and_nothing_else_changes(small_spec):
@@ -56,35 +57,37 @@ def test_rounded_weights_are_what_float16_can_hold_and_nothing_else_changes(smal
         np.testing.assert_array_equal(parameter.data, wanted)
 
 
-def test_a_joined_model_is_written_read_and_answers(
+def test_an_ensemble_is_written_read_and_predicts(
     trained_run, second_run, drawn_data, posters, tmp_path, capsys
 ):
     first = str(trained_run / "model.npz")
-    out = tmp_path / "joined"
+    out = tmp_path / "ensemble"
     assert main(["ensemble", first, second_run, "--data", str(drawn_data), "--out", str(out)]) == 0
     capsys.readouterr()
     assert (out / "report.html").stat().st_size > 1000
     assert main(["predict", str(posters[0]), "--model-file", str(out / "model.npz"), "--json"]) == 0
     top = json.loads(capsys.readouterr().out)[0]["top"]
-    joined = PosterGenreClassifier.load(out / "model.npz")
-    assert [entry["genre"] for entry in top] == [name for name, _ in joined.top_genres([posters[0]])[0]]
+    ensemble = PosterGenreClassifier.load(out / "model.npz")
+    assert [entry["genre"] for entry in top] == [name for name, _ in ensemble.top_genres([posters[0]])[0]]
 
-    about = joined.provenance_
+    about = ensemble.trained_.provenance
     assert about["seed"] == [0, 5]
     assert [member["seed"] for member in about["members"]] == [0, 5]
     losses = [[row["loss"] for row in member["history"]] for member in about["members"]]
-    assert [row["loss"] for row in joined.history_] == pytest.approx(np.mean(losses, axis=0))
+    assert [row["loss"] for row in ensemble.trained_.history] == pytest.approx(np.mean(losses, axis=0))
 
     # By hand: both members' logits for the poster and its mirror image, averaged before the sigmoid.
     from poster_genre.data.transforms import load_poster
 
-    x = Normalisation(joined.spec_.mean, joined.spec_.std).apply(load_poster(posters[0], (24, 16))[None])
-    members = [PosterGenreClassifier.load(file).model_ for file in (first, second_run)]
+    x = Normalisation(ensemble.trained_.spec.mean, ensemble.trained_.spec.std).apply(
+        load_poster(posters[0], (24, 16))[None]
+    )
+    members = [PosterGenreClassifier.load(file).trained_.network for file in (first, second_run)]
     views = [
         np.mean([m.forward(np.ascontiguousarray(v)) for m in members], axis=0) for v in (x, x[:, :, ::-1])
     ]
     by_hand = np.mean([1 / (1 + np.exp(-v.astype(np.float64))) for v in views], axis=0)
-    np.testing.assert_allclose(joined.predict_proba([posters[0]], calibrated=False), by_hand, atol=2e-3)
+    np.testing.assert_allclose(ensemble.predict_proba([posters[0]], calibrated=False), by_hand, atol=2e-3)
 
 
 def test_members_that_trained_for_different_times_have_no_common_curve():
@@ -96,7 +99,7 @@ def test_members_that_trained_for_different_times_have_no_common_curve():
 def test_a_file_of_rounded_weights_is_half_as_large_and_loses_nothing(fitted, coloured_posters, tmp_path):
     fitted.save(tmp_path / "whole.npz")
     rounded = PosterGenreClassifier.load(tmp_path / "whole.npz")
-    round_weights(rounded.model_)
+    round_weights(rounded.trained_.network)
     rounded.save(tmp_path / "half.npz")
     with np.load(tmp_path / "half.npz") as arrays:
         kinds = {name: arrays[name].dtype for name in arrays.files if name.startswith("parameter/")}
@@ -109,18 +112,32 @@ def test_a_file_of_rounded_weights_is_half_as_large_and_loses_nothing(fitted, co
     assert again.model_version == rounded.model_version
 
 
-def test_what_does_not_fit_together_is_refused(trained_run, second_run, drawn_data, fitted, tmp_path):
+def test_models_that_do_not_fit_together_are_refused(trained_run, second_run, drawn_data, tmp_path):
     first = trained_run / "model.npz"
-    fitted.save(tmp_path / "other.npz")
+    elsewhere = load_model(first)
+    provenance = {**elsewhere.provenance, "data_fingerprint": "of other posters"}
+    save_model(replace(elsewhere, provenance=provenance), tmp_path / "elsewhere.npz")
     out = tmp_path / "out"
     with pytest.raises(UsageError, match="at least 2"):
-        join([first], drawn_data, out)
+        build_ensemble([first], drawn_data, out)
     with pytest.raises(UsageError, match="the same weights"):
-        join([first, second_run, first], drawn_data, out)
+        build_ensemble([first, second_run, first], drawn_data, out)
     with pytest.raises(UsageError, match="other posters"):
-        join([first, tmp_path / "other.npz"], drawn_data, out)
-    join([first, second_run], drawn_data, out)
+        build_ensemble([first, tmp_path / "elsewhere.npz"], drawn_data, out)
+    assert not out.exists()
+    build_ensemble([first, second_run], drawn_data, out)
     with pytest.raises(UsageError, match="not empty"):
-        join([first, second_run], drawn_data, out)
+        build_ensemble([first, second_run], drawn_data, out)
     with pytest.raises(UsageError, match="not a single compact"):
-        join([first, out / "model.npz"], drawn_data, tmp_path / "again")
+        build_ensemble([first, out / "model.npz"], drawn_data, tmp_path / "again")
+
+
+def test_models_that_do_not_record_their_training_posters_are_refused(
+    small_spec, coloured_posters, drawn_data, tmp_path
+):
+    pixels, labels = coloured_posters
+    files = [tmp_path / f"{seed}.npz" for seed in range(2)]
+    for seed, file in enumerate(files):
+        PosterGenreClassifier(small_spec, epochs=1, seed=seed).fit(pixels, labels).save(file)
+    with pytest.raises(UsageError, match=r"0\.npz does not record which posters it was trained on"):
+        build_ensemble(files, drawn_data, tmp_path / "out")

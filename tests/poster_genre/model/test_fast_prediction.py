@@ -18,7 +18,7 @@ from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.cli.main import main
 from poster_genre.drawing.synthetic import draw_poster, random_genres
 from poster_genre.genres import GENRES
-from poster_genre.model.networks import ModelSpec
+from poster_genre.model.spec import ModelSpec
 
 SIZE = (43, 29)
 
@@ -63,8 +63,8 @@ def test_predictions_and_embeddings_run_every_block_of_the_fused_network(
     ran: list[Block] = []
     infer = Block._infer
     monkeypatch.setattr(Block, "_infer", lambda block, *more: ran.append(block) or infer(block, *more))
-    blocks = blocks_of(classifier.fast_network())
-    convolutions = [layer for _, layer in classifier.model_.layers() if isinstance(layer, Conv2D)]
+    blocks = blocks_of(classifier.trained_.fast_network())
+    convolutions = [layer for _, layer in classifier.trained_.network.layers() if isinstance(layer, Conv2D)]
     assert [block.convolution for block in blocks] == convolutions
     for ask in (classifier.predict_proba, classifier.embed):
         ran.clear()
@@ -83,30 +83,33 @@ def test_answers_are_those_of_the_layers_one_by_one(
 def test_the_switch_counts_at_once_and_wrong_words_are_refused(
     classifier: PosterGenreClassifier, layer_by_layer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert classifier.fast_network() is classifier.fast_network() is not classifier.model_
-    assert layer_by_layer(classifier.fast_network) is classifier.model_
-    assert classifier.fast_network() is not classifier.model_
+    model = classifier.trained_
+    assert model.fast_network() is model.fast_network() is not model.network
+    assert layer_by_layer(model.fast_network) is model.network
+    assert model.fast_network() is not model.network
     monkeypatch.setenv(SWITCH, "maybe")
     with pytest.raises(ValueError, match='MINICNN_FUSION must be "on" or "off"'):
-        classifier.fast_network()
+        classifier.trained_.fast_network()
 
 
 def test_changed_weights_statistics_and_networks_count_at_once(
     classifier: PosterGenreClassifier, pixels: np.ndarray, layer_by_layer: Any
 ) -> None:
     def another_network() -> None:
-        classifier.model_ = copy.deepcopy(classifier.model_)
-        classifier.model_["stem"].weight.data *= -1
+        network = copy.deepcopy(classifier.trained_.network)
+        network["stem"].weight.data *= -1
+        classifier.trained_ = replace(classifier.trained_, network=network)
 
     def another_parameter() -> None:
-        classifier.model_["stem"].weight = copy.deepcopy(classifier.model_["stem"].weight)
-        classifier.model_["stem"].weight.data[0, 0] += 1
+        stem = classifier.trained_.network["stem"]
+        stem.weight = copy.deepcopy(stem.weight)
+        stem.weight.data[0, 0] += 1
 
     changes = [
-        lambda: classifier.model_["stem"].weight.data.__imul__(2),
-        lambda: classifier.model_["stem_norm"].running_mean.__iadd__(1),
-        lambda: classifier.model_["stem_norm"].running_var.__imul__(3),
-        lambda: classifier.model_["stem_norm"].bias.data.__isub__(1),
+        lambda: classifier.trained_.network["stem"].weight.data.__imul__(2),
+        lambda: classifier.trained_.network["stem_norm"].running_mean.__iadd__(1),
+        lambda: classifier.trained_.network["stem_norm"].running_var.__imul__(3),
+        lambda: classifier.trained_.network["stem_norm"].bias.data.__isub__(1),
         another_network,
         another_parameter,
     ]
@@ -149,6 +152,6 @@ def test_the_packaged_model_decides_the_same_fused_and_layer_by_layer(layer_by_l
     posters = [draw_poster(random_genres(rng), rng) for _ in range(4)]
     fused, plain = packaged.predict_proba(posters), layer_by_layer(packaged.predict_proba, posters)
     np.testing.assert_allclose(fused, plain, rtol=0, atol=1e-6)
-    near = np.abs(plain - packaged.thresholds_) < 1e-6
-    assert ((fused >= packaged.thresholds_) == (plain >= packaged.thresholds_))[~near].all()
+    near = np.abs(plain - packaged.trained_.thresholds) < 1e-6
+    assert ((fused >= packaged.trained_.thresholds) == (plain >= packaged.trained_.thresholds))[~near].all()
     np.testing.assert_array_equal(packaged.sure(fused), packaged.sure(plain))

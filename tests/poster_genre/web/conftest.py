@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from poster_genre.classifier import PosterGenreClassifier
-from poster_genre.model.networks import ModelSpec
+from poster_genre.model.spec import ModelSpec
 
 MISSING = [name for name in ("starlette", "uvicorn", "python_multipart", "httpx") if find_spec(name) is None]
 

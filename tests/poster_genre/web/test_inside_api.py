@@ -28,13 +28,13 @@ STREAM = np.random.default_rng(5)
 
 @pytest.fixture(scope="module")
 def pixels(web_classifier: PosterGenreClassifier, poster: bytes) -> np.ndarray:
-    return load_poster(poster, web_classifier.spec_.input_size)
+    return load_poster(poster, web_classifier.trained_.spec.input_size)
 
 
 @pytest.fixture(scope="module")
 def trace(web_classifier: PosterGenreClassifier, pixels: np.ndarray) -> Trace:
     """The same poster, followed here."""
-    steps = network_steps(web_classifier.model_, web_classifier.spec_.input_size)
+    steps = network_steps(web_classifier.trained_.network, web_classifier.trained_.spec.input_size)
     return trace_poster(steps, web_classifier, pixels)
 
 

@@ -40,8 +40,8 @@ def open_inside(browser: Any, live: Any, poster: bytes) -> Iterator[Open]:
 
 @pytest.fixture(scope="module")
 def trace(web_classifier: PosterGenreClassifier, poster: bytes) -> Trace:
-    pixels = load_poster(poster, web_classifier.spec_.input_size)
-    steps = network_steps(web_classifier.model_, web_classifier.spec_.input_size)
+    pixels = load_poster(poster, web_classifier.trained_.spec.input_size)
+    steps = network_steps(web_classifier.trained_.network, web_classifier.trained_.spec.input_size)
     return trace_poster(steps, web_classifier, pixels)
 
 
@@ -173,7 +173,7 @@ def test_the_mirror_image_shows_its_own_numbers(
     choose(page, 1, 1, 4, 1)
     with page.expect_response(re.compile("mirrored=1")):
         page.check("#mirror")
-    pixels = load_poster(poster, web_classifier.spec_.input_size)
+    pixels = load_poster(poster, web_classifier.trained_.spec.input_size)
     value = trace_poster(trace.steps, web_classifier, pixels[:, ::-1]).outputs[1][4, 1, 1]
     page.wait_for_function(
         "wanted => Math.abs(parseFloat(document.querySelector('.account.focused .result strong').textContent"
@@ -278,8 +278,10 @@ def test_every_map_of_every_network_is_shown_and_leads_to_its_own_numbers(
     browser: Any, live_trunks: Any, poster: bytes
 ) -> None:
     classifier = live_trunks.serving.classifier
-    pixels = load_poster(poster, classifier.spec_.input_size)
-    trace = trace_poster(network_steps(classifier.model_, classifier.spec_.input_size), classifier, pixels)
+    pixels = load_poster(poster, classifier.trained_.spec.input_size)
+    trace = trace_poster(
+        network_steps(classifier.trained_.network, classifier.trained_.spec.input_size), classifier, pixels
+    )
     with opener(browser, live_trunks) as opened:
         page = opened("/model")
         page.route("**/static/examples/horror.jpg", lambda route: route.fulfill(body=poster))

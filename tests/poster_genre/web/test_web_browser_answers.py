@@ -67,7 +67,7 @@ def test_occlusion_shows_its_progress_and_then_its_map(open_page: Open, poster: 
 def test_doubt_is_shown_as_such(
     open_page: Open, live: Any, encode: Encode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calibration = live.serving.classifier.calibration_
+    calibration = live.serving.classifier.trained_.calibration
     page = open_page()
     for bits, said in ((1e9, "Not sure"), (-1.0, "A film may have several genres")):
         monkeypatch.setattr(

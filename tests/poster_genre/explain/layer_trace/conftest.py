@@ -37,8 +37,8 @@ def classifier_of(architecture: str, seed: int = 3) -> PosterGenreClassifier:
 def traced_poster(request: pytest.FixtureRequest) -> tuple[PosterGenreClassifier, np.ndarray, Trace]:
     """A classifier of each architecture, a poster's pixels, and its trace."""
     classifier = classifier_of(request.param)
-    size = classifier.spec_.input_size
+    size = classifier.trained_.spec.input_size
     pixels = RNG.integers(0, 256, (*size, 3)).astype(np.uint8)
-    steps = network_steps(classifier.model_, size)
+    steps = network_steps(classifier.trained_.network, size)
     trace = trace_poster(steps, classifier, pixels)
     return classifier, pixels, replace(trace, fused=fused_outputs(steps, classifier, pixels))

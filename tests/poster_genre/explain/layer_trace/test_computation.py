@@ -104,7 +104,7 @@ def test_the_chain_of_a_number_is_convolution_normalisation_and_relu(traced_post
     classifier, _, trace = traced_poster
     kinds = [result["kind"] for result in computation_chain(trace, 2, (1, 2, 3))]
     expected = ["convolution", "normalisation", "activation"]
-    if classifier.spec_.name == "original":
+    if classifier.trained_.spec.name == "original":
         expected = ["convolution", "activation", "normalisation"]
     assert kinds == expected
 

@@ -52,8 +52,8 @@ def test_the_features_of_an_ensemble_come_from_all_members(traced_poster: Any) -
 
 
 def views_of(classifier: PosterGenreClassifier, pixels: np.ndarray) -> list[Trace]:
-    steps = network_steps(classifier.model_, classifier.spec_.input_size)
-    both = [pixels, pixels[:, ::-1]] if classifier.spec_.flip_average else [pixels]
+    steps = network_steps(classifier.trained_.network, classifier.trained_.spec.input_size)
+    both = [pixels, pixels[:, ::-1]] if classifier.trained_.spec.flip_average else [pixels]
     return [trace_poster(steps, classifier, view) for view in both]
 
 
@@ -68,7 +68,7 @@ def test_the_last_probability_is_the_classifiers_prediction(traced_poster: Any) 
 
 
 def test_a_calibrated_probability_is_slope_and_offset_of_log_odds(fitted: PosterGenreClassifier) -> None:
-    pixels = RNG.integers(0, 256, (*fitted.spec_.input_size, 3)).astype(np.uint8)
+    pixels = RNG.integers(0, 256, (*fitted.trained_.spec.input_size, 3)).astype(np.uint8)
     predicted = fitted.predict_proba(pixels[None])[0]
     for each in genre_answers(fitted, views_of(fitted, pixels), predicted):
         assert each["mean"] == pytest.approx((each["p"] + each["mirrored_p"]) / 2, abs=1e-7)

@@ -95,11 +95,11 @@ def test_a_convolution_over_branches_has_the_largest_of_their_receptive_fields()
 
 def test_behind_a_global_pool_the_receptive_field_is_the_whole_poster(traced_poster: Any) -> None:
     classifier, _, trace = traced_poster
-    if classifier.spec_.name == "compact":
+    if classifier.trained_.spec.name == "compact":
         assert receptive_field(trace.steps, len(trace.steps) - 1, 0, 0, 4) == (
             0,
             0,
-            *classifier.spec_.input_size,
+            *classifier.trained_.spec.input_size,
         )
 
 

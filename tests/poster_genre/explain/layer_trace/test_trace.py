@@ -9,7 +9,6 @@ import pytest
 
 from minicnn.containers import Container, Parallel, Residual, Sequential
 from minicnn.layers.reshape import Identity
-from poster_genre.classifier import to_input
 from poster_genre.errors import PosterGenreError
 from poster_genre.explain.layer_trace.computation import computation
 from poster_genre.explain.layer_trace.steps import network_steps
@@ -18,7 +17,7 @@ from poster_genre.explain.layer_trace.trace import trace_poster
 
 def test_the_last_steps_output_is_bit_for_bit_the_networks(traced_poster: Any) -> None:
     classifier, pixels, trace = traced_poster
-    expected = classifier.model_.forward(to_input(classifier.spec_, pixels[None]))[0]
+    expected = classifier.trained_.network.forward(classifier.trained_.spec.to_input(pixels[None]))[0]
     np.testing.assert_array_equal(trace.outputs[-1], expected)
 
 
@@ -37,7 +36,7 @@ def test_every_step_is_its_layers_own_forward_of_its_inputs(traced_poster: Any) 
 
 def test_every_layer_of_the_network_but_identities_is_a_step_of_its_own(traced_poster: Any) -> None:
     classifier, _, trace = traced_poster
-    layers = [name for name, layer in classifier.model_.layers() if not isinstance(layer, Identity)]
+    layers = [name for name, layer in classifier.trained_.network.layers() if not isinstance(layer, Identity)]
     leaves = [step.name for step in trace.steps[1:] if not isinstance(step.layer, Parallel)]
     assert leaves == layers
 
@@ -50,7 +49,7 @@ def test_a_steps_shape_is_that_of_its_output(traced_poster: Any) -> None:
 def test_tracing_a_poster_writes_nothing_into_the_network(traced_poster: Any) -> None:
     classifier, pixels, trace = traced_poster
     trace_poster(trace.steps, classifier, pixels)
-    assert all(layer._recorded is None for _, layer in classifier.model_.layers())
+    assert all(layer._recorded is None for _, layer in classifier.trained_.network.layers())
 
 
 def test_a_container_that_cannot_be_traced_is_refused_by_name() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,10 +11,10 @@ from minicnn.containers import Parallel, Sequential
 from minicnn.layers.conv import Conv2D
 from minicnn.layers.dense import Dense
 from minicnn.layers.pooling import GlobalAveragePool2D, GlobalMaxPool2D
-from poster_genre.classifier import PosterGenreClassifier, to_input
+from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.explain.explain import enlarge, explain, grad_cam
 from poster_genre.genres import N_GENRES
-from poster_genre.model.anatomy import Portion, dissect
+from poster_genre.model.network_parts import RowToImage, network_parts
 from poster_genre.model.networks import build_model
 from tests.poster_genre.model.ensembles import SIZE, ensemble, ensemble_classifier
 
@@ -22,32 +24,32 @@ def noise(seed: int = 1) -> np.ndarray:
 
 
 def test_every_trunk_has_its_own_last_image() -> None:
-    parts = dissect(ensemble(), SIZE)
-    assert [trunk.shape for trunk in parts.trunks] == [(4, 3, 16), (8, 6, 12), (15, 11, 8)]
-    assert parts.features == []
+    parts = network_parts(ensemble(), SIZE)
+    assert [trunk.shape for trunk in parts.backbones] == [(4, 3, 16), (8, 6, 12), (15, 11, 8)]
 
 
 def test_a_chain_is_one_trunk_even_where_its_head_has_branches() -> None:
     network = build_model("compact", rng=0)
-    parts = dissect(network, (120, 80))
-    assert [trunk.layers for trunk in parts.trunks] == [parts.features]
-    assert parts.neck[0] is network["head"]
+    parts = network_parts(network, (120, 80))
+    assert [backbone.shape for backbone in parts.backbones] == [(7, 5, 256)]
+    assert parts.neck[1] is network["head"]
+    assert parts.head is network["genres"]
 
 
 def test_what_stands_above_the_last_images_makes_the_networks_own_logits_of_them() -> None:
     classifier = ensemble_classifier()
-    parts = dissect(classifier.model_, SIZE)
-    x = to_input(classifier.spec_, noise()[None])
-    row = [Sequential(trunk.layers).forward(x).reshape(1, -1) for trunk in parts.trunks]
-    logits = Sequential([*parts.above, parts.genres]).forward(np.concatenate(row, axis=1))
-    np.testing.assert_array_equal(logits, classifier.model_.forward(x))
+    parts = network_parts(classifier.trained_.network, SIZE)
+    x = classifier.trained_.spec.to_input(noise()[None])
+    row = [Sequential(trunk.layers).forward(x).reshape(1, -1) for trunk in parts.backbones]
+    logits = Sequential([*parts.neck, parts.head]).forward(np.concatenate(row, axis=1))
+    np.testing.assert_array_equal(logits, classifier.trained_.network.forward(x))
 
 
 def test_chains_within_chains_are_one_chain() -> None:
     inner = Sequential([Conv2D(3, 4, 3, rng=0), GlobalAveragePool2D()])
-    parts = dissect(Sequential([inner, Dense(4, N_GENRES, rng=1)]), (8, 8))
-    assert parts.features == [inner[0]]
-    assert parts.neck == [inner[1]]
+    parts = network_parts(Sequential([inner, Dense(4, N_GENRES, rng=1)]), (8, 8))
+    assert parts.backbones[0].layers == [inner[0]]
+    assert parts.neck[1:] == [inner[1]]
 
 
 def test_a_trunk_may_fork_again_and_share_what_comes_before() -> None:
@@ -56,13 +58,13 @@ def test_a_trunk_may_fork_again_and_share_what_comes_before() -> None:
 
     stem = Conv2D(3, 4, 3, rng=0)
     fork = Parallel([trunk(1), trunk(2)], merge="concat")
-    parts = dissect(Sequential([stem, fork, Dense(10, N_GENRES, rng=3)]), (9, 9))
-    assert [each.layers[0] for each in parts.trunks] == [stem, stem]
-    assert [each.shape for each in parts.trunks] == [(5, 5, 5)] * 2
+    parts = network_parts(Sequential([stem, fork, Dense(10, N_GENRES, rng=3)]), (9, 9))
+    assert [each.layers[0] for each in parts.backbones] == [stem, stem]
+    assert [each.shape for each in parts.backbones] == [(5, 5, 5)] * 2
 
 
 def test_a_portion_takes_its_numbers_and_gives_back_their_gradient() -> None:
-    layer, row = Portion(2, (1, 2, 2)), np.arange(14.0).reshape(2, 7)
+    layer, row = RowToImage(2, (1, 2, 2)), np.arange(14.0).reshape(2, 7)
     np.testing.assert_array_equal(layer.forward(row, record=True)[1].ravel(), [9, 10, 11, 12])
     dx = layer.backward(np.full((2, 1, 2, 2), 3.0))
     np.testing.assert_array_equal(dx, [[0, 0, 3, 3, 3, 3, 0]] * 2)
@@ -70,11 +72,14 @@ def test_a_portion_takes_its_numbers_and_gives_back_their_gradient() -> None:
 
 def test_the_embedding_of_trunks_is_what_the_dense_layer_reads() -> None:
     classifier = ensemble_classifier()
-    logits = classifier.embed(noise()[None]) @ classifier.model_["genres"].weight.data
+    logits = classifier.embed(noise()[None]) @ classifier.trained_.network["genres"].weight.data
     x = noise()[None]
-    views = [classifier.model_.forward(to_input(classifier.spec_, each)) for each in (x, x[:, :, ::-1])]
+    views = [
+        classifier.trained_.network.forward(classifier.trained_.spec.to_input(each))
+        for each in (x, x[:, :, ::-1])
+    ]
     np.testing.assert_allclose(
-        logits + classifier.model_["genres"].bias.data, np.mean(views, axis=0), rtol=1e-4, atol=1e-4
+        logits + classifier.trained_.network["genres"].bias.data, np.mean(views, axis=0), rtol=1e-4, atol=1e-4
     )
 
 
@@ -83,23 +88,22 @@ def test_the_embedding_of_trunks_is_what_the_dense_layer_reads() -> None:
 
 def averaging(*strides: int) -> PosterGenreClassifier:
     """Trunks of one convolution and an average, over images of different sizes."""
-    classifier = ensemble_classifier()
     trunks = [
         Sequential([Conv2D(3, 4, 3, stride=stride, padding="same", rng=stride), GlobalAveragePool2D()])
         for stride in strides
     ]
     joined = Parallel(trunks, merge="concat")
-    classifier.model_ = Sequential([joined, Dense(4 * len(strides), N_GENRES, rng=5)])
-    return classifier
+    network = Sequential([joined, Dense(4 * len(strides), N_GENRES, rng=5)])
+    return PosterGenreClassifier.of(replace(ensemble_classifier().trained_, network=network))
 
 
 def contribution(classifier: PosterGenreClassifier, at: int, genre: int) -> np.ndarray:
     """The class activation map of one trunk by hand, of noise() and its mirror image."""
-    conv = classifier.model_[0][str(at)][0]  # type: ignore[index]
-    weight = classifier.model_[1].weight.data[4 * at : 4 * at + 4, genre]
+    conv = classifier.trained_.network[0][str(at)][0]  # type: ignore[index]
+    weight = classifier.trained_.network[1].weight.data[4 * at : 4 * at + 4, genre]
     maps = []
     for view in (noise(), noise()[:, ::-1]):
-        image = conv.forward(to_input(classifier.spec_, view[None]))[0]
+        image = conv.forward(classifier.trained_.spec.to_input(view[None]))[0]
         maps.append(image @ weight / (image.shape[0] * image.shape[1]))
     return (maps[0] + maps[1][:, ::-1]) / 2
 
@@ -126,5 +130,5 @@ def test_trunks_of_any_build_are_explained_and_left_as_they_were(method: str) ->
     found = explain(classifier, noise(), "Drama", method=method)
     assert found.heat.shape == SIZE
     assert np.isfinite(found.heat).all()
-    assert all(layer._recorded is None for _, layer in classifier.model_.layers())
+    assert all(layer._recorded is None for _, layer in classifier.trained_.network.layers())
     np.testing.assert_array_equal(classifier.predict_proba(noise()[None]), before)
