@@ -5,7 +5,7 @@
     Conv2D -> BatchNorm -> ReLU -> MaxPool2D(2)           (ReLU and the pool may be missing,
     Conv2D -> ReLU -> BatchNorm -> MaxPool2D(2)            ReLU may stand on either side)
 
-and computes each such block with the kernels of ``kernels/fused.py``, which keep one array where the layers
+and computes each such block with the kernels of ``kernels/fused``, which keep one array where the layers
 one by one keep three or four. What it returns has the very layers of ``model``: parameters, running
 statistics and random generators are shared, names are the same, and either of the two may be trained, saved
 or used at any time. The numbers differ by rounding only. ``Trainer`` fuses the model it is given; ``summary``
@@ -164,11 +164,12 @@ class Block(Layer):
         if not training:
             return self._infer(x, pads, z_shape, y_shape)
 
-        from minicnn.kernels.fused import blocks as fused
+        from minicnn.kernels.fused import batchnorm_relu_pool
+        from minicnn.kernels.fused.consumers import Moments
 
         norm, settings = self.norm, self._settings(pads)
         self._prepared = None
-        z, moments = self.arena.take(z_shape, x.dtype), fused.Moments(z_shape[3], x.dtype)
+        z, moments = self.arena.take(z_shape, x.dtype), Moments(z_shape[3], x.dtype)
         _algorithms().conv2d_rows(
             x, *self._weights(), *settings, relu=self.relu_before, out=z, consumer=moments
         )
@@ -176,7 +177,7 @@ class Block(Layer):
         norm._update_running(mean, var, z.size // z_shape[3])
         constants = self._constants(mean, var)
         out = self.arena.take(y_shape, x.dtype) if record and self.before_a_block else None
-        y, winners = fused.forward(z, constants, self.relu, self.pooled, out)
+        y, winners = batchnorm_relu_pool.forward(z, constants, self.relu, self.pooled, out)
         self.remember((x, z, winners, constants, pads, y_shape), when=record)
         if not record:
             self.arena.give(z)
@@ -186,12 +187,12 @@ class Block(Layer):
         self, x: np.ndarray, pads: Pads, z_shape: tuple[int, ...], y_shape: tuple[int, ...]
     ) -> np.ndarray:
         """y with the running statistics; z never exists as a whole."""
-        from minicnn.kernels.fused import blocks as fused
+        from minicnn.kernels.fused.consumers import Normalizer
 
         norm = self.norm
         constants = self._constants(norm.running_mean.astype(np.float64), norm.running_var.astype(np.float64))
         y = empty(y_shape, x.dtype)
-        normalizer = fused.Normalizer(z_shape, y, constants, self.relu, self.pooled)
+        normalizer = Normalizer(z_shape, y, constants, self.relu, self.pooled)
         _algorithms().conv2d_rows(
             x,
             *self._weights(),
@@ -221,11 +222,11 @@ class Block(Layer):
         return layer.weight.data, None if layer.bias is None else layer.bias.data
 
     def _constants(self, mean: np.ndarray, var: np.ndarray) -> Any:
-        from minicnn.kernels.fused import blocks as fused
+        from minicnn.kernels.fused.records import Normalization
 
         norm = self.norm
         inv_std = 1 / np.sqrt(var + norm.eps)
-        return fused.Normalization(mean, inv_std, norm.weight.data.copy(), norm.bias.data.copy())
+        return Normalization(mean, inv_std, norm.weight.data.copy(), norm.bias.data.copy())
 
     def _pooled_shape(self, z_shape: tuple[int, ...]) -> tuple[int, ...]:
         n, height, width, channels = z_shape
@@ -265,13 +266,15 @@ class Block(Layer):
 
     def _parameters_backward(self, dy: np.ndarray, kept: tuple[Any, ...]) -> np.ndarray:
         """Accumulate the gradients of all parameters; returns dz."""
-        from minicnn.kernels.fused import blocks as fused
+        from minicnn.kernels.fused import batchnorm_relu_pool
 
         x, z, winners, constants, pads, y_shape = kept
         layer, norm = self.convolution, self.norm
         check_array(f"{type(self.members[-1]).__name__}.backward", dy, y_shape, x.dtype)
-        target = z if fused.can_replace(z.shape[3]) else self.arena.take(z.shape, z.dtype)
-        gradients = fused.backward(dy, z, winners, constants, self.relu, self.relu_before, target)
+        target = z if batchnorm_relu_pool.can_replace(z.shape[3]) else self.arena.take(z.shape, z.dtype)
+        gradients = batchnorm_relu_pool.backward(
+            dy, z, winners, constants, self.relu, self.relu_before, target
+        )
         norm.weight.accumulate(gradients.dgamma.astype(x.dtype))
         norm.bias.accumulate(gradients.dbeta.astype(x.dtype))
         if layer.bias is not None:
@@ -319,10 +322,10 @@ class Block(Layer):
         if n * height * width < 2 or (self.pooled and min(height, width) < 2):
             return False
 
-        from minicnn.kernels.fused import blocks as fused
+        from minicnn.kernels.fused import batchnorm_relu_pool
 
         dtypes = {p.data.dtype for layer in self.members for p in layer.parameters().values()}
-        return len(dtypes) == 1 and fused.applies(channels, dtypes.pop())
+        return len(dtypes) == 1 and batchnorm_relu_pool.applies(channels, dtypes.pop())
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         for layer in self.members:

@@ -1,1 +1,1 @@
-"""Batch normalisation, ReLU and max pooling in one pass over memory."""
+"""Several layers in one pass over memory."""

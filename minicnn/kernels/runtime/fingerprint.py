@@ -17,7 +17,8 @@ import numpy as np
 
 from minicnn.kernels.runtime import workers
 from minicnn.kernels.runtime.jit import jit, plain
-from minicnn.kernels.simd.emitter import WIDTH, Emitter, emitted
+from minicnn.kernels.simd.emitter import WIDTH, Emitter
+from minicnn.kernels.simd.intrinsics import emitted
 
 FACTOR = 0x9E3779B1
 # Independent sums, so that the processor need not wait for one multiplication to finish.
@@ -33,7 +34,7 @@ def stir_columns(e: Emitter, x: Any, at: Any, steps: Any, state: Any, to: Any) -
     with e.loop(steps) as step:
         row = e.sum(at, e.product(step.index, COLUMNS))
         for i, slot in enumerate(slots):
-            e.set(slot, e.stir(e.get(slot), e.load_bits(x, e.sum(row, WIDTH * i)), FACTOR))
+            e.set(slot, e.multiply_add_bits(e.get(slot), FACTOR, e.load_bits(x, e.sum(row, WIDTH * i))))
     for i, slot in enumerate(slots):
         e.store_bits(e.get(slot), state, e.sum(to, WIDTH * i))
 

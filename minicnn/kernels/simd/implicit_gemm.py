@@ -39,7 +39,8 @@ from minicnn.kernels.runtime.aligned import empty
 from minicnn.kernels.runtime.jit import jit, plain
 from minicnn.kernels.runtime.row_consumer import RowConsumer
 from minicnn.kernels.simd import microkernel
-from minicnn.kernels.simd.emitter import WIDTH, Emitter, address_of, copy_vector, emitted
+from minicnn.kernels.simd.emitter import WIDTH, Emitter
+from minicnn.kernels.simd.intrinsics import address_of, copy_vector, emitted
 from minicnn.shapes import Pads, Pair, output_size
 
 ROWS = microkernel.ROWS
@@ -64,7 +65,7 @@ def finish(
     shift, low = e.load(bias, bias_at), e.broadcast(floor, 0)
     for r in range(ROWS):
         sums = e.load(tile, e.sum(at, 2 * WIDTH * r))
-        e.store(e.larger(low, sums + shift), y, e.product(row, r))
+        e.store(e.maximum(low, sums + shift), y, e.product(row, r))
 
 
 @jit

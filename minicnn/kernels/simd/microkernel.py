@@ -39,7 +39,8 @@ from typing import Any
 
 import numpy as np
 
-from minicnn.kernels.simd.emitter import WIDTH, Emitter, emitted
+from minicnn.kernels.simd.emitter import WIDTH, Emitter
+from minicnn.kernels.simd.intrinsics import emitted
 
 ROWS = 8 if WIDTH == 16 else 4
 

@@ -27,7 +27,8 @@ from minicnn.kernels.runtime import workers
 from minicnn.kernels.runtime.aligned import empty
 from minicnn.kernels.runtime.jit import jit, plain
 from minicnn.kernels.simd import microkernel
-from minicnn.kernels.simd.emitter import WIDTH, Emitter, address_of, emitted
+from minicnn.kernels.simd.emitter import WIDTH, Emitter
+from minicnn.kernels.simd.intrinsics import address_of, emitted
 from minicnn.shapes import Pads, Pair
 
 ROWS = microkernel.ROWS

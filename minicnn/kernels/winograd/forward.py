@@ -41,7 +41,8 @@ from minicnn.kernels.runtime.aligned import empty
 from minicnn.kernels.runtime.jit import jit, plain
 from minicnn.kernels.runtime.row_consumer import RowConsumer
 from minicnn.kernels.simd import microkernel
-from minicnn.kernels.simd.emitter import WIDTH, address_of
+from minicnn.kernels.simd.emitter import WIDTH
+from minicnn.kernels.simd.intrinsics import address_of
 from minicnn.kernels.winograd.algebra import PRODUCTS, TILE
 from minicnn.kernels.winograd.tiles import pack_filters, panels, place_tiles, plane_of, transform_tiles
 from minicnn.shapes import Pads, Pair

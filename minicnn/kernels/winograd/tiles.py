@@ -11,7 +11,8 @@ from itertools import chain
 from typing import Any
 
 from minicnn.kernels.runtime.jit import jit
-from minicnn.kernels.simd.emitter import WIDTH, Emitter, address_of, copy_vector, emitted
+from minicnn.kernels.simd.emitter import WIDTH, Emitter
+from minicnn.kernels.simd.intrinsics import address_of, copy_vector, emitted
 from minicnn.kernels.winograd.algebra import (
     PATCH,
     PRODUCTS,
@@ -74,7 +75,7 @@ def transform_output(
     shift, low = e.load(bias, bias_at), e.broadcast(floor, 0)
     for i, line in enumerate(along_both(output_values, values)):
         for j, value in enumerate(line):
-            e.store(e.larger(low, value + shift), y, e.sum(e.product(row, i), e.product(column, j)))
+            e.store(e.maximum(low, value + shift), y, e.sum(e.product(row, i), e.product(column, j)))
 
 
 @emitted

@@ -22,7 +22,8 @@ from minicnn.kernels.runtime import workers
 from minicnn.kernels.runtime.aligned import empty
 from minicnn.kernels.runtime.jit import jit, plain
 from minicnn.kernels.simd import microkernel
-from minicnn.kernels.simd.emitter import WIDTH, address_of
+from minicnn.kernels.simd.emitter import WIDTH
+from minicnn.kernels.simd.intrinsics import address_of
 from minicnn.kernels.winograd.algebra import PATCH, PRODUCTS, TILE
 from minicnn.kernels.winograd.tiles import (
     cut_out,

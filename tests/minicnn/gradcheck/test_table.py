@@ -10,7 +10,8 @@ import pytest
 from minicnn.gradcheck.catalogue import cases
 from minicnn.gradcheck.float32 import float32_cases
 from minicnn.kernels.compiled import activation, normalization, patches, pooling
-from minicnn.kernels.fused import blocks as fused
+from minicnn.kernels.fused import batchnorm_relu_pool
+from minicnn.kernels.fused.records import Gradients
 from minicnn.kernels.simd import implicit_gemm
 from minicnn.kernels.winograd import forward as winograd
 from minicnn.kernels.winograd import weight_gradient as winograd_gradient
@@ -41,7 +42,7 @@ def test_the_float32_rows_reach_every_algorithm_forward_and_backward() -> None:
 def halved(kernel: Any) -> Any:
     def wrong(*arguments: Any, **named: Any) -> Any:
         out = kernel(*arguments, **named)
-        if isinstance(out, fused.Gradients):
+        if isinstance(out, Gradients):
             return out._replace(dz=out.dz * np.float32(0.5))
         return out * np.float32(0.5)
 
@@ -63,7 +64,7 @@ def halved(kernel: Any) -> Any:
         (pooling, "averagepool2d_backward", "x"),
         (activation, "relu_backward", "x"),
         (normalization, "batchnorm_input_gradient", "x"),
-        (fused, "backward", "0.weight"),
+        (batchnorm_relu_pool, "backward", "0.weight"),
     ],
 )
 def test_half_a_gradient_in_any_kernel_that_trains_fails_in_float32(

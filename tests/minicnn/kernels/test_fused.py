@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minicnn.kernels.fused import blocks as fused
+from minicnn.kernels.fused import batchnorm_relu_pool, reference
+from minicnn.kernels.fused.consumers import Moments, Normalizer
+from minicnn.kernels.fused.records import Gradients, Normalization
+from minicnn.kernels.fused.row_kernels import NO_CELL
 from minicnn.kernels.runtime import workers
 from minicnn.kernels.simd.emitter import WIDTH
 from tests.minicnn.geometry import numbers
@@ -21,12 +24,12 @@ def normalization(z, seed=0):
     channels = z.shape[-1]
     mean, var = z.mean(axis=(0, 1, 2), dtype=np.float64), z.var(axis=(0, 1, 2), dtype=np.float64)
     gamma, beta = numbers((channels,), z.dtype, seed + 1), numbers((channels,), z.dtype, seed + 2)
-    return fused.Normalization(mean, 1 / np.sqrt(var + 1e-5), gamma, beta)
+    return Normalization(mean, 1 / np.sqrt(var + 1e-5), gamma, beta)
 
 
 def statistics(z):
     """Mean and variance, gathered from pieces of unequal size."""
-    moments, rows = fused.Moments(z.shape[-1], z.dtype), z.reshape(-1, *z.shape[2:])
+    moments, rows = Moments(z.shape[-1], z.dtype), z.reshape(-1, *z.shape[2:])
     cuts = sorted({0, 1, len(rows) // 2, len(rows)})
     moments.expect(len(cuts) - 1)
     for task, (first, last) in enumerate(pairwise(cuts)):
@@ -35,7 +38,7 @@ def statistics(z):
 
 
 def in_float64(n):
-    return fused.Normalization(*(a.astype(np.float64) for a in n))
+    return Normalization(*(a.astype(np.float64) for a in n))
 
 
 @st.composite
@@ -56,15 +59,15 @@ def test_the_passes_are_the_layers_in_turn_and_stay_inside_their_arrays(
     x = numbers(shape, dtype)
     z = walled(np.maximum(x, 0) if relu_before else x)
     n = normalization(z)
-    y = walled(np.zeros(fused.pooled_shape(shape) if pooled else shape, dtype))
-    _, winners = fused.forward(z, n, relu, pooled, out=y)
-    exact = fused.reference_forward(z.astype(np.float64), in_float64(n), relu, pooled)
+    y = walled(np.zeros(batchnorm_relu_pool.pooled_shape(shape) if pooled else shape, dtype))
+    _, argmax = batchnorm_relu_pool.forward(z, n, relu, pooled, out=y)
+    exact = reference.forward(z.astype(np.float64), in_float64(n), relu, pooled)
     tolerance = 1e-5 if dtype == np.float32 else 1e-12
     np.testing.assert_allclose(y, exact, atol=tolerance, rtol=tolerance)
     dy, dz = walled(numbers(y.shape, dtype, 5)), walled(np.zeros(shape, dtype))
-    actual = fused.backward(dy, z, winners, n, relu, relu_before, out=dz)
-    expected = fused.reference_backward(dy, z, n, relu, relu_before, pooled)
-    for name, a, e in zip(fused.Gradients._fields, actual, expected, strict=True):
+    actual = batchnorm_relu_pool.backward(dy, z, argmax, n, relu, relu_before, out=dz)
+    expected = reference.backward(dy, z, n, relu, relu_before, pooled)
+    for name, a, e in zip(Gradients._fields, actual, expected, strict=True):
         scale = max(1, np.abs(e).max())
         np.testing.assert_allclose(a, e, atol=10 * tolerance * scale, rtol=10 * tolerance, err_msg=name)
     assert walled.stand()
@@ -84,9 +87,9 @@ def test_statistics_keep_their_digits_far_from_zero(shape, centre):
 def test_rows_normalised_one_piece_at_a_time_are_those_of_the_whole(pooled):
     z = numbers((2, 7, 5, WIDTH + 3), np.float32)
     n = normalization(z)
-    expected, _ = fused.forward(z, n, True, pooled)
+    expected, _ = batchnorm_relu_pool.forward(z, n, True, pooled)
     y = np.full_like(expected, np.nan)
-    normalizer = fused.Normalizer(z.shape, y, n, True, pooled)
+    normalizer = Normalizer(z.shape, y, n, True, pooled)
     normalizer.expect(3)
     rows = z.reshape(14, -1)
     for task, (first, last) in enumerate(((0, 4), (4, 11), (11, 14))):
@@ -94,27 +97,27 @@ def test_rows_normalised_one_piece_at_a_time_are_those_of_the_whole(pooled):
     np.testing.assert_array_equal(y, expected)
 
 
-def test_ties_go_to_the_first_cell_and_nobody_wins_below_zero():
+def test_ties_go_to_the_first_cell_and_windows_below_zero_have_none():
     z = np.zeros((1, 2, 4, WIDTH), np.float32)
     z[:, :, 2:] = -1
     one, zero = np.ones(WIDTH), np.zeros(WIDTH)
-    n = fused.Normalization(zero - 0.5, one, one.astype(np.float32), zero.astype(np.float32))
-    y, winners = fused.forward(z, n, relu=True, pooled=True)
+    n = Normalization(zero - 0.5, one, one.astype(np.float32), zero.astype(np.float32))
+    y, argmax = batchnorm_relu_pool.forward(z, n, relu=True, pooled=True)
     assert (y[0, 0, 0] == 0.5).all()
     assert (y[0, 0, 1] == 0).all()
-    assert (winners[0, 0, 0] == 0).all()
-    assert (winners[0, 0, 1] == 4).all()
+    assert (argmax[0, 0, 0] == 0).all()
+    assert (argmax[0, 0, 1] == NO_CELL).all()
 
 
 @pytest.mark.parametrize("cell", [(0, 0), (0, 1), (1, 0), (1, 1)])
-def test_a_nan_wins_its_window(cell):
+def test_a_nan_is_the_maximum_of_its_window(cell):
     z = numbers((1, 4, 4, WIDTH), np.float32)
     n = normalization(z)
     z[(0, *cell)] = np.nan
-    y, _ = fused.forward(z, n, relu=True, pooled=True)
+    y, _ = batchnorm_relu_pool.forward(z, n, relu=True, pooled=True)
     assert np.isnan(y[0, 0, 0]).all()
     assert not np.isnan(y[0, 1]).any()
-    assert np.isnan(fused.forward(z, n, relu=True, pooled=False)[0][(0, *cell)]).all()
+    assert np.isnan(batchnorm_relu_pool.forward(z, n, relu=True, pooled=False)[0][(0, *cell)]).all()
 
 
 def test_threads_change_no_bit():
@@ -123,8 +126,8 @@ def test_threads_change_no_bit():
     try:
         for threads in (1, 3):
             workers.resize(threads)
-            y, winners = fused.forward(z, n, True, True)
-            results.append((y, *fused.backward(dy, z, winners, n, True, False)))
+            y, argmax = batchnorm_relu_pool.forward(z, n, True, True)
+            results.append((y, *batchnorm_relu_pool.backward(dy, z, argmax, n, True, False)))
     finally:
         workers.resize(before)
     for a, b in zip(*results, strict=True):

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minicnn.kernels.runtime.jit import jit
-from minicnn.kernels.simd.emitter import WIDTH, address_of
+from minicnn.kernels.simd.emitter import WIDTH
+from minicnn.kernels.simd.intrinsics import address_of
 from minicnn.kernels.simd.microkernel import (
     ROWS,
     add_one,
