@@ -14,6 +14,7 @@ Which of them runs
 How compiled kernels come about
     jit.py                Numba set up: compiling, the cache, the one message
     workers.py            the threads that share the work of a kernel
+    blas.py               how many threads a matrix product of NumPy runs on
     arrays.py             arrays that begin at a cache line
     simd.py               vector instructions that Numba does not emit by itself
     microkernel.py        the tile of a matrix product that the fast convolutions are made of

@@ -19,8 +19,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from minicnn.kernels.compiled import depthwise
-from minicnn.kernels.runtime import workers
 from minicnn.kernels.runtime.aligned import empty
+from minicnn.kernels.runtime.blas import run_products
 from minicnn.kernels.runtime.jit import jit, plain
 from minicnn.shapes import Pads, Pair, output_size
 
@@ -154,8 +154,7 @@ def conv2d_forward(
         if b is not None:
             target += b
 
-    with workers.serial_blas():
-        workers.run(task, len(spans))
+    run_products(task, len(spans))
     return y
 
 
@@ -190,8 +189,7 @@ def conv2d_backward_weight(
             if target is product:
                 partial[t] += product
 
-    with workers.serial_blas():
-        workers.run(task, len(shares))
+    run_products(task, len(shares))
     return partial.sum(axis=0).reshape(w_shape)
 
 
@@ -231,8 +229,7 @@ def conv2d_backward_input(
                 geometry = _geometry((oh, ow), (kh, kw), stride, pads, dilation, channels, depth, g)
                 scatter(dx.reshape(n, height, width * channels), product, first, last, geometry)
 
-    with workers.serial_blas():
-        workers.run(task, n)
+    run_products(task, n)
     return dx
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minicnn.kernels.runtime import workers
+from minicnn.kernels.runtime import blas, workers
 from minicnn.shapes import positive_int
 
 
@@ -14,10 +14,11 @@ def get_threads() -> int:
 def set_threads(n: int) -> None:
     """Run kernels and matrix products on ``n`` threads, the calling one included, in the whole process.
 
-    Compiled kernels cut their work by the shape of the data, so that their results do not depend on ``n``;
-    those of a Dense layer, one large matrix product, may in the last digit.
+    Any thread may call this, and all threads compute the same. Compiled kernels cut their work by the shape
+    of the data, so that their results do not depend on ``n``; those of a Dense layer, one large matrix
+    product, may in the last digit, also where another thread is computing a convolution at the same time.
     Raises TypeError or ValueError unless n is an integer of at least 1.
     """
     n = positive_int("set_threads", "n", n)
     workers.resize(n)
-    workers.set_blas_threads(n)
+    blas.set_blas_threads(n)

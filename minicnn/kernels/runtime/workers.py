@@ -6,12 +6,10 @@ changes nothing in the result, so that the same input gives the same bits on one
 
 from __future__ import annotations
 
-import contextlib
 import contextvars
-import functools
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -21,8 +19,8 @@ PIECE_BYTES = 2**20
 def available_cores() -> int:
     """Cores that this process may run on; ``OMP_NUM_THREADS`` lowers the number."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    wanted = os.environ.get("OMP_NUM_THREADS", "")
-    return min(cores, int(wanted)) if wanted.isdigit() and int(wanted) > 0 else cores
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    return min(cores, int(limit)) if limit.isdigit() and int(limit) > 0 else cores
 
 
 _changing = threading.Lock()
@@ -98,60 +96,10 @@ def _submit(*call: Any) -> Any:
         return _helpers.submit(*call)
 
 
-@functools.cache
-def _blas_libraries() -> list[Any]:
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController().select(user_api="blas").lib_controllers
-
-
-_counting = threading.Lock()
-_serial_users = 0
-_threads_before: list[int] = []
-
-
-def set_blas_threads(threads: int) -> None:
-    """The number of threads of one matrix product in NumPy."""
-    global _threads_before
-    with _counting:
-        if _serial_users:
-            _threads_before = [threads] * len(_threads_before)
-        else:
-            for library in _blas_libraries():
-                library.set_num_threads(threads)
-
-
-@contextlib.contextmanager
-def serial_blas() -> Iterator[None]:
-    """Matrix products on one thread each, for tasks that run side by side.
-
-    The setting belongs to the whole process: the first to enter lowers it and the last to leave restores it.
-    """
-    global _serial_users, _threads_before
-    with _counting:
-        if _serial_users == 0:
-            _threads_before = [library.get_num_threads() for library in _blas_libraries()]
-            for library in _blas_libraries():
-                library.set_num_threads(1)
-        _serial_users += 1
-    try:
-        yield
-    finally:
-        with _counting:
-            _serial_users -= 1
-            if _serial_users == 0:
-                for library, threads in zip(_blas_libraries(), _threads_before, strict=True):
-                    library.set_num_threads(threads)
-
-
 def _start_afresh_after_fork() -> None:
-    """The child of a fork has the executor but none of its threads, and locks that nobody will release."""
-    global _changing, _counting, _helpers, _serial_users
-    _changing, _counting, _helpers = threading.Lock(), threading.Lock(), None
-    if _serial_users:
-        _serial_users = 0
-        for library, threads in zip(_blas_libraries(), _threads_before, strict=True):
-            library.set_num_threads(threads)
+    """The child of a fork has the executor but none of its threads, and perhaps a lock that one held."""
+    global _changing, _helpers
+    _changing, _helpers = threading.Lock(), None
 
 
 if hasattr(os, "register_at_fork"):

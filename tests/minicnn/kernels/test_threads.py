@@ -14,25 +14,26 @@ import pytest
 
 from minicnn.containers import Sequential
 from minicnn.kernels.compiled import patches
-from minicnn.kernels.runtime import workers
+from minicnn.kernels.runtime import blas, workers
 from minicnn.kernels.runtime.threads import get_threads, set_threads
 from minicnn.layers.conv import Conv2D
 from minicnn.layers.normalization import BatchNorm
 from minicnn.layers.pooling import GlobalAveragePool2D, MaxPool2D
+from minicnn.optim import SGD
 from tests.minicnn.geometry import numbers
 
 
 @pytest.fixture(autouse=True)
 def _restored():
-    before, blas = get_threads(), blas_threads()
+    before, products = get_threads(), blas_threads()
     yield
     set_threads(before)
-    for threads in blas:
-        workers.set_blas_threads(threads)
+    for threads in products:
+        blas.set_blas_threads(threads)
 
 
 def blas_threads() -> set[int]:
-    return {library.get_num_threads() for library in workers._blas_libraries()}
+    return {library.get_threads() for library in blas.libraries()}
 
 
 def small_network() -> Sequential:
@@ -102,10 +103,59 @@ def test_blas_has_its_threads_back_after_a_convolution():
 
 def test_blas_set_during_a_convolution_holds_afterwards():
     set_threads(1)
-    with workers.serial_blas(), workers.serial_blas():
+    with blas.serial_blas(), blas.serial_blas():
         set_threads(2)
         assert blas_threads() == {1}
     assert blas_threads() == {2}
+
+
+def in_another_thread(function, *arguments):
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(function, *arguments).result()
+
+
+def test_set_threads_holds_from_any_thread():
+    set_threads(2)
+    in_another_thread(set_threads, 1)
+    assert blas_threads() == {1}
+
+
+def test_products_of_another_thread_run_on_one_thread_each():
+    set_threads(2)
+
+    def inside() -> set[int]:
+        with blas.serial_blas():
+            return blas_threads()
+
+    assert in_another_thread(inside) == {1}
+    assert blas_threads() == {2}
+
+
+def test_training_in_another_thread_ends_with_the_same_weights():
+    set_threads(2)
+    x = numbers((16, 36, 24, 64), np.float32)
+
+    def trained() -> list[np.ndarray]:
+        model = Sequential(
+            [Conv2D(64, 64, 1, rng=0), Conv2D(64, 64, 3, groups=4, rng=1), GlobalAveragePool2D()]
+        )
+        optimizer = SGD(model.parameters(), 0.05)
+        for _ in range(2):
+            model.zero_grad()
+            model.backward_parameters(model.forward(x, training=True))
+            optimizer.step()
+        return [parameter.data for parameter in model.parameters().values()]
+
+    for actual, expected in zip(in_another_thread(trained), trained(), strict=True):
+        np.testing.assert_array_equal(actual, expected)
+
+
+def test_another_thread_predicts_the_same_bits():
+    set_threads(2)
+    # So many channels that OpenBLAS gives other bits on two threads than on one.
+    model = Conv2D(5000, 128, 1, groups=2, rng=0)
+    x = numbers((4, 8, 8, 5000), np.float32)
+    np.testing.assert_array_equal(in_another_thread(model.forward, x), model.forward(x))
 
 
 def test_run_calls_every_task_once():
