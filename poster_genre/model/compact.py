@@ -72,33 +72,37 @@ def build_compact(
     last: int = 0,
     members: int = 1,
 ) -> Sequential:
-    """A trunk, and a head that looks at every channel of the trunk's last image: at its average (how much of
-    it there is) and at its maximum (whether it is there at all).
+    """A backbone; the average and the maximum of every channel of its last image; and a dense layer.
 
-    ``stem`` filters in the first convolution (0: as many as the first stage has). ``members`` trunks, each
-    with its head, stand side by side and one dense layer reads them all: what ``ensemble.py`` makes
-    of networks that were trained apart.
+    ``stem``         filters of the first convolution; 0: as many as the first stage has.
+    ``stem_stride``  its stride.
+    ``widths``       channels of each stage; ``blocks``: residual blocks of each stage.
+    ``last``         filters of one more convolution after the stages; 0: none.
+    ``dropout``      rate in front of the dense layer.
+    ``members``      backbones with their pooling, side by side, that the one dense layer reads: an ensemble,
+                     see ``poster_genre.model.ensemble``.
     """
     if not widths or len(widths) != len(blocks) or min(*widths, *blocks) < 1:
         raise PosterGenreError(
             f"compact: widths and blocks need one number of at least 1 per stage, got {widths} and {blocks}"
         )
-    if min(stem, last) < 0 or members < 1:
+    if min(stem, last) < 0 or min(members, stem_stride) < 1:
         raise PosterGenreError(
-            f"compact: stem and last must be at least 0, members at least 1; got {stem}, {last}, {members}"
+            "compact: stem and last must be at least 0, members and stem_stride at least 1; got "
+            f"{stem}, {last}, {members} and {stem_stride}"
         )
 
     def member() -> dict[str, Layer]:
-        layers = _trunk(size, rng, dtype, stem or widths[0], widths, blocks, last, stem_stride)
+        layers = _backbone(size, rng, dtype, stem or widths[0], widths, blocks, last, stem_stride)
         head = {"average": GlobalAveragePool2D(), "maximum": GlobalMaxPool2D()}
         return {**layers, "head": Parallel(head, merge="concat")}
 
     layers = member()
     if members > 1:
-        apart = [Sequential(layers), *(Sequential(member()) for _ in range(members - 1))]
-        named = {f"member{number}": network for number, network in enumerate(apart, start=1)}
+        networks = [Sequential(layers), *(Sequential(member()) for _ in range(members - 1))]
+        named = {f"member{number}": network for number, network in enumerate(networks, start=1)}
         layers = {"members": Parallel(named, merge="concat")}
-    if dropout > 0:
+    if dropout != 0:
         layers["dropout"] = Dropout(dropout, rng=rng)
     features = 2 * members * (last or widths[-1])
     genres = Dense(features, n_genres, rng=rng, init=normal(0.01), dtype=dtype)
@@ -107,7 +111,7 @@ def build_compact(
     return Sequential(layers)
 
 
-def _trunk(
+def _backbone(
     size: Pair,
     rng: np.random.Generator,
     dtype: Any,
@@ -153,18 +157,19 @@ def _trunk(
 
 
 def _residual_block(channels: int, filters: int, rng: np.random.Generator, dtype: Any) -> Residual:
-    """Two 3x3 convolutions with a way around them, which at the start (last norm: zero) is all there is."""
-    last_norm = BatchNorm(filters, dtype=dtype)
-    last_norm.weight.data[...] = 0
+    """Two 3x3 convolutions and a shortcut. The last norm's weight is 0, so that training starts with the
+    shortcut alone.
+    """
     body = Sequential(
         {
             "conv1": _conv(channels, filters, rng, dtype),
             "norm1": BatchNorm(filters, dtype=dtype),
             "relu1": ReLU(),
             "conv2": _conv(filters, filters, rng, dtype),
-            "norm2": last_norm,
+            "norm2": BatchNorm(filters, dtype=dtype),
         }
     )
+    body.parameters()["norm2.weight"].data[...] = 0
     if channels == filters:
         return Residual(body)
     projection = Sequential(

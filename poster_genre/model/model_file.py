@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -11,20 +12,22 @@ from typing import Any
 import numpy as np
 
 from minicnn import __version__ as minicnn_version
+from minicnn.containers import Sequential
 from minicnn.serialize import SerializeError, load, load_model_arrays, model_arrays, save
-from poster_genre.data.transforms import Normalisation
 from poster_genre.errors import PosterGenreError
 from poster_genre.genres import GENRES, N_GENRES
 from poster_genre.model.calibration import Calibration
 from poster_genre.model.networks import SPECS, build_network
 from poster_genre.model.spec import ModelSpec
 from poster_genre.model.trained_model import TrainedModel
+from poster_genre.model.weight_budget import WeightBudget
 
 KIND = "poster_genre model"
 VERSION = 1
-SMALLEST_SIDE, LARGEST_SIDE = 8, 1024  # pixels; a larger picture of a larger network fills any memory
 PACKAGED = "compact.npz"
 LARGEST_HALF = float(np.finfo(np.float16).max)
+LONGEST_TEXT = 300  # characters of a file's own text in an error message
+LARGEST_SLOPE = LARGEST_OFFSET = 1e6  # of a calibration; fitted ones are near 1 and 0
 
 Arrays = dict[str, np.ndarray]
 
@@ -116,77 +119,76 @@ def _read(path: Path) -> TrainedModel:
         )
     if metadata.get("model_version") != VERSION:
         raise PosterGenreError(
-            f"{path} has the model format {metadata.get('model_version')}, this poster-genre reads "
-            f"{VERSION}: use the version that wrote it, or train again"
+            f"{path} has the model format {shortened(metadata.get('model_version'))}, this poster-genre "
+            f"reads {VERSION}: use the version that wrote it, or train again"
         )
     try:
         return _assemble(arrays, metadata)
     except (KeyError, TypeError, ValueError, ArithmeticError, MemoryError) as error:
         raise PosterGenreError(
-            f"the model file {path} contradicts itself ({error}); get it again or train anew"
+            f"the model file {path} contradicts itself ({shortened(error)}); get it again or train anew"
         ) from error
 
 
+def shortened(value: Any) -> str:
+    """``value`` as text of at most ``LONGEST_TEXT`` characters: a forged file may hold longer names."""
+    text = str(value)
+    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}..."
+
+
 def _assemble(arrays: Arrays, metadata: dict[str, Any]) -> TrainedModel:
+    """The model of a file; ValueError and others that ``_read`` catches where a value is impossible."""
     if tuple(metadata["genres"]) != GENRES:
         raise ValueError("its genres are not the 25 of this version in their order")
-    spec = _spec(metadata["network"])
-    network = build_network(spec, rng=0)
-    priors, thresholds = arrays.pop("priors"), arrays.pop("thresholds")
+    priors = _genre_values(arrays, "priors", 0, 1)
+    thresholds = _genre_values(arrays, "thresholds", 0, 1)
     calibration = _calibration(metadata.get("calibration"), arrays)
-    for name, values in (("priors", priors), ("thresholds", thresholds)):
-        if values.shape != (N_GENRES,) or not np.isfinite(values).all():
-            raise ValueError(f"its {name} are not {N_GENRES} finite numbers")
-        if values.min() < 0 or values.max() > 1:
-            raise ValueError(f"its {name} are not all from 0 to 1")
-    for name, values in arrays.items():
-        if not np.isfinite(values).all():
-            raise ValueError(f"the array {name} holds NaN or infinity")
-    widened = {name: a.astype(np.float32) if a.dtype == np.float16 else a for name, a in arrays.items()}
-    load_model_arrays(network, widened)
-    provenance = dict(metadata["provenance"])
-    if not all(isinstance(row, dict) for row in provenance.get("history", [])):
-        raise ValueError("its history is not a list of rows")
+    spec = _spec(metadata["network"])
     return TrainedModel(
         spec=spec,
-        network=network,
+        network=_network(spec, arrays),
         priors=priors,
         thresholds=thresholds,
         thresholds_from=str(metadata["thresholds_from"]),
         calibration=calibration,
-        provenance=provenance,
+        provenance=_provenance(metadata["provenance"]),
     )
+
+
+def _genre_values(arrays: Arrays, name: str, low: float, high: float) -> np.ndarray:
+    """The array ``name``, taken out of ``arrays``: (25,) float64, all from ``low`` to ``high``."""
+    values = arrays.pop(name)
+    if values.shape != (N_GENRES,) or values.dtype.kind != "f" or not np.isfinite(values).all():
+        raise ValueError(f"its {name} are not {N_GENRES} finite numbers")
+    if values.min() < low or values.max() > high:
+        raise ValueError(f"its {name} are not all from {low:g} to {high:g}")
+    return values.astype(np.float64, copy=False)
 
 
 def _calibration(about: dict[str, Any] | None, arrays: Arrays) -> Calibration | None:
     """The calibration, its arrays taken out of ``arrays``; None for a model that has none."""
     if about is None:
         return None
-    slope, offset = arrays.pop("calibration/slope"), arrays.pop("calibration/offset")
-    sure_above = float(about["sure_above_bits"])
-    for values in (slope, offset):
-        if values.shape != (N_GENRES,) or not np.isfinite(values).all():
-            raise ValueError(f"its calibration is not twice {N_GENRES} finite numbers")
-    if slope.min() <= 0 or not math.isfinite(sure_above):
-        raise ValueError("its calibration would turn the order of the posters around")
-    return Calibration(slope, offset, sure_above, int(about["posters"]), str(about["labels_digest"]))
+    slope = _genre_values(arrays, "calibration/slope", 1 / LARGEST_SLOPE, LARGEST_SLOPE)
+    offset = _genre_values(arrays, "calibration/offset", -LARGEST_OFFSET, LARGEST_OFFSET)
+    sure_above, posters = float(about["sure_above_bits"]), int(about["posters"])
+    if not 0 <= sure_above < math.inf or posters < 1:
+        raise ValueError("its calibration has an impossible limit or number of posters")
+    return Calibration(slope, offset, sure_above, posters, str(about["labels_digest"]))
 
 
 def _spec(network: dict[str, Any]) -> ModelSpec:
-    if network["name"] not in SPECS:
-        raise ValueError(f"its network is called {network['name']!r}, which this version does not know")
-    height, width = (int(side) for side in network["input_size"])
-    if not all(SMALLEST_SIDE <= side <= LARGEST_SIDE for side in (height, width)):
+    name = network["name"]
+    if name not in SPECS:
         raise ValueError(
-            f"its input size is {height}x{width}, expected sides of {SMALLEST_SIDE} to {LARGEST_SIDE} pixels"
+            f"its network {name!r} is not registered; poster_genre.model.networks.register_model adds one"
         )
-    mean, std = _per_channel(network["mean"]), _per_channel(network["std"])
-    Normalisation(mean, std)
+    height, width = (int(side) for side in network["input_size"])
     return replace(
-        SPECS[network["name"]],
+        SPECS[name],
         input_size=(height, width),
-        mean=mean,
-        std=std,
+        mean=_per_channel(network["mean"]),
+        std=_per_channel(network["std"]),
         flip_average=bool(network["flip_average"]),
         arguments=dict(network["arguments"]),
     )
@@ -195,3 +197,30 @@ def _spec(network: dict[str, Any]) -> ModelSpec:
 def _per_channel(values: Any) -> tuple[float, float, float]:
     red, green, blue = (float(value) for value in values)
     return red, green, blue
+
+
+def _network(spec: ModelSpec, arrays: Arrays) -> Sequential:
+    """The network with the weights and statistics of the file, and no larger than they are."""
+    for name, values in arrays.items():
+        if not np.isfinite(values).all():
+            raise ValueError(f"the array {name} holds NaN or infinity")
+        if name.endswith("running_var") and values.min(initial=0) < 0:
+            raise ValueError(f"the array {name} holds a variance below 0")
+    weights = {name: values for name, values in arrays.items() if name.startswith("parameter/")}
+    network = build_network(spec, rng=WeightBudget(weights))
+    widened = {name: a.astype(np.float32) if a.dtype == np.float16 else a for name, a in arrays.items()}
+    load_model_arrays(network, widened)
+    return network
+
+
+def _provenance(about: Mapping[str, Any]) -> dict[str, Any]:
+    """The provenance, in which the number of posters and the history are what their readers expect."""
+    provenance = dict(about)
+    posters, history = provenance.get("train_posters", 0), provenance.get("history", [])
+    if not isinstance(posters, int) or posters < 0:
+        raise ValueError("its number of training posters is not a whole number")
+    if not isinstance(history, list) or not all(isinstance(row, dict) and "epoch" in row for row in history):
+        raise ValueError("its history is not a list of rows, one for each epoch")
+    if not all(isinstance(value, (int, float)) for row in history for value in row.values()):
+        raise ValueError("its history holds values that are not numbers")
+    return provenance

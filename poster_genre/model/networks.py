@@ -96,7 +96,13 @@ def build_network(
 
     PosterGenreError where its name is not registered or the arguments do not fit.
     """
-    build = _BUILDERS[model_spec(spec).name]
+    registered = SPECS[model_spec(spec).name]
+    if spec.logits != registered.logits:
+        raise PosterGenreError(
+            f"the network {spec.name!r} puts out {'logits' if registered.logits else 'probabilities'}: "
+            "register one of another name with register_model"
+        )
+    build = _BUILDERS[spec.name]
     fixed = (spec.input_size, n_genres, check_generator("build_model", rng), dtype)
     try:
         inspect.signature(build).bind(*fixed, **spec.arguments)

@@ -12,6 +12,9 @@ from minicnn.shapes import Pair
 from poster_genre.data.transforms import Normalisation
 from poster_genre.errors import PosterGenreError
 
+SMALLEST_SIDE, LARGEST_SIDE = 8, 1024  # pixels of an input; larger ones take too much memory
+LARGEST_SCALE = 1000.0  # of mean and 1 / std: beyond it the input overflows the network
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -57,12 +60,15 @@ class ModelSpec:
     """A network by name: its input, its output, how it is built and how it is trained.
 
     ``name``          of a registered network, see ``poster_genre.model.networks``.
-    ``input_size``    (height, width) in pixels.
-    ``mean, std``     per colour channel, in units of 0..1: the network sees ``(pixel / 255 - mean) / std``.
+    ``input_size``    (height, width) in pixels, 8 to 1024 each.
+    ``mean, std``     per colour channel, in units of 0..1: the network sees ``(pixel / 255 - mean) / std``;
+                      mean -1000 to 1000, std 0.001 to 1000.
     ``logits``        True: puts out logits, trained with BinaryCrossEntropyWithLogits;
                       False: puts out probabilities, trained with BinaryCrossEntropy.
     ``flip_average``  prediction averages over the poster and its mirror image.
     ``arguments``     keyword arguments of the function that builds it; they are saved in model files.
+
+    PosterGenreError for values outside these limits.
     """
 
     name: str
@@ -73,6 +79,24 @@ class ModelSpec:
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
     flip_average: bool = False
     arguments: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        height, width = self.input_size
+        if not all(SMALLEST_SIDE <= side <= LARGEST_SIDE for side in (height, width)):
+            raise PosterGenreError(
+                f"the input size is {height}x{width}, expected sides of {SMALLEST_SIDE} to {LARGEST_SIDE} "
+                "pixels"
+            )
+        Normalisation(self.mean, self.std)
+        largest_mean = max(abs(value) for value in self.mean)
+        if (
+            largest_mean > LARGEST_SCALE
+            or not 1 / LARGEST_SCALE <= min(self.std) <= max(self.std) <= LARGEST_SCALE
+        ):
+            raise PosterGenreError(
+                f"mean must be within {LARGEST_SCALE:g} of 0 and std from {1 / LARGEST_SCALE:g} to "
+                f"{LARGEST_SCALE:g}, got {self.mean} and {self.std}"
+            )
 
     def with_recipe(self, **changes: Any) -> ModelSpec:
         """The same network with some numbers of its recipe replaced; None leaves a number as it is."""

@@ -1,19 +1,16 @@
-"""The classifier: what it learns, what it refuses, and the file that holds it."""
+"""The classifier: what it learns, and what it refuses."""
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from minicnn.serialize import load, save
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.errors import PosterGenreError
 from poster_genre.genres import GENRES, INDEX
-from poster_genre.model.model_file import PACKAGED
 from poster_genre.model.trained_model import top_of
 
 
@@ -189,103 +186,3 @@ def test_training_does_not_start_from_another_network(fitted, small_spec, colour
     wider = replace(small_spec, arguments={**small_spec.arguments, "widths": [4, 10]})
     with pytest.raises(PosterGenreError, match="same network"):
         PosterGenreClassifier(wider, init=tmp_path / "model.npz").fit(*coloured_posters)
-
-
-def truncated(path):
-    path.write_bytes(path.read_bytes()[:-300])
-
-
-def emptied(path):
-    path.write_bytes(b"")
-
-
-def pickled(path):
-    path.write_bytes(pickle.dumps({"weights": [1, 2, 3]}))
-
-
-def rewritten(**changes):
-    def spoil(path):
-        arrays, metadata = load(path)
-        save(path, arrays, metadata | changes)
-
-    return spoil
-
-
-def without_an_array(path):
-    arrays, metadata = load(path)
-    arrays.pop("parameter/genres.weight")
-    save(path, arrays, metadata)
-
-
-def with_nan(path):
-    arrays, metadata = load(path)
-    arrays["parameter/genres.weight"][0, 0] = np.nan
-    save(path, arrays, metadata)
-
-
-@pytest.mark.parametrize(
-    ("spoil", "says"),
-    [
-        (truncated, "truncated or damaged"),
-        (emptied, "empty"),
-        (pickled, "pickle"),
-        (rewritten(model_version=99), "format 99"),
-        (rewritten(kind="cake"), "not a model file"),
-        (rewritten(genres=["Action"]), "25"),
-        (rewritten(network={"name": "vgg", "input_size": [8, 8]}), "vgg"),
-        (rewritten(network={"name": "compact", "input_size": [0, 8]}), "0x8"),
-        (rewritten(provenance=None), "contradicts itself"),
-        (without_an_array, "genres.weight"),
-        (with_nan, "NaN"),
-        (lambda path: path.unlink(), "there is no model file"),
-    ],
-)
-def test_a_file_that_is_no_sound_model_is_refused_in_a_sentence(fitted, tmp_path, spoil, says):
-    path = tmp_path / "model.npz"
-    fitted.save(path)
-    spoil(path)
-    with pytest.raises(PosterGenreError, match=says) as caught:
-        PosterGenreClassifier.load(path)
-    assert "model.npz" in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_folder_is_not_a_model_file(tmp_path):
-    with pytest.raises(PosterGenreError, match="is a folder"):
-        PosterGenreClassifier.load(tmp_path)
-
-
-def test_a_model_is_not_written_where_there_is_no_folder(fitted, tmp_path):
-    with pytest.raises(PosterGenreError, match="cannot write"):
-        fitted.save(tmp_path / "nowhere" / "model.npz")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_without_the_packaged_weights_the_error_says_what_to_do(monkeypatch):
-    monkeypatch.setattr("poster_genre.model.model_file.PACKAGED", "no-such-file.npz")
-    with pytest.raises(PosterGenreError, match="poster-genre train"):
-        PosterGenreClassifier.load()
-    assert PACKAGED == "compact.npz"
-
-
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        lambda arrays, network: network.update(std=[0, 0, 0]),
-        lambda arrays, network: network.update(input_size=[4096, 4096]),
-        lambda arrays, network: network.update(input_size=[2, 2]),
-        lambda arrays, network: arrays.update(priors=arrays["priors"] - 5),
-        lambda arrays, network: arrays.update(thresholds=arrays["thresholds"] + 1),
-    ],
-    ids=["std 0", "too large", "too small", "priors", "thresholds"],
-)
-def test_a_model_file_with_impossible_values_is_refused_by_its_name(spoil, fitted, tmp_path):
-    from minicnn.serialize import load, save
-
-    path = tmp_path / "model.npz"
-    fitted.save(path)
-    arrays, metadata = load(path)
-    spoil(arrays, metadata["network"])
-    save(path, arrays, metadata)
-    with pytest.raises(PosterGenreError, match=r"model\.npz contradicts itself"):
-        PosterGenreClassifier.load(path)

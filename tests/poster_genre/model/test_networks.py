@@ -115,13 +115,13 @@ def test_compact_takes_inputs_of_any_reasonable_size(size):
 
 def test_compact_goes_backward_to_the_pixels_in_double_precision():
     model = build_model(
-        "compact", rng=0, dtype=np.float64, input_size=(8, 6), widths=[3, 4], blocks=[1, 1], dropout=0.0
+        "compact", rng=0, dtype=np.float64, input_size=(9, 8), widths=[3, 4], blocks=[1, 1], dropout=0.0
     )
     rng = np.random.default_rng(0)
     for parameter in model.parameters().values():  # the zeros it starts with would hide the blocks
         if parameter.data.ndim == 1:
             parameter.data += rng.normal(0, 0.3, parameter.data.shape)
-    x = rng.normal(size=(4, 8, 6, 3))
+    x = rng.normal(size=(4, 9, 8, 3))
     dy = rng.normal(size=(4, 25))
     model.forward(x, training=True)
     dx = model.backward(dy)
