@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -172,17 +173,28 @@ def test_a_loaded_classifier_is_the_saved_one(fitted, coloured_posters, tmp_path
     assert replace(loaded.trained_.spec, recipe=fitted.trained_.spec.recipe) == fitted.trained_.spec
 
 
-def test_training_can_start_from_a_model_file(fitted, small_spec, coloured_posters, tmp_path):
-    pixels, labels = coloured_posters
-    fitted.save(tmp_path / "model.npz")
-    kept = PosterGenreClassifier(small_spec, epochs=1, lr=1e-12, init=tmp_path / "model.npz")
-    kept.fit(pixels, labels)
-    for name, parameter in kept.trained_.network.parameters().items():
-        np.testing.assert_allclose(parameter.data, fitted.trained_.network.parameters()[name].data, atol=1e-6)
-
-
 def test_training_does_not_start_from_another_network(fitted, small_spec, coloured_posters, tmp_path):
     fitted.save(tmp_path / "model.npz")
     wider = replace(small_spec, arguments={**small_spec.arguments, "widths": [4, 10]})
     with pytest.raises(PosterGenreError, match="same network"):
         PosterGenreClassifier(wider, init=tmp_path / "model.npz").fit(*coloured_posters)
+
+
+def test_threads_that_predict_together_get_the_bits_that_each_would_get_alone(fitted, coloured_posters):
+    pixels = coloured_posters[0]
+    expected = [fitted.predict_proba(pixels[i : i + 3]) for i in range(24)]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda i: fitted.predict_proba(pixels[i : i + 3]), range(24)))
+    np.testing.assert_array_equal(together, expected)
+
+
+@pytest.mark.parametrize("model", [3, None, ["compact"]])
+def test_a_model_that_is_neither_a_name_nor_a_specification_is_a_type_error(coloured_posters, model):
+    with pytest.raises(TypeError, match=r"name of a network \(compact, original\) or a ModelSpec, got"):
+        PosterGenreClassifier(model).fit(*coloured_posters)
+
+
+def test_a_name_that_is_not_registered_is_refused_with_the_names_that_are(small_spec, coloured_posters):
+    for model in ("mine", replace(small_spec, name="mine")):
+        with pytest.raises(PosterGenreError, match="no network 'mine'; choose one of compact, original"):
+            PosterGenreClassifier(model).fit(*coloured_posters)
