@@ -14,7 +14,7 @@ import numpy as np
 from minicnn import __version__ as minicnn_version
 from minicnn.containers import Sequential
 from minicnn.serialize import SerializeError, load, load_model_arrays, model_arrays, save
-from poster_genre.errors import PosterGenreError
+from poster_genre.errors import PosterGenreError, printable
 from poster_genre.genres import GENRES, N_GENRES
 from poster_genre.model.calibration import Calibration
 from poster_genre.model.networks import SPECS, build_network
@@ -117,23 +117,19 @@ def _read(path: Path) -> TrainedModel:
             f"{path} is not a model file of poster-genre; a training run's model is OUT/model.npz, "
             "its last.npz and best.npz are checkpoints"
         )
-    if metadata.get("model_version") != VERSION:
+    version = metadata.get("model_version")
+    if version != VERSION:
         raise PosterGenreError(
-            f"{path} has the model format {shortened(metadata.get('model_version'))}, this poster-genre "
-            f"reads {VERSION}: use the version that wrote it, or train again"
+            f"{path} has the model format {printable(str(version), LONGEST_TEXT)}, this poster-genre reads "
+            f"{VERSION}: use the version that wrote it, or train again"
         )
     try:
         return _assemble(arrays, metadata)
     except (KeyError, TypeError, ValueError, ArithmeticError, MemoryError) as error:
+        reason = printable(str(error), LONGEST_TEXT)
         raise PosterGenreError(
-            f"the model file {path} contradicts itself ({shortened(error)}); get it again or train anew"
+            f"the model file {path} contradicts itself ({reason}); get it again or train anew"
         ) from error
-
-
-def shortened(value: Any) -> str:
-    """``value`` as text of at most ``LONGEST_TEXT`` characters: a forged file may hold longer names."""
-    text = str(value)
-    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}..."
 
 
 def _assemble(arrays: Arrays, metadata: dict[str, Any]) -> TrainedModel:

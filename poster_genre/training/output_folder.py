@@ -45,6 +45,8 @@ def configuration_of(folder: Path) -> dict[str, Any]:
         _, metadata = load(checkpoint)
     except (SerializeError, OSError) as error:
         raise UsageError(f"--resume: {checkpoint} cannot be continued ({error})") from error
+    if "monitor" in metadata:  # of the best epoch: weights without the optimiser's state
+        raise UsageError(f"--resume: {checkpoint} is a copy of {BEST}, which cannot be resumed from")
     settings = metadata.get("settings")
     configuration = settings.get("configuration") if isinstance(settings, dict) else None
     if isinstance(configuration, dict) and configuration.keys() >= CONFIGURATION:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from minicnn.containers import Sequential
 from minicnn.training.trainer import DivergedError
 from poster_genre.data.arrays import data_fingerprint, split_arrays
-from poster_genre.errors import PosterGenreError, UsageError
+from poster_genre.errors import PosterGenreError, UsageError, printable
 from poster_genre.evaluation.evaluate import evaluate_model
 from poster_genre.evaluation.measures import Scores
 from poster_genre.model.model_file import load_model, save_model
@@ -101,7 +101,8 @@ def train(
         raise PosterGenreError(
             f"{error}; with this command, a new --out and an --lr below {spec.recipe.learning_rate:g}"
         ) from error
-    about = {"data": Path(data).name, "command": command_of(Path(data).name, settings), "seed": settings.seed}
+    name = printable(Path(data).name)
+    about = {"data": name, "command": command_of(name, settings), "seed": settings.seed}
     return write_results(folder, model, posters, about)
 
 
@@ -113,7 +114,7 @@ def new_run(folder: Path, settings: Settings) -> Start:
         return Start(settings, None, None, None)
     model = pretrained_model(settings.spec(), settings.init)
     # The checkpoint holds the weights; the file's name is recorded, its location is not.
-    named = replace(settings, init=Path(settings.init).name)
+    named = replace(settings, init=printable(Path(settings.init).name))
     return Start(named, model.network, model.fingerprint(), None)
 
 
