@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from poster_genre.data.transforms import load_poster
-from poster_genre.errors import PosterGenreError
+from poster_genre.errors import SHOWN_CHARACTERS, PosterGenreError, printable
 from poster_genre.genres import N_GENRES
 
 
@@ -71,7 +71,8 @@ def split_arrays(dataset: Any, split: str, size: tuple[int, int]) -> tuple[np.nd
     part = dataset.split(split)
     cached = cached_posters(part, size)
     for i in np.flatnonzero(~cached.readable):
-        print(f"warning: {part.ids[i]}: the poster cannot be read; its row is left out", file=sys.stderr)
+        name = printable(part.ids[i], SHOWN_CHARACTERS)
+        print(f"warning: {name}: the poster cannot be read; its row is left out", file=sys.stderr)
     return cached.images, cached.dataset.labels, list(cached.dataset.ids)
 
 

@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass, fields
 from typing import Any
 
-from poster_genre.errors import UsageError
+from poster_genre.errors import UsageError, printable
 from poster_genre.model.networks import model_spec
 from poster_genre.model.spec import ModelSpec
 
@@ -70,5 +70,5 @@ def command_of(data: str, settings: Settings) -> str:
     for field in fields(Settings):
         value = getattr(settings, field.name)
         if value is not None:
-            words += [f"--{field.name.replace('_', '-')}", str(value)]
+            words += [f"--{field.name.replace('_', '-')}", printable(str(value))]
     return shlex.join(words)

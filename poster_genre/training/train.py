@@ -101,7 +101,7 @@ def train(
         raise PosterGenreError(
             f"{error}; with this command, a new --out and an --lr below {spec.recipe.learning_rate:g}"
         ) from error
-    name = printable(Path(data).name)
+    name = printable(Path(data).name)  # the model file and the report are UTF-8, a folder's name need not be
     about = {"data": name, "command": command_of(name, settings), "seed": settings.seed}
     return write_results(folder, model, posters, about)
 

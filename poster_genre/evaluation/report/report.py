@@ -14,7 +14,7 @@ import numpy as np
 
 from minicnn.metrics import top_k
 from minicnn.serialize import atomic_write
-from poster_genre.errors import PosterGenreError
+from poster_genre.errors import SHOWN_CHARACTERS, PosterGenreError, printable
 from poster_genre.evaluation.measures import TITLES, Scores
 from poster_genre.evaluation.report import charts
 from poster_genre.evaluation.report.page import page, section
@@ -81,7 +81,7 @@ def report_html(
         f"{result['n_posters']:,} posters of the split {result['split']}",
         f"trained on {provenance.get('train_posters', 0):,} posters",
     ]
-    return page("Genres from posters", about, str(provenance.get("command", "")), sections)
+    return page("Genres from posters", about, printable(str(provenance.get("command", ""))), sections)
 
 
 def headlines(result: Scores) -> str:
@@ -295,8 +295,9 @@ def _cards(
             f'<li class="{_verdict(genre, truth)}">{escape(genre)} <span>{share:.0%}</span></li>'
             for genre, share in top_of(probabilities[i], 3)
         )
+        name = escape(printable(str(ids[i]), SHOWN_CHARACTERS))
         cards.append(
-            f'<div class="card"><img src="{image_data(posters[i])}" alt="poster {escape(str(ids[i]))}">'
+            f'<div class="card"><img src="{image_data(posters[i])}" alt="poster {name}">'
             f'<ul>{guesses}</ul><p class="muted">{escape(", ".join(sorted(truth)) or "no genre")}</p></div>'
         )
     return f'<div class="cards">{"".join(cards)}</div>'

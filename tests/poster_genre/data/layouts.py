@@ -15,6 +15,7 @@ from PIL import Image
 
 from poster_genre.data.dataset import load_dataset
 from poster_genre.data.download import COMMIT
+from poster_genre.errors import PosterGenreError
 from poster_genre.genres import GENRES
 
 HEADER = ",".join(("Id", "Genre", *GENRES))
@@ -64,18 +65,35 @@ def sound(n: int = 12) -> tuple[str, dict[str, bytes]]:
     return table(*lines), {f"{poster_id}.jpg": jpeg(i) for i, poster_id in enumerate(ids)}
 
 
+def defects_by_kind(path: Path) -> dict[str, list[str]]:
+    """Kind of defect -> the subjects that ``load_dataset`` lists under it."""
+    kinds: dict[str, list[str]] = {}
+    for defect in load_dataset(path).defects:
+        kinds.setdefault(defect.kind, []).append(defect.subject)
+    return kinds
+
+
+def refusal(path: Path) -> str:
+    """The text of the error that ``load_dataset`` raises, which must be one line."""
+    with pytest.raises(PosterGenreError) as caught:
+        load_dataset(path)
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
+
+
 def only_split(source: Path, target: Path, split: str) -> Path:
     """A data set with the rows of one split alone."""
     shutil.copytree(source / "Images", target / "Images")
-    kept = set(load_dataset(source).split(split).ids)
+    ids = set(load_dataset(source).split(split).ids)
     head, *rows = (source / "train.csv").read_text().splitlines()
     (target / "train.csv").write_text(
-        "\n".join([head, *(row for row in rows if row.split(",")[0] in kept)]) + "\n"
+        "\n".join([head, *(row for row in rows if row.split(",")[0] in ids)]) + "\n"
     )
     return target
 
 
-def git_says(checkout: Path, folder: str) -> str:
+def tree_id_by_git(checkout: Path, folder: str) -> str:
     """The tree id as git itself computes it."""
     if shutil.which("git") is None:
         pytest.skip("git is not installed")

@@ -26,7 +26,7 @@ from tests.poster_genre.data.download_server import (
     status,
     without_ranges,
 )
-from tests.poster_genre.data.layouts import ROOT, git_says, sound, write_folder, write_zip
+from tests.poster_genre.data.layouts import ROOT, sound, tree_id_by_git, write_folder, write_zip
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def archive(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> str:
-    return git_says(write_folder(tmp_path / "checkout", *sound(20)), "Images")
+    return tree_id_by_git(write_folder(tmp_path / "checkout", *sound(20)), "Images")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 
 from poster_genre.data.git_tree import git_tree_id
-from tests.poster_genre.data.layouts import ROOT, git_says, sound, write_folder
+from tests.poster_genre.data.layouts import ROOT, sound, tree_id_by_git, write_folder
 
 
 def test_the_tree_id_is_gits_own(tmp_path: Path) -> None:
@@ -33,13 +33,13 @@ def test_the_tree_id_is_gits_own(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
         for name in reversed(files):
             archive.write(checkout / name, f"root/Images/{name}")
-    assert git_tree_id(tmp_path / "set.zip", "root/Images", progress=False) == git_says(
+    assert git_tree_id(tmp_path / "set.zip", "root/Images", progress=False) == tree_id_by_git(
         checkout.parent, "Images"
     )
 
 
 def test_the_tree_id_of_gits_own_archive_is_the_commits(tmp_path: Path) -> None:
-    expected = git_says(write_folder(tmp_path / "checkout", *sound(8)), "Images")
+    expected = tree_id_by_git(write_folder(tmp_path / "checkout", *sound(8)), "Images")
     tree = subprocess.run(
         ["git", "write-tree"], cwd=tmp_path / "checkout", check=True, capture_output=True, text=True
     )
