@@ -1,7 +1,7 @@
-"""Drawn posters of films that do not exist, in the layout of the public data set: data for whoever has none.
+"""Drawn posters of imaginary films, as single pictures or as a data set in the layout of the public one.
 
-A poster's shapes tell its genres; its colours hardly do, and its lettering is no language. Every poster is a
-function of (seed, index) alone.
+The shapes on a poster show its genres; its colours hardly do, and its letters are those of no language. Every
+poster is a function of (seed, index) alone.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from PIL import Image
 from poster_genre.drawing.composition import compose
 from poster_genre.drawing.finish import finish
 from poster_genre.drawing.genre_mix import random_genres
-from poster_genre.errors import PosterGenreError, UsageError
+from poster_genre.errors import PosterGenreError, UsageError, printable
 from poster_genre.genres import GENRES, INDEX
-from poster_genre.output_path import contents, remove_clutter
+from poster_genre.output_path import contents, refuse_unwritable_folder, remove_clutter
 from poster_genre.progress import progress_bar
 
 __all__ = ["POSTER_SIZE", "contact_sheet", "draw_poster", "random_genres", "write_dataset"]
@@ -39,10 +39,10 @@ def draw_poster(
 ) -> Image.Image:
     """Draw one poster.
 
-    ``genres`` are one to three names out of ``GENRES``, each of which gets a place on the page; ``rng``
-    decides everything else. ``size`` is (height, width) in pixels, best near 3 to 2. The shapes are drawn
-    ``oversampling`` times larger and averaged down, which smooths their edges. Returns an RGB image of that
-    size. Raises ValueError for no genre, for more than three, for an unknown one and for a tiny size.
+    ``genres`` are one to three names out of ``GENRES``, each of which has at least one motif on the poster;
+    ``rng`` decides everything else. ``size`` is (height, width) in pixels, best near 3 to 2. The shapes are
+    drawn ``oversampling`` times larger and averaged down, which smooths their edges. Returns an RGB image of
+    that size. Raises ValueError for no genre, for more than three, for an unknown one and for a tiny size.
     """
     if isinstance(genres, str) or not 1 <= len(set(genres)) <= 3:
         raise ValueError(f"draw_poster: expected a sequence of one to three genres, got {genres!r}")
@@ -71,8 +71,8 @@ def write_dataset(
 
     ``size`` is (height, width) in pixels. The same seed gives the same files, on the same versions of NumPy
     and Pillow, and a larger count only adds to them. The folder appears when it is complete, and not at all
-    if drawing fails or is interrupted. Raises UsageError where ``out`` holds something already or a number
-    makes no sense, and PosterGenreError where the disk refuses.
+    if drawing fails or is interrupted. Raises UsageError where ``out`` is not empty or a number is out of
+    range, and PosterGenreError where the folder cannot be written.
     """
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise UsageError(f"synth: the count of posters must be a whole number of at least 1, got {count!r}")
@@ -80,11 +80,12 @@ def write_dataset(
         raise UsageError(f"synth: the seed must be a whole number of at least 0, got {seed!r}")
     target = Path(out).resolve()
     _refuse_occupied(target)
-    workshop: Path | None = None
+    refuse_unwritable_folder(target)
+    temporary: Path | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        workshop = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-        finished = workshop / "dataset"
+        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        finished = temporary / "dataset"
         _write_posters(finished, count, seed, size, progress)
         if target.exists():
             remove_clutter(target)
@@ -92,21 +93,26 @@ def write_dataset(
         finished.rename(target)
     except OSError as error:
         raise PosterGenreError(
-            f"synth: could not write {target}: {error.strerror or error}; nothing was left behind"
+            f"synth: could not write {printable(str(target))} ({error.strerror or error}); nothing was left "
+            "behind, free some space or name another folder"
         ) from error
     finally:
-        if workshop is not None:
-            shutil.rmtree(workshop, ignore_errors=True)
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
     return target
 
 
 def _refuse_occupied(target: Path) -> None:
+    """UsageError unless ``target`` is a new or empty folder."""
+    name = printable(str(target))
     try:
         occupied = target.exists() and (not target.is_dir() or bool(contents(target)))
     except OSError as error:
-        raise PosterGenreError(f"synth: could not look into {target}: {error.strerror or error}") from error
+        raise PosterGenreError(
+            f"synth: {name} cannot be listed ({error.strerror or error}); name another folder"
+        ) from error
     if occupied:
-        raise UsageError(f"synth: {target} exists and is not an empty folder; name a new folder")
+        raise UsageError(f"synth: {name} exists and is not an empty folder; name a new folder")
 
 
 def _write_posters(folder: Path, count: int, seed: int, size: tuple[int, int], progress: bool) -> None:
@@ -132,7 +138,7 @@ def contact_sheet(
     margin: int = 12,
     background: tuple[int, int, int] = (250, 248, 244),
 ) -> Image.Image:
-    """Posters of one size side by side, ``columns`` in a row, ``margin`` pixels between them."""
+    """One image of posters of equal size, ``columns`` in a row, ``margin`` pixels between them."""
     if not posters or columns < 1:
         raise ValueError(
             f"contact_sheet: expected posters and at least one column, got {len(posters)} and {columns}"

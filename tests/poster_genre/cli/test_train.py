@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import shutil
@@ -17,6 +18,7 @@ import pytest
 from poster_genre.cli.main import main
 from tests.poster_genre.cli.command_line import in_process
 from tests.poster_genre.data.layouts import only_split
+from tests.read_only import read_only
 
 
 def test_training_leaves_the_promised_files(trained_run):
@@ -159,11 +161,29 @@ def test_an_output_folder_below_a_file_is_refused_before_the_posters_are_read(tm
     assert "cannot be a folder" in capsys.readouterr().err
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
 def test_an_output_folder_without_permission_is_refused_before_the_posters_are_read(tmp_path, capsys):
-    tmp_path.chmod(0o500)
-    assert main(["train", "--data", "nowhere", "--out", str(tmp_path / "run")]) == 1
+    with read_only(tmp_path):
+        assert main(["train", "--data", "nowhere", "--out", str(tmp_path / "run")]) == 1
     assert "cannot write to" in capsys.readouterr().err
+
+
+def test_a_run_on_data_in_a_folder_whose_name_is_not_utf8_ends_with_its_report(
+    small_compact, drawn_data, tmp_path, capsys
+):
+    data, out = (tmp_path / os.fsdecode(name) for name in (b"p\xf6ster", b"r\xf6n"))
+    try:
+        shutil.copytree(drawn_data, data)
+        (data / "Images" / os.fsdecode(b"caf\xe9.jpg")).write_bytes(b"")
+    except (OSError, ValueError):
+        pytest.skip("this file system has UTF-8 names only")
+    (data / "Images" / "loop.jpg").symlink_to("loop.jpg")
+    assert main(["train", "--data", str(data), "--out", str(out), "--epochs", "1"]) == 0
+    assert r"--data 'p\xf6ster'" in html.unescape((out / "report.html").read_text(encoding="utf-8"))
+    model, report = str(out / "model.npz"), str(tmp_path / "val.html")
+    words = ["--data", str(data), "--split", "val", "--model-file", model, "--report", report]
+    assert main(["evaluate", *words]) == 0
+    assert main(["dataset", str(data), "--out", str(out)]) == 0
+    assert "caf\\xe9.jpg: its name is not UTF-8; rename it" in capsys.readouterr().out
 
 
 def test_resuming_from_a_file_that_is_no_checkpoint_says_so(model_file, tmp_path, capsys):

@@ -3,7 +3,6 @@
 import ast
 import csv
 import hashlib
-import os
 from collections import Counter
 
 import numpy as np
@@ -17,6 +16,7 @@ from poster_genre.drawing.pen import Pen
 from poster_genre.drawing.synthetic import contact_sheet, draw_poster, random_genres, write_dataset
 from poster_genre.errors import PosterGenreError, UsageError
 from poster_genre.genres import GENRES, INDEX
+from tests.read_only import read_only
 
 SMALL = (72, 48)
 
@@ -259,20 +259,18 @@ def test_a_failure_halfway_leaves_nothing_behind(tmp_path, monkeypatch, failure)
     assert not any(tmp_path.iterdir())
 
 
-@pytest.mark.skipif(
-    os.name == "nt" or not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write"
-)
 def test_a_folder_that_may_not_be_written_is_one_sentence(tmp_path):
-    locked = tmp_path / "locked"
-    locked.mkdir(mode=0o500)
-    with pytest.raises(PosterGenreError, match="could not write"):
-        write_dataset(locked / "out", 1, 0, size=SMALL, progress=False)
+    with read_only(tmp_path), pytest.raises(PosterGenreError, match=r"^cannot write to [^\n]+$"):
+        write_dataset(tmp_path / "out", 1, 0, size=SMALL, progress=False)
 
 
-def test_a_file_in_the_way_of_the_parents_is_one_sentence(tmp_path):
+@pytest.mark.parametrize("below", ["out", "deep/out"])
+def test_a_folder_below_a_file_is_refused_by_the_name_of_the_file(tmp_path, below):
     (tmp_path / "file").write_text("")
-    with pytest.raises(PosterGenreError, match=r"^synth: [^\n]+$"):
-        write_dataset(tmp_path / "file" / "out", 1, 0, size=SMALL, progress=False)
+    with pytest.raises(UsageError) as caught:
+        write_dataset(tmp_path / "file" / below, 1, 0, size=SMALL, progress=False)
+    folder, file = tmp_path / "file" / below, tmp_path / "file"
+    assert str(caught.value) == f"{folder} cannot be a folder, because {file} is a file; name another folder"
 
 
 # Shape tells, colour does not.
