@@ -63,18 +63,18 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--data", required=True, help="the folder or zip with train.csv and Images")
     parser.add_argument("--split", default="val", choices=["val", "test"])
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     warnings.filterwarnings("ignore", category=UserWarning)
-    dataset = load_dataset(asked.data)
+    dataset = load_dataset(options.data)
     x, y, _ = split_arrays(dataset, "train", SIZE)
-    unseen, truth, _ = split_arrays(dataset, asked.split, SIZE)
+    unseen, truth, _ = split_arrays(dataset, options.split, SIZE)
     known, new = features(x), features(unseen)
     rows = {
         "genre priors": np.broadcast_to(y.mean(axis=0), truth.shape),
         "logistic regression": logistic(known, y, new),
         "extra trees": trees(known, y, new),
     }
-    print(f"{len(unseen):,} posters of the split {asked.split!r}, fitted on {len(x):,}\n")
+    print(f"{len(unseen):,} posters of the split {options.split!r}, fitted on {len(x):,}\n")
     print(" " * 22 + "".join(f"{name:>11}" for name in MEASURES))
     for name, p in rows.items():
         print(f"{name:<22}" + "".join(f"{measure(truth, p):11.3f}" for measure in MEASURES.values()))

@@ -41,12 +41,12 @@ def of_baselines(dataset: PosterDataset, split: str) -> dict[str, list[float]]:
     x, y, _ = split_arrays(dataset, "train", SIZE)
     unseen, truth, _ = split_arrays(dataset, split, SIZE)
     known, new = features(x), features(unseen)
-    found = {
+    predictions = {
         "genre priors, the same for every poster": np.broadcast_to(y.mean(axis=0), truth.shape),
         "colour histogram and thumbnail, logistic regression": logistic(known, y, new),
         "the same, 500 extra trees": trees(known, y, new),
     }
-    return {name: [measure(truth, p) for measure in MEASURES.values()] for name, p in found.items()}
+    return {name: [measure(truth, p) for measure in MEASURES.values()] for name, p in predictions.items()}
 
 
 def of_model(model: TrainedModel, dataset: PosterDataset, split: str, resamples: int = 0) -> dict[str, Any]:
@@ -82,17 +82,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", required=True, help="the folder or zip with train.csv and Images")
     parser.add_argument("--split", default="val", choices=["val", "test"])
     parser.add_argument("--row", action="append", default=[], metavar="NAME=FILE", help="another model file")
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     warnings.filterwarnings("ignore", category=UserWarning)
-    dataset, shipped = load_dataset(asked.data), load_model()
-    result = of_model(shipped, dataset, asked.split, RESAMPLES)
+    dataset, shipped = load_dataset(options.data), load_model()
+    result = of_model(shipped, dataset, options.split, RESAMPLES)
     print(row(["", *MEASURES]), "|---" * (1 + len(MEASURES)) + "|", sep="\n")
-    for name, values in of_baselines(dataset, asked.split).items():
+    for name, values in of_baselines(dataset, options.split).items():
         print(row([name, *(f"{value:.3f}" for value in values)]))
-    for words in asked.row:
-        name, _, file = words.rpartition("=")
-        found = of_model(load_model(file), dataset, asked.split)
-        print(row([name, *(f"{found[key]:.3f}" for key in KEYS)]))
+    for row_option in options.row:
+        name, _, file = row_option.rpartition("=")
+        scores = of_model(load_model(file), dataset, options.split)
+        print(row([name, *(f"{scores[key]:.3f}" for key in KEYS)]))
     print(row(["**what is shipped**", *(f"**{result[key]:.3f}**" for key in KEYS)]))
     ends = result["intervals"]
     print(row(["95 % interval", *(f"{ends[key][0]:.3f} to {ends[key][1]:.3f}" for key in KEYS)]))

@@ -36,15 +36,15 @@ QUICK = Budget(seconds=5.0, least=2, most=3, block=0.0)
 
 
 def cases() -> list[Case]:
-    found = [
+    rows = [
         Case("startup/predict_first", _predict_first, seconds=30.0),
         Case("startup/predict_warm", functools.partial(_predict_warm, "predict_warm"), True, 24.0),
         Case("startup/predict_plain", functools.partial(_predict_warm, "predict_plain"), seconds=24.0),
     ]
     for package in ("minicnn", "poster_genre"):
         run = functools.partial(_import, package)
-        found.append(Case(f"startup/import_{package}", run, package == "minicnn", 14.0))
-    return found
+        rows.append(Case(f"startup/import_{package}", run, package == "minicnn", 14.0))
+    return rows
 
 
 def _run(command: list[str], environment: Mapping[str, str] | None = None) -> str:
@@ -146,6 +146,6 @@ def _compare(ours: str, theirs: str) -> None:
     """The three genres that the script prints have the same probabilities in our answer."""
     (answer,) = json.loads(ours)
     for genre, p in json.loads(theirs).items():
-        found = answer["probabilities"][genre]
-        if abs(found - p) > TOLERANCE:
-            raise DisagreementError(f"startup: {genre} is {found:.4f} here, {p:.4f} in PyTorch")
+        ours_p = answer["probabilities"][genre]
+        if abs(ours_p - p) > TOLERANCE:
+            raise DisagreementError(f"startup: {genre} is {ours_p:.4f} in minicnn, {p:.4f} in PyTorch")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -15,10 +15,34 @@ from poster_genre.genres import N_GENRES
 from poster_genre.model.model_file import load_model, save_model
 from poster_genre.model.networks import model_spec
 from poster_genre.model.spec import ModelSpec
-from poster_genre.model.trained_model import TrainedModel, top_of
+from poster_genre.model.trained_model import TrainedModel, top_of, with_calibration
 
 
-class PosterGenreClassifier:
+class Estimator:
+    """What scikit-learn expects of an estimator: its parameters are the arguments of the constructor.
+
+    ``__init__`` of a subclass stores every argument, unchecked, as an attribute of the same name.
+    """
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The arguments of the constructor by name, as scikit-learn's ``clone`` needs them."""
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+
+    def set_params(self, **params: Any) -> Self:
+        """Set arguments of the constructor. ValueError for a name that is none of them."""
+        unknown = set(params) - set(self.get_params())
+        if unknown:
+            raise ValueError(f"{type(self).__name__} has no parameter {', '.join(sorted(unknown))}")
+        for name, value in params.items():
+            setattr(self, name, value)
+        return self
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
+        return f"{type(self).__name__}({arguments})"
+
+
+class PosterGenreClassifier(Estimator):
     """Genres of film posters. ``__init__`` stores, ``fit`` trains and returns self.
 
     model          "compact", "original" or another registered network, or a ModelSpec.
@@ -55,23 +79,6 @@ class PosterGenreClassifier:
         self.seed = seed
         self.threads = threads
         self.init = init
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The arguments of the constructor by name, as scikit-learn's ``clone`` needs them."""
-        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
-
-    def set_params(self, **params: Any) -> PosterGenreClassifier:
-        """Set arguments of the constructor. ValueError for a name that is none of them."""
-        unknown = set(params) - set(self.get_params())
-        if unknown:
-            raise ValueError(f"PosterGenreClassifier has no parameter {', '.join(sorted(unknown))}")
-        for name, value in params.items():
-            setattr(self, name, value)
-        return self
-
-    def __repr__(self) -> str:
-        arguments = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
-        return f"PosterGenreClassifier({arguments})"
 
     def specification(self) -> ModelSpec:
         """The model's specification with ``epochs``, ``batch_size`` and ``lr`` put into its recipe."""
@@ -117,7 +124,7 @@ class PosterGenreClassifier:
     def calibrate(self, X: Any, y: Any) -> PosterGenreClassifier:
         """Calibrate the probabilities on posters that were not trained on, and set the thresholds on them."""
         model = self.trained()
-        self.trained_ = model.calibrated(*_posters_and_labels(X, y, model.spec))
+        self.trained_ = with_calibration(model, *_posters_and_labels(X, y, model.spec))
         return self
 
     def predict_proba(self, X: Any, *, calibrated: bool = True) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Pictures of what holds the networks back, for the model card.
+"""Pictures of what limits the networks, for the model card.
 
     python -m benchmarks.experiments.figures --data PATH --original original/model.npz --out tutorials/images
 
@@ -69,13 +69,13 @@ def overfitting(models: dict[str, TrainedModel], path: Path) -> None:
 def imbalance(labels: np.ndarray, train: np.ndarray, path: Path) -> None:
     """Left: average precision over frequency, both logarithmic. Right: what balanced sampling changes."""
     counted = metrics.enough_positives(labels)
-    share, found = train.mean(axis=0)[counted], by_genre("base")[:, counted].mean(axis=0)
-    change = by_genre("balanced")[:, counted].mean(axis=0) - found
+    share, precision = train.mean(axis=0)[counted], by_genre("base")[:, counted].mean(axis=0)
+    change = by_genre("balanced")[:, counted].mean(axis=0) - precision
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
-    left.loglog(share, found, "o", color=BLUE)
+    left.loglog(share, precision, "o", color=BLUE)
     line = np.array([share.min(), share.max()])
     left.loglog(line, line, "--", color=GREY, label="what the frequency alone gives")
-    for x, y, name in zip(share, found, np.array(GENRES)[counted], strict=True):
+    for x, y, name in zip(share, precision, np.array(GENRES)[counted], strict=True):
         left.annotate(name, (x, y), fontsize=7, xytext=(3, 3), textcoords="offset points")
     left.set_xticks([0.02, 0.05, 0.1, 0.2, 0.5], ["2 %", "5 %", "10 %", "20 %", "50 %"])
     left.set_yticks([0.02, 0.05, 0.1, 0.2, 0.5], ["0.02", "0.05", "0.1", "0.2", "0.5"])
@@ -95,12 +95,12 @@ def imbalance(labels: np.ndarray, train: np.ndarray, path: Path) -> None:
 
 
 def size(posters: int, path: Path, log: Path = LOG) -> None:
-    """Every run a point, the means joined; what the log lacks is left out."""
+    """Every run a point, and a line through the means; runs that the log lacks are left out."""
     rows = [row for row in read_log(log) if row["engine"] == "twin"]
 
     def runs(idea: str) -> list[dict[str, str]]:
-        wanted = f"{LIGHT}+{idea}" if idea else LIGHT
-        return [row for row in rows if row["idea"] == wanted]
+        full_name = f"{LIGHT}+{idea}" if idea else LIGHT
+        return [row for row in rows if row["idea"] == full_name]
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), sharey=True, layout="constrained")
     _points(left, [(share * posters, runs(idea)) for idea, share in BY_POSTERS.items() if runs(idea)])
@@ -110,8 +110,8 @@ def size(posters: int, path: Path, log: Path = LOG) -> None:
     right.set_xlabel("parameters")
     for axis in (left, right):
         axis.set_xscale("log")
-        places = sorted({float(x) for line in axis.lines for x in line.get_xdata()})
-        axis.set_xticks(places, [f"{place:,.0f}" for place in places])
+        ticks = sorted({float(x) for line in axis.lines for x in line.get_xdata()})
+        axis.set_xticks(ticks, [f"{tick:,.0f}" for tick in ticks])
         axis.minorticks_off()
         tidy(axis)
     figure.savefig(path, dpi=110)

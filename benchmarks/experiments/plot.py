@@ -1,4 +1,4 @@
-"""What each idea is worth, from ``log.csv``: as a table and as a chart.
+"""The effect of each idea, from ``log.csv``: as a table and as a chart.
 
     python -m benchmarks.experiments.plot [--out ablation.png]
 
@@ -51,7 +51,7 @@ def comparable(rows: list[Row]) -> list[Row]:
 
 
 def effects(rows: list[Row]) -> list[Effect]:
-    """Every idea whose effect the runs tell apart from the others', best macro AUC first."""
+    """Every idea whose effect the runs can separate from the others', best macro AUC first."""
     rows = comparable(rows)
     changes = {
         idea: change
@@ -66,7 +66,7 @@ def effects(rows: list[Row]) -> list[Effect]:
     inverse = np.linalg.pinv(design)
     known = np.isclose((inverse @ design).diagonal(), 1)
     freedom = len(rows) - np.linalg.matrix_rank(design)
-    found = {idea: Effect(idea, change, 0, {}, {}) for idea, change in changes.items()}
+    by_idea = {idea: Effect(idea, change, 0, {}, {}) for idea, change in changes.items()}
     for measure in SHOWN:
         scores = np.array([float(row[measure]) for row in rows])
         fitted = inverse @ scores
@@ -74,11 +74,11 @@ def effects(rows: list[Row]) -> list[Effect]:
         noise = math.sqrt(rest @ rest / freedom) if freedom else math.nan
         errors = noise * np.sqrt((inverse**2).sum(axis=1))
         for i, idea in enumerate(changes, start=1 + len(seeds)):
-            found[idea].value[measure] = float(fitted[i]) if known[i] else math.nan
-            found[idea].error[measure] = float(errors[i])
+            by_idea[idea].value[measure] = float(fitted[i]) if known[i] else math.nan
+            by_idea[idea].error[measure] = float(errors[i])
     counted = [
         Effect(e.idea, e.change, sum(e.idea in ideas_of(row) for row in rows), e.value, e.error)
-        for e in found.values()
+        for e in by_idea.values()
         if math.isfinite(e.value["auc"])
     ]
     return sorted(counted, key=lambda effect: -effect.value["auc"])
@@ -100,7 +100,7 @@ def table(rows: list[Row]) -> str:
 
 
 def within_runs(rows: list[Row]) -> str:
-    """What needs no run of its own: every run is scored with and without it. Mean ± standard error."""
+    """Effects that need no run of their own: every run is scored with and without. Mean ± standard error."""
     lines = []
     for column, what in (("raw_auc", "averaging the weights"), ("plain_auc", "adding the mirror image")):
         gains = [float(row["auc"]) - float(row[column]) for row in rows if row[column]]
@@ -132,8 +132,8 @@ def _panel(axis: Any, shown: list[Effect], measure: str) -> None:
     axis.axvline(0, color="0.3", linewidth=0.8)
     for line, effect in enumerate(shown):
         value, error = effect.value[measure], effect.error[measure]
-        sure = abs(value) > 2 * error
-        colour = "0.7" if not sure else "#4c8a5b" if value > 0 else "#b5583f"
+        significant = abs(value) > 2 * error
+        colour = "0.7" if not significant else "#4c8a5b" if value > 0 else "#b5583f"
         axis.barh(line, value, height=0.55, color=colour)
         axis.plot([value - 2 * error, value + 2 * error], [line, line], color="0.15", linewidth=1)
     axis.grid(axis="x", color="0.88", linewidth=0.6)
@@ -144,7 +144,7 @@ def _panel(axis: Any, shown: list[Effect], measure: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="The worth of each idea, from log.csv.")
+    parser = argparse.ArgumentParser(description="The effect of each idea, from log.csv.")
     parser.add_argument("--log", type=Path, default=LOG)
     parser.add_argument("--out", type=Path, help="draw the chart into this PNG file")
     arguments = parser.parse_args()

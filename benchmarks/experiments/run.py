@@ -2,7 +2,7 @@
 
     python -m benchmarks.experiments.run --data PATH [--only NAME ...] [--seeds 0 1] [--list]
 
-Runs that are in the log are skipped, so the command can be stopped and given again at any time.
+Runs that are in the log are skipped, so the command can be stopped and repeated at any time.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def read_log(path: Path = LOG) -> list[dict[str, str]]:
 
 
 def append(path: Path, row: dict[str, Any], columns: Sequence[str] = COLUMNS) -> None:
-    """One more row; a number keeps four decimals, which is less than the noise between seeds."""
+    """One more row; a number is written with four decimals, which is less than the noise between seeds."""
     with WRITING, path.open("a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, lineterminator="\n")
         if file.tell() == 0:

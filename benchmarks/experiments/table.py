@@ -4,8 +4,8 @@ A run is named by its ideas: ``squeeze`` or ``squeeze+square+no-mixup``; ``base`
 
 ``SCREEN`` is a fractional factorial design (Box, Hunter and Hunter, "Statistics for Experimenters", chapter
 6): 16 runs in which each of seven ideas is on in 8 and off in 8, and any two of them meet in 4. The effect of
-an idea is then a difference of two means of 8 runs; as many runs, each with one idea alone, would know each
-effect half as well.
+an idea is then a difference of two means of 8 runs; with as many runs, each with one idea alone, the standard
+error of each effect would be twice as large.
 """
 
 from __future__ import annotations
@@ -112,7 +112,9 @@ def _screen() -> list[tuple[str, int]]:
 
 
 SCREEN = _screen()
-LIGHT = "shifts+no-dropout+no-mixup+fast"  # what the trials of size stand on: it can use what it is given
+LIGHT = (
+    "shifts+no-dropout+no-mixup+fast"  # the base of the trials of data and network size: it does not underfit
+)
 SINGLES = [
     (name, seed)
     for name in (

@@ -1,8 +1,8 @@
 """The ``compact`` network and its recipe in PyTorch: the same shapes, batches and schedule, for quick trials.
 
 The posters, the split, the augmentation, the order of the batches, the learning rates and the metrics are
-poster_genre's and minicnn's own; only the network, its loss and AdamW are PyTorch's. What wins here is
-trained by minicnn before anything is shipped. One difference remains: at stride 2 PyTorch pads above and on
+poster_genre's and minicnn's own; only the network, its loss and AdamW are PyTorch's. The best ideas are
+trained by minicnn before a network is shipped. One difference remains: at stride 2 PyTorch pads above and on
 the left, minicnn ("same", as Keras) below and on the right, which shifts the picture by a pixel.
 """
 
@@ -44,7 +44,7 @@ class Settings:
     ``last``       filters of one more convolution at a quarter of the last stage's area; 0: none.
     ``squeeze``    squeeze-and-excitation in every block, the bottleneck having 1 / squeeze of the channels;
                    0: none.
-    ``head``       what is kept of every channel: "average", "maximum" or "both".
+    ``head``       the pooling of every channel: "average", "maximum" or "both".
     ``loss``       "bce", "focal" (gamma 1 for both) or "asymmetric" (gamma 2 for negatives only).
     ``precision``  "bfloat16" for convolutions and their gradients (half the time where the processor has it),
                    or "float32", as minicnn computes; weights and sums are float32 in both.
@@ -121,8 +121,8 @@ class Dropout(nn.Module):
             return x
         if self.generator is None:
             self.generator = torch.Generator().manual_seed(self.seed)
-        kept = torch.rand(x.shape, generator=self.generator) >= self.rate
-        return x * kept / (1 - self.rate)
+        mask = torch.rand(x.shape, generator=self.generator) >= self.rate
+        return x * mask / (1 - self.rate)
 
 
 class SqueezeExcite(nn.Module):
@@ -150,12 +150,12 @@ class Block(nn.Module):
             body.append(SqueezeExcite(filters, squeeze))
         self.body = nn.Sequential(*body)
         same = channels == filters
-        self.way_around = (
+        self.shortcut = (
             nn.Identity() if same else nn.Sequential(*convolution(channels, filters, 1, initial=initial))
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return F.relu(self.body(x) + self.way_around(x))
+        return F.relu(self.body(x) + self.shortcut(x))
 
 
 class Compact(nn.Module):
@@ -298,13 +298,13 @@ def loss_of(settings: Settings, logits: torch.Tensor, y: torch.Tensor) -> torch.
 def predict(network: nn.Module, images: np.ndarray, mirror: bool = True) -> np.ndarray:
     """Probabilities (n, 25), the mean over the poster and, with ``mirror``, its mirror image."""
     network.eval()
-    normalise, found = to_input(), []
+    normalise, batches = to_input(), []
     with torch.no_grad():
         for start in range(0, len(images), 64):
             x = as_tensor(normalise(images[start : start + 64]))
             p = torch.sigmoid(network(x))
-            found.append((p + torch.sigmoid(network(x.flip(3)))) / 2 if mirror else p)
-    return torch.cat(found).numpy()
+            batches.append((p + torch.sigmoid(network(x.flip(3)))) / 2 if mirror else p)
+    return torch.cat(batches).numpy()
 
 
 def score(labels: np.ndarray, p: np.ndarray) -> Scores:
@@ -318,6 +318,17 @@ def score(labels: np.ndarray, p: np.ndarray) -> Scores:
     }
 
 
+def adamw(network: nn.Module, settings: Settings) -> torch.optim.AdamW:
+    """AdamW with weight decay for matrices and kernels alone, as minicnn has it."""
+    matrices = [parameter for parameter in network.parameters() if parameter.ndim > 1]
+    others = [parameter for parameter in network.parameters() if parameter.ndim == 1]
+    groups = [
+        {"params": matrices, "weight_decay": settings.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=settings.learning_rate)
+
+
 def train(
     settings: Settings,
     posters: Posters,
@@ -328,20 +339,13 @@ def train(
 
     The score is that of the averaged weights after the last epoch: nothing is picked by looking at val.
     ``raw_auc`` is the score of the weights as they are, ``plain_auc`` that without the mirror image,
-    ``train_auc`` that on 1,000 posters of the train split: the gap to ``auc`` is what was learned by heart.
+    ``train_auc`` that on 1,000 posters of the train split: the gap to ``auc`` is overfitting.
     ``report(epoch, loss, average)`` is called after every epoch.
     """
     with INITIALISING:
         torch.manual_seed(seed)
         network = Compact(settings)
-    average = copy.deepcopy(network)
-    matrices = [parameter for parameter in network.parameters() if parameter.ndim > 1]
-    others = [parameter for parameter in network.parameters() if parameter.ndim == 1]
-    groups = [
-        {"params": matrices, "weight_decay": settings.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
-    optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate)
+    average, optimizer = copy.deepcopy(network), adamw(network, settings)
     loader = train_loader(settings, posters, seed)
     schedule = OneCycle(settings.learning_rate, settings.epochs * len(loader))
     start, step = time.perf_counter(), 0

@@ -1,6 +1,6 @@
 """Measures of predictions, and the two baselines that cost nothing: no genre at all, and the genre priors.
 
-Conventions, which the printed output states too:
+Conventions:
 
 * Macro means (``macro_map, macro_auc, macro_f1``) run over the genres with at least 10 positives in the
   split; ``n_genres_macro`` is the number of those.
@@ -50,7 +50,7 @@ def scores(
 ) -> Scores:
     """The measures of ``TITLES`` and ``n_genres_macro``. Arrays are (N, genres); labels and decisions 0/1.
 
-    ``ranking`` takes the place of the probabilities where a genre's order of the posters is all that counts.
+    ``ranking`` replaces the probabilities in the measures of a genre's order of the posters, AP and AUC.
     """
     ranking = probabilities if ranking is None else ranking
     measured = {
@@ -95,11 +95,11 @@ def cross_entropy(labels: np.ndarray, probabilities: np.ndarray) -> float:
 
 
 def prior_decisions(priors: np.ndarray) -> np.ndarray:
-    """The set of genres, 0/1 (25,), that is the best answer for every poster when only the priors are known.
+    """The best set of genres, 0/1 (25,), to name for every poster where only the priors are known.
 
     Of the sets of the k most frequent genres the one with the highest expected micro F1,
     2 * sum of the named priors / (k + sum of all priors). With every threshold at 0.5 the baseline would name
-    almost nothing, and be too easy to beat.
+    almost no genre, and be too easy to beat.
     """
     order = np.argsort(-priors, kind="stable")
     expected = 2 * np.cumsum(priors[order]) / (np.arange(1, len(priors) + 1) + priors.sum())

@@ -62,8 +62,9 @@ def about_thresholds(result: Scores, *, calibrated: bool) -> str:
     if not result["cross_fitted_folds"]:
         return f"{chosen}."
     return (
-        f"{chosen}; here they and the calibration are {result['cross_fitted_folds']}-fold cross-fitted: the "
-        "file's thresholds are listed, and those of the folds decide precision, recall and F1."
+        f"{chosen}; on these posters they and the calibration are {result['cross_fitted_folds']}-fold "
+        "cross-fitted: the thresholds listed are the file's, and those of the folds decide precision, recall "
+        "and F1."
     )
 
 

@@ -97,17 +97,6 @@ class TrainedModel:
         """
         return None if self.calibration is None else self.calibration.sure(probabilities, self.priors)
 
-    def calibrated(self, pixels: np.ndarray, labels: np.ndarray) -> TrainedModel:
-        """The same model, calibrated on posters that were not trained on, with thresholds fitted on them."""
-        raw = self.probabilities(pixels, calibrated=False)
-        calibration = fit_calibration(labels, raw, self.priors)
-        return replace(
-            self,
-            calibration=calibration,
-            thresholds=fit_thresholds(labels, calibration.apply(raw)),
-            thresholds_from=f"highest F1 on {len(pixels)} validation posters",
-        )
-
     def fast_network(self) -> Layer:
         """``network`` as predictions run it: fused, or itself with ``MINICNN_FUSION=off``.
 
@@ -133,22 +122,35 @@ class TrainedModel:
             batches.append(np.stack(outputs, axis=1))
         return np.concatenate(batches)
 
-    def fingerprint(self) -> str:
-        """SHA-256 of the weights in memory, the architecture and the path from picture to input, in hex.
-
-        Not of the calibration or the thresholds, on which no embedding depends.
-        """
-        about = [self.spec.description(), list(GENRES), TRANSFORMS_VERSION]
-        digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
-        for name, array in sorted(model_arrays(self.network).items()):
-            digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
-            digest.update(np.ascontiguousarray(array).data)
-        return digest.hexdigest()
-
     @property
     def version(self) -> str:
-        """The network's name and the first 12 digits of ``fingerprint``."""
-        return f"{self.spec.name}-{self.fingerprint()[:12]}"
+        """The network's name and the first 12 digits of its ``fingerprint``."""
+        return f"{self.spec.name}-{fingerprint(self)[:12]}"
+
+
+def with_calibration(model: TrainedModel, pixels: np.ndarray, labels: np.ndarray) -> TrainedModel:
+    """The model, calibrated on posters that were not trained on, with thresholds fitted on them."""
+    raw = model.probabilities(pixels, calibrated=False)
+    calibration = fit_calibration(labels, raw, model.priors)
+    return replace(
+        model,
+        calibration=calibration,
+        thresholds=fit_thresholds(labels, calibration.apply(raw)),
+        thresholds_from=f"highest F1 on {len(pixels)} validation posters",
+    )
+
+
+def fingerprint(model: TrainedModel) -> str:
+    """SHA-256 of the weights in memory, the architecture and the path from picture to input, in hex.
+
+    Not of the calibration or the thresholds, on which no embedding depends.
+    """
+    about = [model.spec.description(), list(GENRES), TRANSFORMS_VERSION]
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    for name, array in sorted(model_arrays(model.network).items()):
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def top_of(row: np.ndarray, k: int) -> list[tuple[str, float]]:

@@ -19,7 +19,7 @@ from poster_genre.model.ensemble import (
     round_weights,
 )
 from poster_genre.model.model_file import load_model, save_model
-from poster_genre.model.trained_model import TrainedModel
+from poster_genre.model.trained_model import TrainedModel, fingerprint, with_calibration
 from poster_genre.training.output_folder import MODEL, REPORT, check_new
 from poster_genre.training.train import scalars
 
@@ -47,7 +47,8 @@ def build_ensemble(files: Sequence[PathLike], data: PathLike, out: PathLike) -> 
     spec = ensemble_spec(first.spec, len(members))
     network = combine_networks([member.network for member in members], spec)
     round_weights(network)
-    ensemble = TrainedModel.uncalibrated(spec, network, first.priors, {}).calibrated(pixels, labels)
+    uncalibrated = TrainedModel.uncalibrated(spec, network, first.priors, {})
+    ensemble = with_calibration(uncalibrated, pixels, labels)
     result, probabilities = evaluate_model(ensemble, pixels, labels, split="val")
     ensemble = replace(ensemble, provenance=provenance_of(members, len(pixels), result))
     folder.mkdir(parents=True, exist_ok=True)
@@ -83,7 +84,7 @@ def check_members(files: Sequence[PathLike], members: Sequence[TrainedModel]) ->
             raise UsageError(
                 f"{file} was trained on other posters than {files[0]}: val would not be unseen by all"
             )
-        weights = member.fingerprint()
+        weights = fingerprint(member)
         if weights in seen:
             raise UsageError(f"{file} holds the same weights as {seen[weights]}: train with another --seed")
         seen[weights] = file

@@ -24,7 +24,7 @@ from poster_genre.errors import PosterGenreError, UsageError
 from poster_genre.model.model_file import load_model
 from poster_genre.model.networks import build_network
 from poster_genre.model.spec import ModelSpec, Recipe
-from poster_genre.model.trained_model import TrainedModel
+from poster_genre.model.trained_model import TrainedModel, with_calibration
 
 Posters = tuple[np.ndarray, np.ndarray]
 """Pixels (N, h, w, 3) uint8 at the network's input size, and labels (N, 25) uint8."""
@@ -75,7 +75,7 @@ def train_model(
     load_model_arrays(network, trainer.inference_arrays())
     provenance = {"train_posters": len(x), "history": [without_times(row) for row in history]}
     model = TrainedModel.uncalibrated(spec, network, labels.mean(axis=0, dtype=np.float64), provenance)
-    return model if validation is None else model.calibrated(*validation)
+    return model if validation is None else with_calibration(model, *validation)
 
 
 def trainer_of(

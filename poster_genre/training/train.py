@@ -20,7 +20,7 @@ from poster_genre.evaluation.evaluate import evaluate_model
 from poster_genre.evaluation.measures import Scores
 from poster_genre.model.model_file import load_model, save_model
 from poster_genre.model.spec import ModelSpec
-from poster_genre.model.trained_model import TrainedModel
+from poster_genre.model.trained_model import TrainedModel, fingerprint
 from poster_genre.output_path import remove_clutter
 from poster_genre.training.fit import Posters, pretrained_model, train_model
 from poster_genre.training.output_folder import (
@@ -115,7 +115,7 @@ def new_run(folder: Path, settings: Settings) -> Start:
     model = pretrained_model(settings.spec(), settings.init)
     # The checkpoint holds the weights; the file's name is recorded, its location is not.
     named = replace(settings, init=printable(Path(settings.init).name))
-    return Start(named, model.network, model.fingerprint(), None)
+    return Start(named, model.network, fingerprint(model), None)
 
 
 def resumed_run(folder: Path, settings: Settings) -> Start:
@@ -125,14 +125,14 @@ def resumed_run(folder: Path, settings: Settings) -> Start:
     hold the same weights.
     """
     configuration = configuration_of(folder)
-    fingerprint = configuration["init"]
-    if settings.init is not None and load_model(settings.init).fingerprint() != fingerprint:
-        before = "without --init" if fingerprint is None else "from other weights"
+    before = configuration["init"]
+    if settings.init is not None and fingerprint(load_model(settings.init)) != before:
+        origin = "without --init" if before is None else "from other weights"
         raise UsageError(
-            f"--resume: the run was started {before}, not with --init {settings.init}; leave the flag out, "
+            f"--resume: the run was started {origin}, not with --init {settings.init}; leave the flag out, "
             "or start a new run in another folder"
         )
-    return Start(resumed(settings, configuration["settings"]), None, fingerprint, configuration)
+    return Start(resumed(settings, configuration["settings"]), None, before, configuration)
 
 
 def read_posters(data: str | Path, spec: ModelSpec) -> RunData:
