@@ -1,1 +1,1 @@
-"""The classifier behind HTTP, and the pages in front of it. ``poster-genre serve`` starts it."""
+"""The web app: pages and a JSON API for one classifier. ``poster-genre serve`` starts it."""

@@ -1,4 +1,4 @@
-"""The application: a classifier in, an ASGI app out."""
+"""The ASGI application for one classifier: its routes, its exception handlers, and its start."""
 
 from __future__ import annotations
 
@@ -9,28 +9,32 @@ from contextlib import asynccontextmanager
 import numpy as np
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.explain.explain import explain
-from poster_genre.web.api import openapi, predict_endpoint, trace_endpoints
-from poster_genre.web.api.upload_form import Memory
-from poster_genre.web.app_state import Serving, serving
-from poster_genre.web.inference.prediction_queue import Workers
+from poster_genre.web.api import (
+    explain_endpoint,
+    health_endpoints,
+    model_endpoint,
+    openapi,
+    predict_endpoint,
+    trace_endpoints,
+)
+from poster_genre.web.app_state import AppState
 from poster_genre.web.limits import Limits
 from poster_genre.web.pages import page_routes
-from poster_genre.web.pages.static_files import load_assets, serve_asset
 from poster_genre.web.problem_details import (
     Problem,
-    answer_bug,
-    answer_http_error,
-    answer_nobody,
-    answer_problem,
+    handle_disconnect,
+    handle_http_exception,
+    handle_problem,
+    handle_unexpected,
 )
-from poster_genre.web.security.host_origin_check import Guard
+from poster_genre.web.security.host_origin_check import HostOriginCheck
+from poster_genre.web.security.response_headers import SecurityHeaders
 
 
 def create_app(
@@ -38,15 +42,12 @@ def create_app(
     limits: Limits | None = None,
     hosts: Collection[str] | None = None,
 ) -> ASGIApp:
-    """The pages and the interface for one classifier, warmed up.
+    """The pages and the API for one fitted classifier, warmed up.
 
-    ``hosts``: the names that the server answers to (``guard.hosts_for``); None: any. The threads that compute
-    start here and end with the application's lifespan.
+    ``hosts``: the host names that the server answers to (``host_origin_check.allowed_hosts``); None: any. The
+    threads that compute start here and end with the application's lifespan.
     """
-    limits = limits or Limits()
-    state = Serving(
-        classifier, limits, Workers(classifier, limits), Memory(limits.upload_memory), load_assets()
-    )
+    state = AppState.create(classifier, limits or Limits())
     warm_up(state)
 
     @asynccontextmanager
@@ -54,53 +55,41 @@ def create_app(
         state.ready = True
         yield
         state.ready = False
-        await asyncio.to_thread(state.workers.close)
+        await asyncio.to_thread(state.close)
 
     app = Starlette(
         routes=all_routes(),
         lifespan=lifespan,
         exception_handlers={
-            Problem: answer_problem,
-            HTTPException: answer_http_error,
-            ClientDisconnect: answer_nobody,
-            Exception: answer_bug,
+            Problem: handle_problem,
+            HTTPException: handle_http_exception,
+            ClientDisconnect: handle_disconnect,
+            Exception: handle_unexpected,
         },
     )
-    app.state.serving = state
-    return Guard(app, hosts)
+    app.state.shared = state
+    return SecurityHeaders(HostOriginCheck(app, hosts))
 
 
 def all_routes() -> list[BaseRoute]:
+    """Every route of the application: pages, API, OpenAPI document, health."""
     return [
         *page_routes.routes,
         *predict_endpoint.routes,
+        *explain_endpoint.routes,
+        *model_endpoint.routes,
         *trace_endpoints.routes,
-        Route("/openapi.json", openapi.document, methods=["GET"]),
-        Route("/healthz", healthz, methods=["GET"]),
-        Route("/readyz", readyz, methods=["GET"]),
-        Route("/static/{path:path}", serve_asset, methods=["GET"]),
+        *health_endpoints.routes,
+        Route("/openapi.json", openapi.openapi_json, methods=["GET"]),
     ]
 
 
-def warm_up(here: Serving) -> None:
-    """What compiles, is loaded or prepared on its first use is used once, so that no visitor waits for it."""
-    classifier = here.classifier
+def warm_up(state: AppState) -> None:
+    """Run every computation once, so that no request waits for compilation or loading."""
+    classifier = state.classifier
     height, width = classifier.trained().spec.input_size
-    blank = np.zeros((height, width, 3), np.uint8)
-    for count in (1, 2, here.limits.batch):
-        classifier.predict_proba(np.repeat(blank[None], count, axis=0))
-    explain(classifier, blank)
-    trace_endpoints.warm_up(here, blank)
-
-
-async def healthz(request: Request) -> Response:
-    """Alive: the event loop turns."""
-    return JSONResponse({"status": "ok"})
-
-
-async def readyz(request: Request) -> Response:
-    """Ready: between start and shutdown, with room in the queue."""
-    here = serving(request)
-    if not here.ready or here.workers.pictures >= here.limits.queue:
-        raise Problem(503, "not now", headers={"Retry-After": str(here.limits.retry_after)})
-    return JSONResponse({"status": "ready"})
+    black = np.zeros((height, width, 3), np.uint8)
+    for count in (1, 2, state.limits.batch):
+        classifier.predict_proba(np.repeat(black[None], count, axis=0))
+    explain(classifier, black)
+    state.traces.warm_up(black)

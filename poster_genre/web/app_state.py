@@ -1,4 +1,4 @@
-"""What every handler needs at hand."""
+"""What the request handlers share."""
 
 from __future__ import annotations
 
@@ -7,24 +7,56 @@ from dataclasses import dataclass, field
 from starlette.requests import Request
 
 from poster_genre.classifier import PosterGenreClassifier
-from poster_genre.web.api.upload_form import Memory
-from poster_genre.web.inference.prediction_queue import Workers
+from poster_genre.web.api.upload_form import UploadMemory
+from poster_genre.web.inference.decode_pool import DecodePool
+from poster_genre.web.inference.explanation_queue import ExplanationQueue
+from poster_genre.web.inference.layer_traces import LayerTraces
+from poster_genre.web.inference.prediction_queue import PredictionQueue
 from poster_genre.web.limits import Limits
-from poster_genre.web.pages.static_files import Asset
+from poster_genre.web.pages.static_files import StaticFile, load_static_files
 
 
 @dataclass
-class Serving:
-    """One per application; ``ready`` is true between start and shutdown."""
+class AppState:
+    """One per application. ``ready`` is True between start and shutdown.
+
+    ``static_files`` are the files below ``static`` by path; ``pages`` the HTML pages rendered so far by name.
+    """
 
     classifier: PosterGenreClassifier
     limits: Limits
-    workers: Workers
-    memory: Memory
-    assets: dict[str, Asset] = field(default_factory=dict)
+    upload_memory: UploadMemory
+    decoders: DecodePool
+    predictions: PredictionQueue
+    explanations: ExplanationQueue
+    traces: LayerTraces
+    static_files: dict[str, StaticFile]
+    pages: dict[str, StaticFile] = field(default_factory=dict)
     ready: bool = False
 
+    @classmethod
+    def create(cls, classifier: PosterGenreClassifier, limits: Limits) -> AppState:
+        """The state at start. The threads that compute start here, and end with ``close``."""
+        decoders = DecodePool(classifier.trained().spec.input_size, limits)
+        return cls(
+            classifier=classifier,
+            limits=limits,
+            upload_memory=UploadMemory(limits.upload_memory, limits.retry_after),
+            decoders=decoders,
+            predictions=PredictionQueue(classifier, decoders, limits),
+            explanations=ExplanationQueue(classifier, limits),
+            traces=LayerTraces(classifier, limits),
+            static_files=load_static_files(),
+        )
 
-def serving(request: Request) -> Serving:
-    found: Serving = request.app.state.serving
-    return found
+    def close(self) -> None:
+        """Finish the work that is waiting, then end the threads. Blocks."""
+        self.decoders.close()
+        self.explanations.close()
+        self.predictions.close()
+
+
+def state_of(request: Request) -> AppState:
+    """The state of the application that received ``request``."""
+    state: AppState = request.app.state.shared
+    return state

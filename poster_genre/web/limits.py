@@ -1,4 +1,4 @@
-"""How much one visitor may ask for, and all of them together."""
+"""Limits on one request, and on all requests together."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Limits:
-    """Everything that a flood runs into. Sizes in bytes, times in seconds.
+    """Bounds that keep the server's memory and answer times bounded. Sizes in bytes, times in seconds.
 
     One request:
         ``body``               size of an upload.
         ``pictures``           pictures in it.
-        ``pixels``             width times height of a picture, looked up in its header before decoding.
-        ``scans``              passes that a progressive JPEG may make over its pixels: a small file can ask
-                               for a thousand.
+        ``pixels``             width times height of a picture, read from its header before decoding.
+        ``scans``              passes of a progressive JPEG over its pixels: a small file can have a thousand.
         ``run_length_bytes``   size of a run-length BMP, which Pillow decodes byte by byte in Python.
         ``header_seconds``     from a connection's first byte to the end of a request's headers.
         ``idle_seconds``       between two pieces of an upload.
         ``upload_seconds``     for a whole upload.
         ``answer_seconds``     from the end of the upload to the answer.
-    All together:
-        ``upload_memory``      size of all uploads that are held at a time.
+    All requests together:
+        ``upload_memory``      size of all uploads in memory at a time.
         ``queue``              pictures between the end of their upload and their answer.
-        ``explanations``       heat maps waiting or at work.
-        ``for_pages``          so many more of either for our own pages, whose requests also go first: people
-                               are not kept out by a flood of programs.
+        ``explanations``       heat maps waiting or in work.
+        ``for_pages``          as many more of either for requests of our own pages, which also go first: a
+                               flood of programs leaves room for people.
         ``batch``              pictures that go through the network together, when so many wait.
-        ``gather_seconds``     that the network waits for pictures which are still being decoded.
-        ``connections``        open at a time; one more pushes out the one that has been idle longest.
+        ``gather_seconds``     time that the network waits for pictures which are still being decoded.
+        ``connections``        open at a time; one more closes the one that has been idle longest.
+        ``retry_after``        what ``Retry-After`` says where one of these is exceeded.
     """
 
     body: int = 10 * 2**20
@@ -48,3 +48,8 @@ class Limits:
     gather_seconds: float = 0.02
     connections: int = 512
     retry_after: int = 1
+
+    @property
+    def megabytes(self) -> str:
+        """The size of an upload as people read it, in MB."""
+        return f"{self.body / 2**20:.3g}"

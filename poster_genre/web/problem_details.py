@@ -1,4 +1,4 @@
-"""What goes wrong, as ``application/problem+json`` (RFC 9457)."""
+"""Errors as ``application/problem+json`` (RFC 9457), and the exception handlers that answer with them."""
 
 from __future__ import annotations
 
@@ -13,61 +13,72 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class Problem(Exception):
-    """A request that cannot be answered: the status, one sentence on why, and headers if need be.
+    """A request that is answered with an error: the HTTP status, one sentence on why, and headers.
 
-    ``more`` are further members of the document.
+    ``members`` are further members of the JSON document.
     """
 
     def __init__(
-        self, status: int, detail: str, *, headers: dict[str, str] | None = None, **more: Any
+        self, status: int, detail: str, *, headers: dict[str, str] | None = None, **members: Any
     ) -> None:
         super().__init__(detail)
-        self.status, self.detail, self.headers, self.more = status, detail, headers or {}, more
+        self.status, self.detail, self.headers, self.members = status, detail, headers or {}, members
 
     def document(self) -> dict[str, Any]:
+        """The members ``type``, ``title``, ``status`` and ``detail`` of RFC 9457, then the further ones."""
         return {
             "type": "about:blank",
             "title": HTTPStatus(self.status).phrase,
             "status": self.status,
             "detail": self.detail,
-            **self.more,
+            **self.members,
         }
 
     def response(self) -> Response:
+        """The document as an HTTP response."""
         return JSONResponse(self.document(), self.status, self.headers, media_type=MEDIA_TYPE)
 
 
-def busy(seconds: int) -> Problem:
+def server_busy(retry_after: int) -> Problem:
+    """Status 503; ``Retry-After`` is ``retry_after`` seconds."""
     return Problem(
-        503,
-        "the server has as much to do as it takes on; try again in a moment",
-        headers={"Retry-After": str(seconds)},
+        503, "the server is busy; try again in a moment", headers={"Retry-After": str(retry_after)}
     )
 
 
-async def answer_problem(request: Request, error: Exception) -> Response:
-    return error.response() if isinstance(error, Problem) else await answer_bug(request, error)
+def answer_too_late(retry_after: int) -> Problem:
+    """Status 503 for a request that was not answered before its deadline."""
+    return Problem(
+        503,
+        "the answer took too long; try again in a moment",
+        headers={"Retry-After": str(retry_after)},
+    )
 
 
-async def answer_http_error(request: Request, error: Exception) -> Response:
-    """Starlette's own: no such path, a method that a path does not have."""
+async def handle_problem(request: Request, error: Exception) -> Response:
+    """Answer with the problem that a handler raised."""
+    return error.response() if isinstance(error, Problem) else await handle_unexpected(request, error)
+
+
+async def handle_http_exception(request: Request, error: Exception) -> Response:
+    """Starlette's own errors as problems: an unknown path, a method that a path does not have."""
     if not isinstance(error, HTTPException):
-        return await answer_problem(request, error)
-    said = {404: "there is nothing at this path", 405: f"{request.method} is not for this path"}
-    detail = said.get(error.status_code, str(error.detail))
+        return await handle_problem(request, error)
+    details = {404: "there is nothing at this path", 405: f"{request.method} is not for this path"}
+    detail = details.get(error.status_code, str(error.detail))
     return Problem(error.status_code, detail, headers=dict(error.headers or {})).response()
 
 
-async def answer_nobody(request: Request, error: Exception) -> Response:
-    """The client has left; what is returned goes nowhere."""
+async def handle_disconnect(request: Request, error: Exception) -> Response:
+    """The client has left: a response that is not sent."""
     return Response(status_code=400)
 
 
-async def answer_bug(request: Request, error: Exception) -> Response:
-    """The last resort: the log gets the traceback, the visitor one sentence.
+async def handle_unexpected(request: Request, error: Exception) -> Response:
+    """A bug: status 500 without details; the traceback goes to the log.
 
-    Starlette hands the exception on to the server, which drops the connection; the answer says so, or the
-    client's next request would go into a closed one.
+    Starlette raises the exception again after this response, and the server then closes the connection.
+    ``Connection: close`` tells the client, which would otherwise send its next request into it.
     """
-    said = "something went wrong in the server; its log says more"
-    return Problem(500, said, headers={"Connection": "close"}).response()
+    detail = "something went wrong in the server; its log says more"
+    return Problem(500, detail, headers={"Connection": "close"}).response()

@@ -1,4 +1,4 @@
-"""The process behind ``poster-genre serve``."""
+"""The server process that ``poster-genre serve`` runs: address, signals, uvicorn's settings."""
 
 from __future__ import annotations
 
@@ -18,17 +18,21 @@ from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.errors import PosterGenreError
 from poster_genre.web.app import create_app
 from poster_genre.web.limits import Limits
-from poster_genre.web.security.connection_timeouts import guarded_protocol
-from poster_genre.web.security.host_origin_check import LOOPBACK, hosts_for
+from poster_genre.web.security.connection_timeouts import connection_class
+from poster_genre.web.security.host_origin_check import LOOPBACK, allowed_hosts
 
 BACKLOG = 512
 
 
 class Server(uvicorn.Server):
-    """uvicorn, but a signal that asks it to stop ends in a normal return once everybody is answered."""
+    """uvicorn, but a signal to stop ends in a normal return once every request is answered.
+
+    uvicorn itself raises the signal again after its shutdown.
+    """
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
+        """Handle SIGINT and SIGTERM within the context; uvicorn's own method, overridden."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -51,21 +55,21 @@ def serve(
     allow_hosts: Collection[str] = (),
     limits: Limits | None = None,
 ) -> None:
-    """Answer requests until SIGTERM or SIGINT, then those in flight. Port 0: any free one.
+    """Answer requests until SIGTERM or SIGINT, then those in progress. Port 0: any free one.
 
-    The address is claimed first, so that it fails at once, and opens when the model is loaded and warm.
-    PosterGenreError where it cannot be had.
+    The address is bound first, so that an error comes at once; it takes connections once the model is loaded
+    and warmed up. PosterGenreError where the address or the model cannot be used.
     """
     limits = limits or Limits()
     if threads is not None:
         from minicnn.kernels.runtime.threads import set_threads
 
         set_threads(threads)
-    with claim(host, port) as listener:
-        app = create_app(PosterGenreClassifier.load(model_file), limits, hosts_for(host, allow_hosts))
-        open_up(listener, host, port)
-        for talker in ("uvicorn.error", "python_multipart"):  # a visitor's nonsense is not for the log
-            logging.getLogger(talker).setLevel(logging.ERROR)
+    with bind(host, port) as listener:
+        app = create_app(PosterGenreClassifier.load(model_file), limits, allowed_hosts(host, allow_hosts))
+        start_listening(listener, host, port)
+        for name in ("uvicorn.error", "python_multipart"):  # they log malformed requests as warnings
+            logging.getLogger(name).setLevel(logging.ERROR)
         print(f"Poster genres at {address(host, listener)}  (Ctrl+C stops it)", file=sys.stderr, flush=True)
         if host not in LOOPBACK:
             print("Everybody on this network can reach it.", file=sys.stderr, flush=True)
@@ -73,10 +77,10 @@ def serve(
 
 
 def configuration(app: ASGIApp, limits: Limits) -> uvicorn.Config:
-    """uvicorn's settings: our connections, no log of who asked for what, no word on what software this is."""
+    """uvicorn's settings: connections with timeouts, no access log, no Server header."""
     return uvicorn.Config(
         app,
-        http=guarded_protocol(limits),
+        http=connection_class(limits),
         ws="none",
         lifespan="on",
         loop="asyncio",
@@ -91,27 +95,27 @@ def configuration(app: ASGIApp, limits: Limits) -> uvicorn.Config:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket. PosterGenreError where the address cannot be had."""
-    listener = claim(host, port)
-    open_up(listener, host, port)
+    """A listening socket. PosterGenreError where the address cannot be used."""
+    listener = bind(host, port)
+    start_listening(listener, host, port)
     return listener
 
 
-def claim(host: str, port: int) -> socket.socket:
-    """A socket that holds the address but takes no connection yet.
+def bind(host: str, port: int) -> socket.socket:
+    """A TCP socket that is bound to the address but takes no connection yet.
 
-    It knows that it speaks TCP (``socket.create_server`` leaves that open), because asyncio sends small
-    pieces at once only on sockets that do: without, every answer waits 40 ms for an acknowledgement.
+    Its protocol is IPPROTO_TCP (``socket.create_server`` leaves it 0), because asyncio sets TCP_NODELAY on no
+    other socket, and without it every answer waits 40 ms for an acknowledgement.
     """
     listener = None
     try:
-        family, kind, protocol, _, where = socket.getaddrinfo(
+        family, kind, protocol, _, socket_address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
         )[0]
         listener = socket.socket(family, kind, protocol)
         if os.name == "posix":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(where)
+        listener.bind(socket_address)
         return listener
     except (OSError, OverflowError) as error:
         if listener is not None:
@@ -119,8 +123,8 @@ def claim(host: str, port: int) -> socket.socket:
         raise cannot_listen(host, port, error) from error
 
 
-def open_up(listener: socket.socket, host: str, port: int) -> None:
-    """Take connections from now on."""
+def start_listening(listener: socket.socket, host: str, port: int) -> None:
+    """Take connections from now on. PosterGenreError where the address is taken meanwhile."""
     try:
         listener.listen(BACKLOG)
     except OSError as error:
@@ -129,6 +133,7 @@ def open_up(listener: socket.socket, host: str, port: int) -> None:
 
 
 def cannot_listen(host: str, port: int, error: Exception) -> PosterGenreError:
+    """The error for an address, with the system's reason."""
     reason = getattr(error, "strerror", None) or error
     return PosterGenreError(
         f"cannot listen on {host or 'an empty name'}, port {port} ({reason}); choose another with --host or "
@@ -137,5 +142,6 @@ def cannot_listen(host: str, port: int, error: Exception) -> PosterGenreError:
 
 
 def address(host: str, listener: socket.socket) -> str:
+    """The URL of a listening socket."""
     port = listener.getsockname()[1]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

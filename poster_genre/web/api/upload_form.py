@@ -1,6 +1,6 @@
-"""Multipart bodies read into memory, and nowhere else, as far as the limits allow.
+"""Multipart forms read into memory, within the limits.
 
-The parser is python-multipart's. Nothing is spooled to disk, no file name is looked at.
+The parser is python-multipart's. Nothing is written to disk, and file names are ignored.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
 from poster_genre.web.limits import Limits
-from poster_genre.web.problem_details import Problem, busy
+from poster_genre.web.problem_details import Problem, server_busy
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
@@ -27,50 +27,75 @@ FORM = "multipart/form-data"
 
 
 @dataclass
-class Form:
-    """Pictures in the order they came, and the text fields; of two of one name the last."""
+class UploadForm:
+    """Pictures in the order they came, and the text fields; of two with one name the last."""
 
     pictures: list[bytes] = field(default_factory=list)
     fields: dict[str, str] = field(default_factory=dict)
 
 
-class Memory:
-    """How many bytes of uploads are held; used on the event loop alone."""
+@dataclass
+class UploadMemory:
+    """How many bytes of uploads are in memory, of at most ``limit``. Used on the event loop alone."""
 
-    def __init__(self, limit: int) -> None:
-        self.limit, self.held = limit, 0
+    limit: int
+    retry_after: int
+    held: int = 0
+
+    @contextmanager
+    def reserve(self) -> Iterator[Reservation]:
+        """The memory of one upload, released at the end whatever happens to the request."""
+        reservation = Reservation(self)
+        try:
+            yield reservation
+        finally:
+            self.held -= reservation.size
 
 
-@contextmanager
-def share_of(memory: Memory) -> Iterator[list[int]]:
-    """A count that is given back in the end, whatever happened to the request."""
-    taken = [0]
-    try:
-        yield taken
-    finally:
-        memory.held -= taken[0]
+@dataclass
+class Reservation:
+    """The share of one upload, ``size`` bytes so far."""
+
+    memory: UploadMemory
+    size: int = 0
+
+    def add(self, count: int) -> None:
+        """Count bytes that have come."""
+        self.size += count
+        self.memory.held += count
+
+    def check(self, limits: Limits) -> None:
+        """Problem 413 where this upload is too large, 503 where all of them are."""
+        if self.size > limits.body:
+            raise too_large(limits)
+        if self.memory.held > self.memory.limit:
+            raise server_busy(self.memory.retry_after)
 
 
-async def read_form(request: Request, limits: Limits, memory: Memory, taken: list[int]) -> Form:
-    """The form in a request's body. Problem 400, 408, 413, 415 or 503 where it cannot be had."""
+async def read_pictures(request: Request, limits: Limits, reservation: Reservation) -> UploadForm:
+    """The form in a request's body, which must have a picture. Problem 400, 408, 413, 415, 422 or 503."""
+    form = await read_form(request, limits, reservation)
+    if not form.pictures:
+        raise Problem(422, "the form has no picture; send it in a field called image")
+    return form
+
+
+async def read_form(request: Request, limits: Limits, reservation: Reservation) -> UploadForm:
+    """The form in a request's body. Problem 400, 408, 413, 415 or 503 where it cannot be read."""
     kind, parameters = parse_options_header(request.headers.get("content-type"))
     if kind != FORM.encode() or request.headers.get("content-encoding", "identity") != "identity":
         raise Problem(415, f"send the picture as {FORM}, in a field called image")
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limits.body:
         raise too_large(limits)
-    collector = Collector(limits)
+    collector = FormCollector(limits)
     try:
         parser = MultipartParser(parameters.get(b"boundary", b""), collector.callbacks())
         async with asyncio.timeout(limits.upload_seconds):
-            async for piece in pieces(request, limits.idle_seconds):
-                taken[0] += len(piece)
-                memory.held += len(piece)
-                if taken[0] > limits.body:
-                    raise too_large(limits)
-                if memory.held > memory.limit:
-                    raise busy(limits.retry_after)
-                parser.write(piece)
+            async for chunk in chunks(request, limits.idle_seconds):
+                reservation.add(len(chunk))
+                reservation.check(limits)
+                parser.write(chunk)
         parser.finalize()
     except TimeoutError:
         raise Problem(408, "the upload took too long", headers={"Connection": "close"}) from None
@@ -82,10 +107,12 @@ async def read_form(request: Request, limits: Limits, memory: Memory, taken: lis
 
 
 def too_large(limits: Limits) -> Problem:
-    return Problem(413, f"the upload is larger than {limits.body / 2**20:.3g} MB; send a smaller picture")
+    """Status 413 for an upload."""
+    return Problem(413, f"the upload is larger than {limits.megabytes} MB; send a smaller picture")
 
 
-async def pieces(request: Request, idle_seconds: float) -> AsyncIterator[bytes]:
+async def chunks(request: Request, idle_seconds: float) -> AsyncIterator[bytes]:
+    """The body piece by piece. TimeoutError where the next one does not come in time."""
     while True:
         message = await asyncio.wait_for(request.receive(), idle_seconds)
         if message["type"] == "http.disconnect":
@@ -95,15 +122,16 @@ async def pieces(request: Request, idle_seconds: float) -> AsyncIterator[bytes]:
             return
 
 
-class Collector:
-    """What the parser calls while it reads."""
+class FormCollector:
+    """Callbacks of the parser, which fill ``form``. ``complete`` once the closing boundary has come."""
 
     def __init__(self, limits: Limits) -> None:
-        self.limits, self.form, self.complete = limits, Form(), False
+        self.limits, self.form, self.complete = limits, UploadForm(), False
         self.header, self.value, self.disposition = bytearray(), bytearray(), b""
         self.name, self.is_picture, self.data, self.count = "", False, bytearray(), 0
 
     def callbacks(self) -> MultipartCallbacks:
+        """The methods by the parser's names for them."""
         return {
             "on_part_begin": self.begin,
             "on_header_field": self.header_field,
@@ -116,20 +144,25 @@ class Collector:
         }
 
     def begin(self) -> None:
+        """A part starts."""
         self.disposition, self.data = b"", bytearray()
 
     def header_field(self, data: bytes, start: int, end: int) -> None:
+        """A piece of a header's name."""
         self.header += data[start:end]
 
     def header_value(self, data: bytes, start: int, end: int) -> None:
+        """A piece of a header's value."""
         self.value += data[start:end]
 
     def header_end(self) -> None:
+        """A header is complete."""
         if self.header.lower() == b"content-disposition":
             self.disposition = bytes(self.value)
         self.header, self.value = bytearray(), bytearray()
 
     def headers_finished(self) -> None:
+        """All headers of the part are complete: its name is known."""
         _, options = parse_options_header(self.disposition.decode("latin-1"))
         if b"name" not in options:
             raise Problem(400, "a part of the form has no name")
@@ -142,11 +175,13 @@ class Collector:
             raise Problem(413, "the form has too many fields")
 
     def part_data(self, data: bytes, start: int, end: int) -> None:
+        """A piece of the part's content."""
         if not self.is_picture and len(self.data) + end - start > FIELD_BYTES:
             raise Problem(413, f"a field other than image is longer than {FIELD_BYTES} bytes")
         self.data += data[start:end]
 
     def part_end(self) -> None:
+        """The part is complete."""
         if self.is_picture:
             self.form.pictures.append(bytes(self.data))
         else:
@@ -154,4 +189,5 @@ class Collector:
         self.data = bytearray()
 
     def end(self) -> None:
+        """The closing boundary has come."""
         self.complete = True

@@ -1,4 +1,4 @@
-"""Posters that visitors look inside of: kept in memory under a random token, few, and not for long."""
+"""Trace sessions: posters of the Inside page, in memory under random tokens, bounded in size and time."""
 
 from __future__ import annotations
 
@@ -12,29 +12,31 @@ from dataclasses import dataclass
 import numpy as np
 
 from poster_genre.explain.layer_trace.trace import Trace
+from poster_genre.web.inference.trace_cache import TraceCache
 from poster_genre.web.problem_details import Problem
 
 
-class Forgotten(Problem):
-    """The poster under a token is not, or no longer, in memory."""
+class SessionExpired(Problem):
+    """Problem 404: the poster under a token is not, or no longer, in memory."""
 
     def __init__(self) -> None:
         super().__init__(404, "this poster is no longer in memory; send it again")
 
 
 @dataclass
-class Visit:
+class TraceSession:
+    """A poster's pixels, uint8 (height, width, 3), and when they were last used, in seconds of the clock."""
+
     pixels: np.ndarray
-    seen: float
+    last_used: float
 
 
-class Visits:
-    """What is kept for the Inside page. Used on the event loop alone.
+class TraceSessions:
+    """The sessions of all visitors. Used on the event loop alone.
 
-    ``pixel_bytes``  size of all posters, at the network's input size; past it the one longest unseen goes.
-    ``trace_bytes``  size of all traces, likewise; the last one stays whatever its size. A trace that is gone
-                     is computed again when it is needed.
-    ``seconds``      after which an unseen poster is forgotten, with its traces.
+    ``pixel_bytes``  size of all posters; past it the session that was not used for longest ends.
+    ``trace_bytes``  size of all traces; a dropped trace is computed again when it is needed.
+    ``seconds``      without use after which a session ends.
     """
 
     def __init__(
@@ -44,71 +46,63 @@ class Visits:
         seconds: float = 1800.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.pixel_bytes, self.trace_bytes, self.seconds, self.clock = (
-            pixel_bytes,
-            trace_bytes,
-            seconds,
-            clock,
-        )
-        self.visits: OrderedDict[str, Visit] = OrderedDict()
-        self.traces: OrderedDict[tuple[str, bool], Trace] = OrderedDict()
+        self.pixel_bytes, self.seconds, self.clock = pixel_bytes, seconds, clock
+        self.sessions: OrderedDict[str, TraceSession] = OrderedDict()
+        self.traces = TraceCache(trace_bytes)
         self._timer: asyncio.TimerHandle | None = None
 
-    def keep(self, pixels: np.ndarray) -> str:
-        """A token for a poster's pixels; nobody guesses another's."""
-        self.forget()
+    def start(self, pixels: np.ndarray) -> str:
+        """The random token of a new session for a poster."""
+        self.end_expired()
         token = secrets.token_urlsafe(16)
-        self.visits[token] = Visit(pixels, self.clock())
+        self.sessions[token] = TraceSession(pixels, self.clock())
         while (
-            sum(each.pixels.nbytes for each in self.visits.values()) > self.pixel_bytes
-            and len(self.visits) > 1
+            sum(each.pixels.nbytes for each in self.sessions.values()) > self.pixel_bytes
+            and len(self.sessions) > 1
         ):
-            self._drop(next(iter(self.visits)))
+            self.end(next(iter(self.sessions)))
         self._set_timer()
         return token
 
     def pixels(self, token: str) -> np.ndarray:
-        """The poster; Forgotten, a Problem 404, where there is none."""
-        self.forget()
-        visit = self.visits.get(token)
-        if visit is None:
-            raise Forgotten
-        visit.seen = self.clock()
-        self.visits.move_to_end(token)
-        return visit.pixels
+        """The poster under a token. SessionExpired, a Problem 404, where there is none."""
+        self.end_expired()
+        session = self.sessions.get(token)
+        if session is None:
+            raise SessionExpired
+        session.last_used = self.clock()
+        self.sessions.move_to_end(token)
+        return session.pixels
 
     def trace(self, token: str, mirrored: bool) -> Trace | None:
-        """The trace, where there still is one."""
-        found = self.traces.get((token, mirrored))
-        if found is not None:
-            self.traces.move_to_end((token, mirrored))
-        return found
+        """The trace, None where it is not in memory."""
+        return self.traces.get(token, mirrored)
 
-    def keep_trace(self, token: str, mirrored: bool, trace: Trace) -> None:
-        if token not in self.visits:
-            return
-        self.traces[token, mirrored] = trace
-        while sum(each.nbytes for each in self.traces.values()) > self.trace_bytes and len(self.traces) > 1:
-            self.traces.popitem(last=False)
+    def store_trace(self, token: str, mirrored: bool, trace: Trace) -> None:
+        """Keep a trace, unless its session has ended meanwhile."""
+        if token in self.sessions:
+            self.traces.store(token, mirrored, trace)
 
-    def forget(self) -> None:
-        """Let go of every poster that has not been seen for too long."""
+    def end_expired(self) -> None:
+        """End every session that was not used for ``seconds``."""
         limit = self.clock() - self.seconds
-        while self.visits and (token := next(iter(self.visits))) and self.visits[token].seen <= limit:
-            self._drop(token)
+        while self.sessions and (token := next(iter(self.sessions))):
+            if self.sessions[token].last_used > limit:
+                return
+            self.end(token)
 
-    def _drop(self, token: str) -> None:
-        del self.visits[token]
-        for mirrored in (False, True):
-            self.traces.pop((token, mirrored), None)
+    def end(self, token: str) -> None:
+        """Drop a session's poster and traces."""
+        del self.sessions[token]
+        self.traces.drop(token)
 
     def _set_timer(self) -> None:
-        """Forget in time even if nobody ever comes back."""
+        """End sessions in time even if no request ever comes again."""
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self.seconds, self._tick)
+            self._timer = asyncio.get_running_loop().call_later(self.seconds, self._on_timer)
 
-    def _tick(self) -> None:
+    def _on_timer(self) -> None:
         self._timer = None
-        self.forget()
-        if self.visits:
+        self.end_expired()
+        if self.sessions:
             self._set_timer()

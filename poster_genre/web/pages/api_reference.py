@@ -1,117 +1,117 @@
-"""The OpenAPI document and the model's facts, for people."""
+"""The OpenAPI document as the API page lists it: operations and objects, with a table of fields for each."""
 
 from __future__ import annotations
 
-from html import escape
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from poster_genre.web.api.openapi import describe
-from poster_genre.web.limits import Limits
-from poster_genre.web.pages.markdown_html import inline
+from markupsafe import Markup
+
+from poster_genre.web.api.openapi import JsonObject, resolve
 
 CURL = {
     "predict": "curl -F image=@poster.jpg {origin}/api/v1/predict",
     "explain": "curl -F image=@poster.jpg -F genre=Horror {origin}/api/v1/explain",
     "model": "curl {origin}/api/v1/model",
-    "insideEnter": "curl -F image=@poster.jpg {origin}/api/v1/inside",
-    "insidePoster": "curl -o seen.png {origin}/api/v1/inside/TOKEN/poster.png",
-    "insideMaps": "curl -o maps.png {origin}/api/v1/inside/TOKEN/maps/1.png",
-    "insideNumbers": "curl '{origin}/api/v1/inside/TOKEN/numbers/1?row=3&column=4&channel=0'",
-    "insideGenre": "curl {origin}/api/v1/inside/TOKEN/genres/Horror",
-    "insideFilters": "curl -o filters.png {origin}/api/v1/inside/filters.png",
+    "startTraceSession": "curl -F image=@poster.jpg {origin}/api/v1/inside",
+    "tracePoster": "curl -o poster.png {origin}/api/v1/inside/TOKEN/poster.png",
+    "traceMaps": "curl -o maps.png {origin}/api/v1/inside/TOKEN/maps/1.png",
+    "traceNumber": "curl '{origin}/api/v1/inside/TOKEN/numbers/1?row=3&column=4&channel=0'",
+    "traceGenre": "curl {origin}/api/v1/inside/TOKEN/genres/Horror",
+    "traceFilters": "curl -o filters.png {origin}/api/v1/inside/filters.png",
     "healthz": "curl {origin}/healthz",
     "readyz": "curl {origin}/readyz",
 }
+"""An example by operationId; the page puts its own address for ``{origin}``."""
 
 
-def to_html(limits: Limits) -> str:
-    """What each path takes and answers."""
-    document = describe(limits)
-    info = document["info"]
-    parts = [
-        f"<h1>API</h1><p>{inline(info['description'])} The same description for machines: "
-        '<a href="/openapi.json">openapi.json</a>.</p>'
-    ]
-    for path, methods in document["paths"].items():
-        for method, operation in methods.items():
-            parts.append(operation_html(path, method, operation))
-    parts.append("<h2>Objects</h2>")
-    for name, schema in document["components"]["schemas"].items():
-        parts.append(f'<h3 id="{name}">{name}</h3>{properties_html(schema)}')
-    return "".join(parts)
+@dataclass
+class Field:
+    """A parameter, a form field or an object's member. ``meaning`` is Markdown.
 
+    ``where`` is "path", "query" or "form"; "" for a member.
+    """
 
-def operation_html(path: str, method: str, operation: dict[str, Any]) -> str:
-    parts = [
-        f"<h2><code>{method.upper()} {escape(path)}</code></h2>"
-        f"<p><strong>{escape(operation['summary'])}.</strong> {inline(operation.get('description', ''))}</p>",
-        f'<pre tabindex="0"><code data-curl>{escape(CURL[operation["operationId"]])}</code></pre>',
-    ]
-    fields = [
-        (f"{p['name']} <small>({p['in']})</small>", p["schema"], p.get("description", ""))
-        for p in operation.get("parameters", [])
-    ]
-    body = (
-        operation.get("requestBody", {}).get("content", {}).get("multipart/form-data", {}).get("schema", {})
-    )
-    for name, schema in body.get("properties", {}).items():
-        said = "A picture; repeat the field for several." if schema.get("type") == "array" else ""
-        said = said or schema.get("description", "A picture." if name == "image" else "")
-        fields.append((f"{escape(name)} <small>(form)</small>", schema, said))
-    if fields:
-        rows = "".join(
-            f"<tr><td>{name}</td><td>{kind_of(schema)}</td><td>{inline(said)}</td></tr>"
-            for name, schema, said in fields
+    name: str
+    where: str
+    type: Markup
+    meaning: str
+
+    @classmethod
+    def of(cls, name: str, where: str, schema: JsonObject, meaning: str | None = None) -> Field:
+        """The field with a schema; the schema's description is the meaning where none is given."""
+        return cls(
+            name, where, type_html(schema), schema.get("description", "") if meaning is None else meaning
         )
-        parts.append(wide(f"{head('Field', 'Type', 'Meaning')}<tbody>{rows}</tbody>", "Fields"))
-    rows = "".join(
-        f"<tr><td>{status}</td><td>{inline(response['description'])}</td></tr>"
-        for status, response in operation["responses"].items()
-    )
-    parts.append(wide(f"{head('Status', 'Meaning')}<tbody>{rows}</tbody>", "Answers"))
-    return "".join(parts)
 
 
-def properties_html(schema: dict[str, Any]) -> str:
-    rows = "".join(
-        f"<tr><td>{escape(name)}</td><td>{kind_of(inner)}</td>"
-        f"<td>{inline(inner.get('description', ''))}</td></tr>"
-        for name, inner in schema["properties"].items()
-    )
-    return wide(f"{head('Member', 'Type', 'Meaning')}<tbody>{rows}</tbody>", "Members")
+@dataclass
+class Operation:
+    """A method of a path. ``statuses`` are (status, meaning); meanings are Markdown."""
+
+    method: str
+    path: str
+    summary: str
+    description: str
+    curl: str
+    fields: list[Field]
+    statuses: list[tuple[str, str]]
 
 
-def kind_of(schema: dict[str, Any]) -> str:
+def operations(document: JsonObject) -> list[Operation]:
+    """Every operation, in the document's order."""
+    return [
+        Operation(
+            method=method.upper(),
+            path=path,
+            summary=operation["summary"],
+            description=operation.get("description", ""),
+            curl=CURL[operation["operationId"]],
+            fields=[*parameters(document, operation), *form_fields(operation)],
+            statuses=[
+                (status, resolve(document, response)["description"])
+                for status, response in operation["responses"].items()
+            ],
+        )
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+
+
+def parameters(document: JsonObject, operation: JsonObject) -> Iterator[Field]:
+    """The parameters in the path and the query."""
+    for each in operation.get("parameters", []):
+        parameter = resolve(document, each)
+        yield Field.of(parameter["name"], parameter["in"], parameter["schema"], parameter["description"])
+
+
+def form_fields(operation: JsonObject) -> Iterator[Field]:
+    """The fields of the multipart form, for operations that take one."""
+    content: dict[str, Any] = operation.get("requestBody", {}).get("content", {})
+    form = content.get("multipart/form-data", {}).get("schema", {})
+    for name, schema in form.get("properties", {}).items():
+        yield Field.of(name, "form", schema)
+
+
+def objects(document: JsonObject) -> dict[str, list[Field]]:
+    """The members of every object among the schemas, by its name."""
+    return {
+        name: [Field.of(member, "", each) for member, each in schema["properties"].items()]
+        for name, schema in document["components"]["schemas"].items()
+        if "properties" in schema
+    }
+
+
+def type_html(schema: JsonObject) -> Markup:
+    """The type of a JSON schema; for an object a link to its table on the page."""
     if "$ref" in schema:
         name = schema["$ref"].rsplit("/", 1)[1]
-        return f'<a href="#{name}">{name}</a>'
+        return Markup("number") if name == "Probability" else Markup('<a href="#{0}">{0}</a>').format(name)
     if "contentMediaType" in schema:
-        return "file"
-    if schema.get("type") == "array":
-        return f"list of {kind_of(schema['items'])}"
-    if "enum" in schema and len(schema["enum"]) <= 3:
-        return " or ".join(f"<code>{escape(str(value))}</code>" for value in schema["enum"])
-    kind = schema.get("type", "string")
-    return " or ".join(kind) if isinstance(kind, list) else str(kind)
-
-
-def model_facts(about: dict[str, Any]) -> str:
-    """The served model in a table."""
-    height, width = about["input_size"]
-    facts = {
-        "Model": f"<code>{escape(about['version'])}</code>",
-        "Sees": f"{width} x {height} pixels",
-        "Parameters": f"{about['parameters']:,}",
-        "Trained on": f"{about['train_posters']:,} posters" if about["train_posters"] else "not recorded",
-        "Probabilities": "calibrated on validation posters" if about["calibrated"] else "not calibrated",
-    }
-    rows = "".join(f'<tr><th scope="row">{name}</th><td>{said}</td></tr>' for name, said in facts.items())
-    return f"<h1>The model that answers here</h1>{wide(f'<tbody>{rows}</tbody>', 'Facts')}"
-
-
-def head(*names: str) -> str:
-    return "<thead><tr>" + "".join(f'<th scope="col">{name}</th>' for name in names) + "</tr></thead>"
-
-
-def wide(inside: str, label: str) -> str:
-    return f'<div class="wide" role="group" aria-label="{label}" tabindex="0"><table>{inside}</table></div>'
+        return Markup("file")
+    if "enum" in schema:
+        return Markup(" or ").join(Markup("<code>{}</code>").format(value) for value in schema["enum"])
+    if schema["type"] == "array":
+        return Markup("list of {}").format(type_html(schema["items"]))
+    return Markup(" or ").join([schema["type"]] if isinstance(schema["type"], str) else schema["type"])

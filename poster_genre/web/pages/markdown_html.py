@@ -1,92 +1,80 @@
-"""The little Markdown that the model card needs, as HTML. Everything is escaped first."""
+"""Markdown as HTML, by markdown-it-py: no raw HTML, no pictures, links to the web only."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from html import escape
-from textwrap import dedent
+from collections.abc import Iterator
+from functools import cache
 
-INLINE: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
-    (r"`([^`]+)`", r"<code>\1</code>"),
-    (r"\*\*([^*]+)\*\*", r"<strong>\1</strong>"),
-    (r"(?<![\w*])\*([^*\s][^*]*)\*(?![\w*])", r"<em>\1</em>"),
-    (r"!\[([^\]]*)\]\([^)]*\)", r"\1"),
-    (r"\[([^\]]+)\]\((https?://[^)\s]+)\)", r'<a href="\2" rel="noreferrer">\1</a>'),
-    (r"\[([^\]]+)\]\([^)]*\)", r"\1"),
-)
+from markdown_it import MarkdownIt
+from markdown_it.common.utils import escapeHtml
+from markdown_it.rules_core import StateCore
+from markdown_it.token import Token
+from markupsafe import Markup
 
-
-def to_html(text: str) -> str:
-    """Headings (one level lower), paragraphs, lists, tables, code; links to the web, no pictures."""
-    out: list[str] = []
-    for block in blocks(text):
-        first = block[0]
-        if first.startswith("```"):
-            out.append(f'<pre tabindex="0"><code>{escape(chr(10).join(block[1:]))}</code></pre>')
-        elif all(line.startswith("    ") for line in block):
-            out.append(f'<pre tabindex="0"><code>{escape(dedent(chr(10).join(block)))}</code></pre>')
-        elif heading := re.match(r"(#{1,5})\s+(.*)", first):
-            level = len(heading[1]) + 1
-            out.append(f"<h{level}>{inline(heading[2])}</h{level}>")
-            if len(block) > 1:
-                out.append(to_html("\n".join(block[1:])))
-        elif first.lstrip().startswith("|"):
-            out.append(table(block))
-        elif items := list_items(block):
-            tag, entries = items
-            out.append(f"<{tag}>" + "".join(f"<li>{inline(entry)}</li>" for entry in entries) + f"</{tag}>")
-        else:
-            out.append(f"<p>{inline(' '.join(block))}</p>")
-    return "\n".join(out)
+WEB = re.compile(r"https?://", re.IGNORECASE)
+TABLE = '<div class="wide" role="group" aria-label="Table" tabindex="0"><table>'
 
 
-def blocks(text: str) -> list[list[str]]:
-    """Lines that belong together: split at blank ones, except inside a fence."""
-    found: list[list[str]] = [[]]
-    fenced = False
-    for line in text.splitlines():
-        if line.startswith("```"):
-            if not fenced:
-                found.append([line])
-            fenced = not fenced
-            if not fenced:
-                found.append([])
-        elif fenced or line.strip():
-            found[-1].append(line)
-        else:
-            found.append([])
-    return [block for block in found if block]
+def document_html(text: str) -> Markup:
+    """A document. Its headings are one level lower, because the page has an h1 of its own."""
+    return Markup(parser().render(text))
 
 
-def inline(text: str) -> str:
-    out = escape(text.strip())
-    for pattern, replacement in INLINE:
-        out = re.sub(pattern, replacement, out)
-    return out
+def inline_html(text: str) -> Markup:
+    """One line: code, emphasis and links, without a paragraph around it."""
+    return Markup(parser().renderInline(text))
 
 
-def list_items(block: list[str]) -> tuple[str, list[str]] | None:
-    """("ul" or "ol", entries); a line without a bullet goes on with the entry before it."""
-    start = re.match(r"\s*([-*+]|\d+\.)\s+", block[0])
-    if start is None:
-        return None
-    entries: list[str] = []
-    for line in block:
-        bullet = re.match(r"\s*([-*+]|\d+\.)\s+(.*)", line)
-        if bullet:
-            entries.append(bullet[2])
-        else:
-            entries[-1] += f" {line.strip()}"
-    return ("ol" if start[1][0].isdigit() else "ul"), entries
+@cache
+def parser() -> MarkdownIt:
+    """CommonMark with tables. What it may write is decided in ``restrict``."""
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    markdown.validateLink = lambda url: True  # type: ignore[method-assign]  # ``restrict`` drops the others
+    markdown.core.ruler.push("restrict", restrict)
+    markdown.add_render_rule("table_open", lambda *_: TABLE)
+    markdown.add_render_rule("table_close", lambda *_: "</table></div>\n")
+    for name in ("fence", "code_block"):
+        markdown.add_render_rule(name, code_block)
+    return markdown
 
 
-def table(block: list[str]) -> str:
-    rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in block]
-    head, body = rows[0], [row for row in rows[1:] if not all(re.fullmatch(r":?-+:?", c) for c in row)]
-    top = "".join(f'<th scope="col">{inline(cell)}</th>' if cell else "<td></td>" for cell in head)
-    lines = "".join("<tr>" + "".join(f"<td>{inline(cell)}</td>" for cell in row) + "</tr>" for row in body)
-    return (
-        '<div class="wide" role="group" aria-label="Table" tabindex="0"><table>'
-        f"<thead><tr>{top}</tr></thead><tbody>{lines}</tbody></table></div>"
-    )
+def code_block(renderer: object, tokens: list[Token], index: int, *_: object) -> str:
+    """A block of code that the keyboard can scroll."""
+    return f'<pre tabindex="0"><code>{escapeHtml(tokens[index].content.rstrip())}</code></pre>\n'
+
+
+def restrict(state: StateCore) -> None:
+    """Lower headings, mark header cells, and reduce links and pictures to what may be shown."""
+    for i, token in enumerate(state.tokens):
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(int(token.tag[1]) + 1, 6)}"
+        elif token.type in ("th_open", "td_open"):
+            token.attrs.pop("style", None)  # the content policy forbids inline styles
+            if token.type == "th_open":
+                mark_header(token, state.tokens[i + 1], state.tokens[i + 2])
+        elif token.type == "inline":
+            token.children = list(allowed(token.children or []))
+
+
+def mark_header(opening: Token, cell: Token, closing: Token) -> None:
+    """``scope`` for a header cell; an empty one is no header."""
+    if cell.content:
+        opening.attrSet("scope", "col")
+    else:
+        opening.tag = closing.tag = "td"
+
+
+def allowed(tokens: list[Token]) -> Iterator[Token]:
+    """Inline tokens: links to the web as they are, of other links the text, of pictures the description."""
+    links: list[bool] = []
+    for token in tokens:
+        if token.type == "link_open":
+            links.append(bool(WEB.match(str(token.attrGet("href")))))
+            token.attrSet("rel", "noreferrer")
+        if token.type == "image":
+            yield Token("text", "", 0, content=token.content)
+        elif token.type not in ("link_open", "link_close") or links[-1]:
+            yield token
+        if token.type == "link_close":
+            links.pop()

@@ -1,11 +1,9 @@
-"""The pages' frame, and the routes to them. Every page is built once, when it is first asked for."""
+"""The pages. Each is rendered once, when it is first requested, because it depends on the model alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from html import escape
+from collections.abc import Awaitable, Callable
 from importlib import resources
-from string import Template
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,113 +11,94 @@ from starlette.routing import Route
 
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.errors import PosterGenreError
-from poster_genre.web.api.predict_endpoint import about_model
-from poster_genre.web.app_state import Serving, serving
-from poster_genre.web.pages import api_reference, markdown_html
+from poster_genre.genres import GENRES
+from poster_genre.web.api.model_endpoint import describe_model
+from poster_genre.web.api.openapi import openapi_document
+from poster_genre.web.app_state import AppState, state_of
+from poster_genre.web.pages.api_reference import objects, operations
 from poster_genre.web.pages.example_posters import EXAMPLES
-from poster_genre.web.pages.static_files import asset
+from poster_genre.web.pages.html_templates import render
+from poster_genre.web.pages.markdown_html import document_html
+from poster_genre.web.pages.static_files import StaticFile
+from poster_genre.web.problem_details import Problem
 
 HTML = "text/html; charset=utf-8"
-ANOTHER = (
-    "The card below is about the network that comes with the package. The one that answers here is another."
-)
-
-NAV = (("/", "Predict"), ("/inside", "Inside"), ("/model", "Model"), ("/api", "API"))
-"""(path, name) of the pages that every page leads to."""
 
 
-def page(
-    title: str,
-    main: str,
-    *,
-    path: str,
-    scripts: Sequence[str] = (),
-    styles: Sequence[str] = (),
-) -> str:
-    """A whole HTML document. ``main`` is HTML that stands inside <main>; ``title`` is text.
-
-    ``path`` marks the page in the navigation; ``scripts`` (modules) and ``styles`` are files below static/.
-    """
-    links = "".join(
-        f'<a href="{where}"{" aria-current=page" if where == path else ""}>{escape(name)}</a>'
-        for where, name in NAV
-    )
-    return Template(template("layout.html")).substitute(
-        title=escape(title),
-        nav=links,
-        main=main,
-        styles="".join(f'<link rel="stylesheet" href="/static/{name}">' for name in styles),
-        scripts="".join(f'<script type="module" src="/static/{name}"></script>' for name in scripts),
-    )
+def predict_page(state: AppState) -> str:
+    """The start page: a poster in, its genres and heat maps out."""
+    return render("predict.html", path="/", examples=EXAMPLES, limits=state.limits)
 
 
-def template(name: str) -> str:
-    return (resources.files("poster_genre.web.pages") / "templates" / name).read_text(encoding="utf-8")
+def inside_page(state: AppState) -> str:
+    """The layer trace of one poster."""
+    return render("inside.html", path="/inside", examples=EXAMPLES, limits=state.limits)
 
 
-def html_page(build: Callable[[Serving], str]) -> Callable[[Request], object]:
-    """A handler for a page that depends on the served model alone."""
-
-    async def handler(request: Request) -> Response:
-        here = serving(request)
-        name = f"page:{build.__name__}"
-        if name not in here.assets:
-            here.assets[name] = asset(build(here).encode(), HTML)
-        return here.assets[name].response(request)
-
-    return handler
-
-
-def predict_page(here: Serving) -> str:
-    limits = here.limits
-    main = Template(template("index.html")).substitute(
-        examples="".join(example_button(name, drawn) for name, drawn in EXAMPLES),
-        megabytes=f"{limits.body / 2**20:.3g}",
-        bytes=limits.body,
-        pixels=limits.pixels,
-    )
-    return page("Poster genre: what a poster tells about its film", main, path="/", scripts=["app.js"])
-
-
-def example_button(name: str, drawn: Sequence[str]) -> str:
-    said = escape(", ".join(drawn))
-    return (
-        f'<li><button type="button" class="example" data-example="/static/examples/{name}">'
-        f'<img src="/static/examples/{name}" width="120" height="180" decoding="async" '
-        f'alt="Example poster, drawn as {said}"></button></li>'
-    )
-
-
-def model_page(here: Serving) -> str:
+def model_page(state: AppState) -> str:
+    """Facts about the served model, and the card of the model in the package."""
     card = resources.files("poster_genre.model") / "MODEL_CARD.md"
     text = card.read_text(encoding="utf-8") if card.is_file() else ""
-    facts = api_reference.model_facts(about_model(here))
-    other = "" if is_packaged(here) else f'<p class="note">{ANOTHER}</p>'
-    main = f'<article class="prose">{facts}{other}{markdown_html.to_html(text)}</article>'
-    return page("Model card · Poster genre", main, path="/model")
+    return render(
+        "model.html",
+        path="/model",
+        model=describe_model(state),
+        is_packaged=is_packaged(state.classifier),
+        card=document_html(text),
+    )
 
 
-def is_packaged(here: Serving) -> bool:
-    """Whether the network that is served is the one that came with the package, which the card is about."""
+def api_page(state: AppState) -> str:
+    """The OpenAPI document for people."""
+    document = openapi_document(state.limits)
+    return render(
+        "api.html",
+        path="/api",
+        description=document["info"]["description"],
+        operations=operations(document),
+        objects=objects(document),
+        genres=GENRES,
+    )
+
+
+def is_packaged(classifier: PosterGenreClassifier) -> bool:
+    """Whether this is the model that comes with the package, which the model card is about."""
     try:
-        return PosterGenreClassifier.load().model_version == here.classifier.model_version
+        return PosterGenreClassifier.load().model_version == classifier.model_version
     except PosterGenreError:
         return False
 
 
-def api_page(here: Serving) -> str:
-    main = f'<article class="prose">{api_reference.to_html(here.limits)}</article>'
-    return page("API · Poster genre", main, path="/api")
+def html_page(render_page: Callable[[AppState], str]) -> Callable[[Request], Awaitable[Response]]:
+    """A handler for a page."""
+
+    async def handler(request: Request) -> Response:
+        state, name = state_of(request), render_page.__name__
+        if name not in state.pages:
+            state.pages[name] = StaticFile.of(render_page(state).encode(), HTML)
+        return state.pages[name].response(request)
+
+    return handler
+
+
+async def static_file(request: Request) -> Response:
+    """A file below ``static``."""
+    file = state_of(request).static_files.get(request.path_params["path"])
+    if file is None:
+        raise Problem(404, "there is nothing at this path")
+    return file.response(request)
 
 
 async def favicon(request: Request) -> Response:
-    """Browsers ask for this path whatever the page says."""
-    return serving(request).assets["favicon.svg"].response(request)
+    """The path that browsers request whatever the page says."""
+    return state_of(request).static_files["favicon.svg"].response(request)
 
 
 routes = [
     Route("/", html_page(predict_page), methods=["GET"]),
+    Route("/inside", html_page(inside_page), methods=["GET"]),
     Route("/model", html_page(model_page), methods=["GET"]),
     Route("/api", html_page(api_page), methods=["GET"]),
     Route("/favicon.ico", favicon, methods=["GET"]),
+    Route("/static/{path:path}", static_file, methods=["GET"]),
 ]

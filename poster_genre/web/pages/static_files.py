@@ -1,8 +1,9 @@
-"""The files that pages are made of, read into memory once: nothing a visitor asks for becomes a path."""
+"""Files for browsers, read into memory once, so that no path in a request becomes a path on disk."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -10,9 +11,7 @@ from importlib.resources.abc import Traversable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from poster_genre.web.problem_details import Problem
-
-TYPES = {
+MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
@@ -24,10 +23,17 @@ REVALIDATE = "no-cache"
 
 
 @dataclass(frozen=True)
-class Asset:
+class StaticFile:
+    """A file's content, its media type and its entity tag (RFC 9110)."""
+
     body: bytes
     media_type: str
     etag: str
+
+    @classmethod
+    def of(cls, body: bytes, media_type: str) -> StaticFile:
+        """The file with a tag computed from its content."""
+        return cls(body, media_type, f'"{hashlib.sha256(body).hexdigest()[:20]}"')
 
     def response(self, request: Request) -> Response:
         """The file, or 304 where the browser has it."""
@@ -37,30 +43,17 @@ class Asset:
         return Response(self.body, media_type=self.media_type, headers=headers)
 
 
-def asset(body: bytes, media_type: str) -> Asset:
-    return Asset(body, media_type, f'"{hashlib.sha256(body).hexdigest()[:20]}"')
+def load_static_files() -> dict[str, StaticFile]:
+    """Every file below ``static`` of a known type, by its path from there."""
+    return dict(files_in(resources.files("poster_genre.web") / "static", ""))
 
 
-def load_assets() -> dict[str, Asset]:
-    """Every file below ``static``, by its path from there."""
-    found: dict[str, Asset] = {}
-    collect(resources.files("poster_genre.web") / "static", "", found)
-    return found
-
-
-def collect(folder: Traversable, prefix: str, found: dict[str, Asset]) -> None:
+def files_in(folder: Traversable, prefix: str) -> Iterator[tuple[str, StaticFile]]:
+    """(path, file) for a folder and all below it; paths start with ``prefix``."""
     for entry in folder.iterdir():
         if entry.is_dir():
-            collect(entry, f"{prefix}{entry.name}/", found)
+            yield from files_in(entry, f"{prefix}{entry.name}/")
             continue
         suffix = entry.name[entry.name.rfind(".") :]
-        if suffix in TYPES:
-            found[f"{prefix}{entry.name}"] = asset(entry.read_bytes(), TYPES[suffix])
-
-
-async def serve_asset(request: Request) -> Response:
-    found = request.app.state.serving.assets.get(request.path_params["path"])
-    if found is None:
-        raise Problem(404, "there is nothing at this path")
-    response: Response = found.response(request)
-    return response
+        if suffix in MEDIA_TYPES:
+            yield f"{prefix}{entry.name}", StaticFile.of(entry.read_bytes(), MEDIA_TYPES[suffix])

@@ -1,13 +1,10 @@
-"""What a picture would cost to decode, looked up before it is."""
+"""What a picture would cost to decode, read from its header before it is decoded."""
 
 from __future__ import annotations
 
 import io
 
-import numpy as np
-
 from poster_genre.data.image_reader import FORMATS
-from poster_genre.data.transforms import load_poster
 from poster_genre.errors import PosterGenreError
 from poster_genre.web.limits import Limits
 
@@ -15,20 +12,14 @@ START_OF_SCAN = b"\xff\xda"  # in a JPEG's pixel data 0xFF is followed by 0 or a
 SCANNED_PIXELS = 500_000_000  # pixels times scans: some seconds of decoding
 
 
-def decode(data: bytes, size: tuple[int, int], name: str, limits: Limits) -> np.ndarray | str:
-    """uint8 (height, width, 3) for the network, or one sentence on why not."""
-    try:
-        check_cost(data, name, limits)
-        return load_poster(data, size, name)
-    except PosterGenreError as error:
-        return str(error)
-
-
 def check_cost(data: bytes, name: str, limits: Limits) -> None:
-    """PosterGenreError for a picture that would take too much memory or time."""
+    """PosterGenreError for a picture that would take too much memory or time to decode.
+
+    Bytes that are no picture pass: ``load_poster`` has the better message for them.
+    """
     dimensions = dimensions_of(data, name, limits)
     if dimensions is None:
-        return  # not a picture; load_poster says so better
+        return
     width, height = dimensions
     if width * height > limits.pixels:
         raise PosterGenreError(
@@ -46,7 +37,7 @@ def check_cost(data: bytes, name: str, limits: Limits) -> None:
 def dimensions_of(data: bytes, name: str, limits: Limits) -> tuple[int, int] | None:
     """(width, height) from the header; None where there is no readable one.
 
-    PosterGenreError for a picture so large that Pillow does not tell its size.
+    PosterGenreError for a picture so large that Pillow refuses to open it.
     """
     from PIL import Image
 
@@ -57,5 +48,5 @@ def dimensions_of(data: bytes, name: str, limits: Limits) -> tuple[int, int] | N
         raise PosterGenreError(
             f"{name} is too large (more than {limits.pixels:,} pixels); give a smaller picture"
         ) from None
-    except Exception:  # On damaged bytes Pillow raises nearly every type there is; load_poster words them.
+    except Exception:  # On damaged bytes Pillow raises nearly every type of exception.
         return None

@@ -1,36 +1,23 @@
-"""What stands in front of every path: who may ask, and how a browser is to treat the answers."""
+"""Refuses requests for another host (DNS rebinding) and from pages of other sites (CSRF)."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from poster_genre.web.problem_details import Problem
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-CONTENT_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-HEADERS = {
-    "Content-Security-Policy": CONTENT_POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
-}
 
 
-class Guard:
-    """Checks Host and Origin, and puts the security headers on every answer.
+class HostOriginCheck:
+    """ASGI middleware that checks the headers Host, Origin and Sec-Fetch-Site.
 
-    ``hosts`` are the names that the server may be called by, without a port; None: any. On a loopback address
+    ``hosts`` are the host names that the server answers to, without a port; None: any. On a loopback address
     they keep out pages of other sites whose name was pointed at this machine (DNS rebinding). A request that
     changes or computes something must come from no page or from our own (cross-site request forgery).
     """
@@ -39,28 +26,17 @@ class Guard:
         self.app, self.hosts = app, hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-
-        async def send_guarded(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
-                headers.setdefault("Cache-Control", "no-store")
-            await send(message)
-
-        problem = self.refusal(scope["method"], Headers(scope=scope))
-        if problem is None:
-            await self.app(scope, receive, send_guarded)
-        else:
-            await problem.response()(scope, receive, send_guarded)
+        """Pass the request on, or answer it with status 403 or 421."""
+        problem = None
+        if scope["type"] == "http":
+            problem = self.refusal(scope["method"], Headers(scope=scope))
+        await (self.app if problem is None else problem.response())(scope, receive, send)
 
     def refusal(self, method: str, headers: Headers) -> Problem | None:
+        """The problem with a request, None where there is none."""
         host = headers.get("host", "")
-        if self.hosts is not None and name_of(host) not in self.hosts:
-            return Problem(421, "this server does not go by that name; see --allow-host")
+        if self.hosts is not None and host_name(host) not in self.hosts:
+            return Problem(421, "this server does not answer to that host name; see --allow-host")
         if method in SAFE_METHODS:
             return None
         origin = headers.get("origin")
@@ -71,12 +47,15 @@ class Guard:
 
 
 def from_own_page(headers: Headers) -> bool:
-    """Whether a browser says that one of our own pages asks. (A program may say so too: it gains a place.)"""
+    """Whether a browser says that one of our own pages sent the request.
+
+    A program may send the header too; it then gets the places that are reserved for pages.
+    """
     return headers.get("sec-fetch-site") == "same-origin"
 
 
-def name_of(host: str) -> str | None:
-    """The name in a Host header, in small letters and without its port; None for nonsense."""
+def host_name(host: str) -> str | None:
+    """The name in a Host header, in small letters and without its port; None for a malformed one."""
     try:
         parts = urlsplit(f"//{host}")
         return parts.hostname if parts.netloc == host and parts.username is None else None
@@ -84,7 +63,7 @@ def name_of(host: str) -> str | None:
         return None
 
 
-def hosts_for(address: str, also: Collection[str] = ()) -> set[str] | None:
+def allowed_hosts(address: str, also: Collection[str] = ()) -> set[str] | None:
     """The names that a server bound to ``address`` answers to; None, any, where it serves a network."""
     if address.lower() not in LOOPBACK:
         return None if not also else {name.lower() for name in (*LOOPBACK, address, *also)}

@@ -49,7 +49,7 @@ def web_model(web_classifier: PosterGenreClassifier, tmp_path_factory: pytest.Te
 def live(web_classifier: PosterGenreClassifier) -> Iterator[Any]:
     """The server that most tests talk to, with the limits as they are by default."""
     from poster_genre.web.limits import Limits
-    from tests.poster_genre.web.live import running
+    from tests.poster_genre.web.live_server import running
 
     with running(web_classifier, Limits()) as server:
         yield server
@@ -58,14 +58,14 @@ def live(web_classifier: PosterGenreClassifier) -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def serve_with(web_classifier: PosterGenreClassifier) -> Callable[[Any], Any]:
     """Servers with limits of the test's own."""
-    from tests.poster_genre.web.live import running
+    from tests.poster_genre.web.live_server import running
 
     return lambda limits: running(web_classifier, limits)
 
 
 @pytest.fixture(scope="session")
 def until() -> Callable[..., None]:
-    from tests.poster_genre.web.live import wait_until
+    from tests.poster_genre.web.live_server import wait_until
 
     return wait_until
 
@@ -94,7 +94,7 @@ def encoded(
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    from tests.poster_genre.web.browsing import launched
+    from tests.poster_genre.web.chromium import launched
 
     with launched() as chromium:
         yield chromium
@@ -102,7 +102,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def open_page(browser: Any, live: Any) -> Iterator[Callable[..., Any]]:
-    from tests.poster_genre.web.browsing import opener
+    from tests.poster_genre.web.chromium import opener
 
     with opener(browser, live) as opened:
         yield opened

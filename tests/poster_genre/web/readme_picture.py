@@ -9,8 +9,8 @@ from PIL import Image
 
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.web.limits import Limits
-from tests.poster_genre.web.browsing import DONE, launched
-from tests.poster_genre.web.live import running
+from tests.poster_genre.web.chromium import DONE, launched
+from tests.poster_genre.web.live_server import running
 
 PICTURE = Path(__file__).parents[3] / "tutorials" / "images" / "web.png"
 COLOURS = 192

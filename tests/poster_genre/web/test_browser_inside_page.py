@@ -19,8 +19,8 @@ from poster_genre.explain.layer_trace.trace import Trace, trace_poster
 from poster_genre.genres import GENRES
 from poster_genre.web.limits import Limits
 from tests.poster_genre.model.ensembles import ensemble_classifier
-from tests.poster_genre.web.browsing import Encode, Open, file, opener, shot, violations
-from tests.poster_genre.web.live import running
+from tests.poster_genre.web.chromium import Encode, Open, file, opener, shot, violations
+from tests.poster_genre.web.live_server import running
 
 
 @pytest.fixture
@@ -41,8 +41,11 @@ def open_inside(browser: Any, live: Any, poster: bytes) -> Iterator[Open]:
 @pytest.fixture(scope="module")
 def trace(web_classifier: PosterGenreClassifier, poster: bytes) -> Trace:
     pixels = load_poster(poster, web_classifier.trained_.spec.input_size)
-    steps = network_steps(web_classifier.trained_.network, web_classifier.trained_.spec.input_size)
-    return trace_poster(steps, web_classifier, pixels)
+    return trace_poster(
+        network_steps(web_classifier.trained_.network, web_classifier.trained_.spec.input_size),
+        web_classifier,
+        pixels,
+    )
 
 
 def shown(locator: Any) -> float:
@@ -91,13 +94,14 @@ def test_a_click_on_a_map_shows_the_librarys_numbers_and_their_sum(open_inside: 
     shot(page, "inside-convolution")
 
 
-def test_the_receptive_field_is_told_and_framed(open_inside: Open, trace: Trace) -> None:
+def test_the_receptive_field_is_described_and_framed(open_inside: Open, trace: Trace) -> None:
     page = open_inside()
     choose(page, 5, 1, 6, 5)
     top, left, bottom, right = receptive_field(trace.steps, 5, 6, 5, 1)
-    page.wait_for_function("document.getElementById('view-poster').ariaLabel.includes('rows')")
-    label = page.get_attribute("#view-poster", "aria-label")
-    assert f"rows {top} to {bottom - 1} of 24, columns {left} to {right - 1} of 16" in label
+    framed = f"rows {top} to {bottom - 1} of 24, columns {left} to {right - 1} of 16"
+    page.wait_for_function(
+        "text => document.getElementById('view-poster').ariaLabel.includes(text)", arg=framed
+    )
     assert f"{right - left} × {bottom - top} pixels" in page.text_content("#read")
 
 
@@ -112,7 +116,7 @@ def test_a_number_of_the_patch_leads_to_itself(open_inside: Open, trace: Trace) 
     assert np.float32(shown(result(page, 3))) == trace.image(3)[5, 5, channel]
 
 
-def test_the_pool_marks_who_won(open_inside: Open, trace: Trace) -> None:
+def test_max_pooling_marks_the_largest_number(open_inside: Open, trace: Trace) -> None:
     page = open_inside()
     pool = next(step.index for step in trace.steps if step.name == "pool2")
     choose(page, pool, 1, 2, 3)
@@ -149,7 +153,7 @@ def test_arrow_keys_move_the_pixel_and_the_map(open_inside: Open) -> None:
     page.wait_for_function("location.hash.includes('map=3')")
 
 
-def test_a_genres_ups_downs_and_bias_make_its_score(open_inside: Open, trace: Trace) -> None:
+def test_a_genres_contributions_and_bias_sum_to_its_score(open_inside: Open, trace: Trace) -> None:
     page = open_inside()
     page.check("#digits")
     page.locator("#genres button", has_text="Action").click()
@@ -182,11 +186,12 @@ def test_the_mirror_image_shows_its_own_numbers(
     )
 
 
-def test_a_forgotten_poster_is_sent_again_unnoticed(open_inside: Open, live: Any) -> None:
+def test_a_poster_whose_session_ended_is_sent_again(open_inside: Open, live: Any) -> None:
     page = open_inside()
-    visits = live.app.app.state.inside.visits
-    for token in list(visits.visits):
-        visits._drop(token)
+    page.wait_for_load_state("networkidle")
+    sessions = live.state.traces.sessions
+    for token in list(sessions.sessions):
+        sessions.end(token)
     with page.expect_response(re.compile("numbers/2")) as first:
         page.locator("#step-2 canvas.strip").click(position={"x": 8, "y": 8})
     assert first.value.status == 204
@@ -194,7 +199,7 @@ def test_a_forgotten_poster_is_sent_again_unnoticed(open_inside: Open, live: Any
     assert page.is_hidden("#problem")
 
 
-def test_a_poster_of_ones_own_can_be_chosen_and_what_is_no_picture_is_refused(
+def test_a_file_can_be_chosen_and_one_that_is_no_picture_is_refused(
     open_inside: Open, encode: Encode
 ) -> None:
     page = open_inside()
@@ -211,7 +216,7 @@ def test_a_poster_of_ones_own_can_be_chosen_and_what_is_no_picture_is_refused(
     assert "This file is a text file" in page.text_content("#problem")
 
 
-def test_a_picture_above_the_caps_is_looked_inside_of_all_the_same(open_inside: Open) -> None:
+def test_a_picture_above_the_limits_can_be_traced(open_inside: Open) -> None:
     page = open_inside()
     out = io.BytesIO()
     Image.new("RGB", (5010, 5000), "red").save(out, "PNG")
@@ -226,7 +231,7 @@ def test_a_picture_above_the_caps_is_looked_inside_of_all_the_same(open_inside: 
 
 
 @pytest.mark.parametrize(("width", "height"), [(320, 640), (768, 1024), (3840, 2160)])
-def test_nothing_sticks_out_sideways(open_inside: Open, width: int, height: int) -> None:
+def test_no_width_makes_the_page_scroll_sideways(open_inside: Open, width: int, height: int) -> None:
     page = open_inside(viewport={"width": width, "height": height})
     page.locator("#step-4 canvas.strip").click(position={"x": 8, "y": 8})
     page.wait_for_selector('.account.focused[data-step="4"]')
@@ -235,7 +240,7 @@ def test_nothing_sticks_out_sideways(open_inside: Open, width: int, height: int)
     shot(page, f"inside-{width}")
 
 
-def test_an_accessibility_engine_finds_nothing_by_day_or_night(open_inside: Open) -> None:
+def test_axe_finds_nothing_in_light_and_dark_colours(open_inside: Open) -> None:
     page = open_inside(reduced_motion="reduce")
     problems = violations(page)
     for scheme in ("light", "dark"):
@@ -269,23 +274,23 @@ def test_a_click_on_the_edge_of_a_strip_is_a_click_on_its_nearest_map(open_insid
 
 
 @pytest.fixture(scope="module")
-def live_trunks() -> Iterator[Any]:
+def live_ensemble() -> Iterator[Any]:
     with running(ensemble_classifier(), Limits()) as server:
         yield server
 
 
 def test_every_map_of_every_network_is_shown_and_leads_to_its_own_numbers(
-    browser: Any, live_trunks: Any, poster: bytes
+    browser: Any, live_ensemble: Any, poster: bytes
 ) -> None:
-    classifier = live_trunks.serving.classifier
+    classifier = live_ensemble.state.classifier
     pixels = load_poster(poster, classifier.trained_.spec.input_size)
     trace = trace_poster(
         network_steps(classifier.trained_.network, classifier.trained_.spec.input_size), classifier, pixels
     )
-    with opener(browser, live_trunks) as opened:
+    with opener(browser, live_ensemble) as opened:
         page = opened("/model")
         page.route("**/static/examples/horror.jpg", lambda route: route.fulfill(body=poster))
-        page.goto(f"{live_trunks.url}/inside")
+        page.goto(f"{live_ensemble.url}/inside")
         page.wait_for_selector(".account", state="attached")
         page.check("#digits")
         strips = page.locator("canvas.strip")

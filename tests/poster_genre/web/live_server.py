@@ -15,12 +15,12 @@ import httpx
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.web.app import create_app
 from poster_genre.web.limits import Limits
-from poster_genre.web.security.host_origin_check import hosts_for
+from poster_genre.web.security.host_origin_check import allowed_hosts
 from poster_genre.web.server import Server, configuration, listen
 
 
 @dataclass
-class Live:
+class LiveServer:
     """A server in a thread of this process."""
 
     port: int
@@ -32,8 +32,9 @@ class Live:
         return f"http://127.0.0.1:{self.port}"
 
     @property
-    def serving(self) -> Any:
-        return self.app.app.state.serving
+    def state(self) -> Any:
+        """The AppState, behind two layers of middleware."""
+        return self.app.app.app.state.shared
 
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=10)
@@ -44,8 +45,8 @@ class Live:
 
 
 @contextmanager
-def running(classifier: PosterGenreClassifier, limits: Limits) -> Iterator[Live]:
-    app = create_app(classifier, limits, hosts_for("127.0.0.1"))
+def running(classifier: PosterGenreClassifier, limits: Limits) -> Iterator[LiveServer]:
+    app = create_app(classifier, limits, allowed_hosts("127.0.0.1"))
     with listen("127.0.0.1", 0) as listener:
         server = Server(configuration(app, limits))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -54,7 +55,7 @@ def running(classifier: PosterGenreClassifier, limits: Limits) -> Iterator[Live]
             port = listener.getsockname()[1]
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
                 wait_until(lambda: server.started)
-                yield Live(port, app, client)
+                yield LiveServer(port, app, client)
         finally:
             server.should_exit = True
             thread.join(30)
@@ -64,5 +65,5 @@ def running(classifier: PosterGenreClassifier, limits: Limits) -> Iterator[Live]
 def wait_until(true: Callable[[], bool], seconds: float = 20) -> None:
     end = time.monotonic() + seconds
     while not true():
-        assert time.monotonic() < end, "what was waited for never came"
+        assert time.monotonic() < end, f"it is not so after {seconds} seconds"
         time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""Requests made up from the OpenAPI document, sound and unsound: every answer is a documented one."""
+"""Valid and invalid requests generated from the OpenAPI document: every answer is a documented one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (  # noqa: E402
     unsupported_method,
 )
 
-from poster_genre.web.api.openapi import describe  # noqa: E402
+from poster_genre.web.api.openapi import openapi_document  # noqa: E402
 from poster_genre.web.limits import Limits  # noqa: E402
 
 CHECKS = [
@@ -31,7 +31,7 @@ CHECKS = [
 ]
 
 
-schema = schemathesis.openapi.from_dict(describe(Limits()))
+schema = schemathesis.openapi.from_dict(openapi_document(Limits()))
 
 
 def test_the_document_that_is_served_is_the_one_fuzzed(live: Any) -> None:
@@ -40,7 +40,7 @@ def test_the_document_that_is_served_is_the_one_fuzzed(live: Any) -> None:
 
 @pytest.fixture(scope="session")
 def token(live: Any, poster: bytes) -> str:
-    """Of a poster that has been taken in."""
+    """Of a trace session."""
     answer = live.client.post("/api/v1/inside", files={"image": ("poster.jpg", poster, "image/jpeg")})
     return str(answer.json()["token"])
 
@@ -49,5 +49,5 @@ def token(live: Any, poster: bytes) -> str:
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_a_documented_one(case: Any, live: Any, token: str) -> None:
     if "token" in case.path_parameters and len(case.path_parameters["token"]) % 3:
-        case.path_parameters["token"] = token  # a made-up one gets no further than 404
+        case.path_parameters["token"] = token  # a generated one is answered with 404
     case.call_and_validate(base_url=live.url, checks=CHECKS)

@@ -19,7 +19,7 @@ from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.cli.main import main
 from poster_genre.explain.explain import explain
 from poster_genre.genres import GENRES
-from tests.poster_genre.web.expect import problem
+from tests.poster_genre.web.problem_document import problem
 
 Encode = Callable[..., bytes]
 

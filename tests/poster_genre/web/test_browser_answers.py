@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from PIL import Image
 
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.explain.explain import explain
-from tests.poster_genre.web.browsing import Encode, Open, file, shot, shown, upload
+from tests.poster_genre.web.chromium import Encode, Open, file, shot, shown, upload
 
 
 def test_a_genre_shows_its_heat_map_over_the_poster(
@@ -64,25 +65,20 @@ def test_occlusion_shows_its_progress_and_then_its_map(open_page: Open, poster: 
     assert steps == sorted(steps)
 
 
-def test_doubt_is_shown_as_such(
+def test_an_unsure_answer_is_marked(
     open_page: Open, live: Any, encode: Encode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calibration = live.serving.classifier.trained_.calibration
+    model = live.state.classifier.trained_
     page = open_page()
     for bits, said in ((1e9, "Not sure"), (-1.0, "A film may have several genres")):
-        monkeypatch.setattr(
-            live.serving.classifier,
-            "calibration_",
-            type(calibration)(
-                calibration.slope, calibration.offset, bits, calibration.posters, calibration.labels_digest
-            ),
-        )
+        calibration = replace(model.calibration, sure_above=bits)
+        monkeypatch.setattr(live.state.classifier, "trained_", replace(model, calibration=calibration))
         upload(page, file("film.png", encode("PNG")))
         page.wait_for_function(f"() => document.getElementById('doubt').textContent.startsWith('{said}')")
         assert len(shown(page)) == 25
 
 
-def test_the_result_can_be_kept_as_a_picture_and_as_json(open_page: Open, live: Any, poster: bytes) -> None:
+def test_the_result_can_be_saved_as_a_picture_and_as_json(open_page: Open, live: Any, poster: bytes) -> None:
     page = open_page()
     upload(page, file("film.jpg", poster))
     shown(page)

@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from poster_genre.cli.main import main
-from poster_genre.web.server import address, claim, listen, open_up
+from poster_genre.web.server import address, bind, listen, start_listening
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
 
@@ -42,7 +42,7 @@ def process(model: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 @POSIX
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_the_server_after_what_is_in_flight_is_answered(
+def test_a_signal_ends_the_server_after_the_requests_in_progress(
     web_model: Path, poster: bytes, number: signal.Signals
 ) -> None:
     with process(web_model) as (running, url):
@@ -91,17 +91,17 @@ def test_without_the_extra_the_error_names_it(
     assert "pip install 'poster-genre[web]'" in capsys.readouterr().err
 
 
-def test_an_address_that_is_claimed_takes_no_connection_before_it_opens() -> None:
-    with claim("127.0.0.1", 0) as listener:
+def test_a_bound_address_takes_no_connection_before_it_listens() -> None:
+    with bind("127.0.0.1", 0) as listener:
         where = listener.getsockname()
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(where, timeout=5)
-        open_up(listener, *where)
+        start_listening(listener, *where)
         with socket.create_connection(where, timeout=5):
             pass
 
 
-def test_an_address_that_cannot_be_had_is_told_before_the_model_is_loaded(
+def test_an_unusable_address_is_an_error_before_the_model_is_loaded(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["serve", "--host", "256.1.1.1", "--model-file", str(tmp_path / "none.npz")]) == 1
@@ -115,7 +115,7 @@ def test_small_answers_are_sent_at_once() -> None:
             assert accepted.proto == socket.IPPROTO_TCP, "asyncio sets TCP_NODELAY on no other"
 
 
-def test_the_address_is_one_to_click_on() -> None:
+def test_the_address_is_a_url() -> None:
     with listen("127.0.0.1", 0) as listener:
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+", address("127.0.0.1", listener))
     with listen("localhost", 0) as listener:
@@ -135,6 +135,6 @@ def test_ready_means_between_start_and_shutdown(serve_with: Callable[..., Any]) 
     from poster_genre.web.limits import Limits
 
     with serve_with(Limits()) as server:
-        state = server.serving
+        state = server.state
         assert state.ready
     assert not state.ready

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from poster_genre.web.limits import Limits
-from tests.poster_genre.web.expect import problem
+from tests.poster_genre.web.problem_document import problem
 
 Encode = Callable[..., bytes]
 KINDS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
@@ -89,21 +89,21 @@ BOMBS = dict(bombs())
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_bomb_is_refused_by_its_header(live: Any, name: str) -> None:
+def test_a_decompression_bomb_is_refused_by_its_header(live: Any, name: str) -> None:
     bomb = BOMBS[name]
     assert len(bomb) < 100_000
     assert "too large" in (said := problem(live.predict(bomb), 422))
     assert "more than 25,000,000 pixels" in said
 
 
-def test_a_picture_above_the_cap_is_told_its_size(live: Any, encode: Encode) -> None:
+def test_the_error_for_a_picture_above_the_limit_gives_its_size(live: Any, encode: Encode) -> None:
     out = io.BytesIO()
     Image.new("1", (5001, 5000)).save(out, "PNG")
     said = problem(live.predict(out.getvalue()), 422)
     assert said == ("image 1 is too large (5001x5000, more than 25,000,000 pixels); give a smaller picture")
 
 
-def test_a_jpeg_that_goes_over_its_pixels_again_and_again_is_refused(live: Any, encode: Encode) -> None:
+def test_a_jpeg_with_hundreds_of_scans_is_refused(live: Any, encode: Encode) -> None:
     whole = encode("JPEG", size=(64, 64), progressive=True)
     start = whole.index(b"\xff\xda")
     scan = whole[start : whole.index(b"\xff", start + 20)]
@@ -138,13 +138,13 @@ def test_other_kinds_of_file_are_named_and_refused(live: Any, data: bytes, what:
     assert what in problem(live.predict(data), 422)
 
 
-def test_a_server_that_has_seen_all_of_this_still_answers(live: Any, poster: bytes) -> None:
+def test_the_server_answers_after_all_hostile_pictures(live: Any, poster: bytes) -> None:
     assert live.predict(poster).status_code == 200
     assert live.client.get("/readyz").status_code == 200
-    assert live.serving.workers.pictures == 0
-    assert live.serving.memory.held == 0
+    assert live.state.predictions.capacity.in_use == 0
+    assert live.state.upload_memory.held == 0
 
 
-def test_the_caps_are_what_the_documentation_says() -> None:
+def test_the_limits_are_what_the_documentation_says() -> None:
     limits = Limits()
     assert (limits.body, limits.pixels, limits.pictures) == (10 * 2**20, 25_000_000, 32)

@@ -13,9 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
-from poster_genre.web.inference import prediction_queue
+from poster_genre.web.inference import batch_predictor, decode_pool
 from poster_genre.web.limits import Limits
-from tests.poster_genre.web.expect import problem
+from tests.poster_genre.web.problem_document import problem
 
 Serve = Callable[[Limits], Any]
 Encode = Callable[..., bytes]
@@ -29,7 +29,7 @@ class Brake:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.free, self.reached = threading.Event(), threading.Event()
         self.pictures: list[int] = []
-        real = prediction_queue.predict_pictures
+        real = batch_predictor.predict_pictures
 
         def held(*arguments: Any) -> Any:
             self.pictures.append(len(arguments[0]))
@@ -37,7 +37,7 @@ class Brake:
             assert self.free.wait(20)
             return real(*arguments)
 
-        monkeypatch.setattr(prediction_queue, "predict_pictures", held)
+        monkeypatch.setattr(batch_predictor, "predict_pictures", held)
 
 
 @pytest.fixture
@@ -132,11 +132,11 @@ def test_past_the_queue_the_answer_is_503_while_health_checks_answer(
     with serve_with(Limits(queue=4)) as server, ThreadPoolExecutor(4) as crowd:
         waiting = [crowd.submit(predict_alone, server.url, poster) for _ in range(4)]
         deadline = time.monotonic() + 20
-        while server.serving.workers.pictures < 4:
+        while server.state.predictions.capacity.in_use < 4:
             assert time.monotonic() < deadline
             time.sleep(0.01)
         refused = server.predict(poster)
-        assert "as much to do as it takes on" in problem(refused, 503)
+        assert "the server is busy" in problem(refused, 503)
         assert int(refused.headers["retry-after"]) >= 1
         assert server.client.get("/healthz").status_code == 200
         assert server.client.get("/readyz").status_code == 503
@@ -149,25 +149,25 @@ def test_past_the_queue_the_answer_is_503_while_health_checks_answer(
 OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
 
 
-def test_a_visitor_of_the_page_has_a_place_where_programs_have_taken_all(
+def test_a_request_of_a_page_has_room_where_programs_fill_the_queue(
     serve_with: Serve, brake: Brake, poster: bytes, until: Callable[..., None]
 ) -> None:
     with serve_with(Limits(queue=2, for_pages=1)) as server, ThreadPoolExecutor(3) as crowd:
         waiting = [crowd.submit(predict_alone, server.url, poster) for _ in range(2)]
-        until(lambda: server.serving.workers.pictures == 2)
+        until(lambda: server.state.predictions.capacity.in_use == 2)
         problem(server.predict(poster), 503)
         waiting.append(crowd.submit(predict_alone, server.url, poster, OWN_PAGE))
-        until(lambda: server.serving.workers.pictures == 3)
+        until(lambda: server.state.predictions.capacity.in_use == 3)
         problem(server.predict(poster, headers=OWN_PAGE), 503)
         brake.free.set()
         assert [each.result().status_code for each in waiting] == [200] * 3
 
 
-def test_a_visitor_of_the_page_goes_before_programs(
+def test_a_request_of_a_page_goes_before_programs(
     serve_with: Serve, brake: Brake, poster: bytes, until: Callable[..., None]
 ) -> None:
     with serve_with(Limits(batch=1)) as server, ThreadPoolExecutor(4) as crowd:
-        jobs = server.serving.workers._jobs
+        jobs = server.state.predictions.predictor.jobs
         done = [crowd.submit(predict_alone, server.url, poster)]
         assert brake.reached.wait(10)
         for waiting in (1, 2):
@@ -190,21 +190,21 @@ def test_a_picture_that_is_being_decoded_is_waited_for_a_while(
     patience: float,
     together: list[int],
 ) -> None:
-    decoded, real = threading.Event(), prediction_queue.decode
+    decoded, real = threading.Event(), decode_pool.decode
     slow = encode("PNG", seed=1)
 
     def held(data: bytes, *more: Any) -> Any:
         assert data != slow or decoded.wait(20)
         return real(data, *more)
 
-    monkeypatch.setattr(prediction_queue, "decode", held)
+    monkeypatch.setattr(decode_pool, "decode", held)
     brake.free.set()
     with serve_with(Limits(gather_seconds=patience)) as server, ThreadPoolExecutor(2) as crowd:
         done = [crowd.submit(predict_alone, server.url, slow)]
-        until(lambda: server.serving.workers.pictures == 1)
+        until(lambda: server.state.predictions.capacity.in_use == 1)
         done.append(crowd.submit(predict_alone, server.url, encode("PNG", seed=2)))
         if together == [2]:
-            until(lambda: server.serving.workers.pictures == 2)
+            until(lambda: server.state.predictions.capacity.in_use == 2)
         else:
             assert done[1].result().status_code == 200
         decoded.set()
@@ -215,7 +215,7 @@ def test_a_picture_that_is_being_decoded_is_waited_for_a_while(
 def test_past_the_memory_for_uploads_the_answer_is_503(serve_with: Serve, poster: bytes) -> None:
     with serve_with(Limits(upload_memory=300_000)) as server:
         problem(server.predict(bytes(400_000)), 503)
-        assert server.serving.memory.held == 0
+        assert server.state.upload_memory.held == 0
         assert server.predict(poster).status_code == 200
 
 
@@ -224,11 +224,11 @@ def test_past_its_deadline_a_request_is_given_up(serve_with: Serve, brake: Brake
         late = server.predict(poster)
         assert "took too long" in problem(late, 503)
         assert late.headers["retry-after"]
-        assert server.serving.workers.pictures == 0
+        assert server.state.predictions.capacity.in_use == 0
         brake.free.set()
 
 
-def test_who_leaves_takes_his_place_in_the_queue_along(
+def test_a_client_that_leaves_frees_its_room_in_the_queue(
     serve_with: Serve, brake: Brake, poster: bytes, until: Callable[..., None]
 ) -> None:
     with serve_with(Limits(queue=1)) as server:
@@ -236,23 +236,23 @@ def test_who_leaves_takes_his_place_in_the_queue_along(
         with server.connect() as link:
             link.sendall(head(f"Content-Length: {len(body)}") + body)
             assert brake.reached.wait(10)
-        until(lambda: server.serving.workers.pictures == 0)
+        until(lambda: server.state.predictions.capacity.in_use == 0)
         brake.free.set()
         assert server.predict(poster).status_code == 200
 
 
-def test_who_leaves_in_the_middle_of_an_upload_leaves_no_trace(
+def test_a_client_that_leaves_during_an_upload_frees_its_memory(
     live: Any, until: Callable[..., None], caplog: pytest.LogCaptureFixture
 ) -> None:
     with live.connect() as link:
         link.sendall(head("Content-Length: 5000") + PART + bytes(1000))
-        until(lambda: live.serving.memory.held > 1000)
-    until(lambda: live.serving.memory.held == 0)
+        until(lambda: live.state.upload_memory.held > 1000)
+    until(lambda: live.state.upload_memory.held == 0)
     assert live.client.get("/healthz").status_code == 200
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
-def test_past_the_connections_the_idlest_makes_room(serve_with: Serve) -> None:
+def test_past_the_connection_limit_the_longest_idle_one_is_closed(serve_with: Serve) -> None:
     with serve_with(Limits(connections=8)) as server, ExitStack() as held:
         idle = [held.enter_context(server.connect()) for _ in range(12)]
         assert httpx.get(f"{server.url}/healthz").status_code == 200
@@ -260,7 +260,7 @@ def test_past_the_connections_the_idlest_makes_room(serve_with: Serve) -> None:
         assert ended(idle[0])
 
 
-def test_a_flood_of_pages_does_not_disturb_a_person(live: Any, poster: bytes) -> None:
+def test_health_and_pages_answer_during_a_flood(live: Any, poster: bytes) -> None:
     stop = threading.Event()
     codes: set[int] = set()
 

@@ -1,4 +1,4 @@
-"""The pages as documents: nothing from elsewhere, nothing inline, everything that they name is there."""
+"""The pages as HTML documents: well formed, nothing from another origin, nothing inline, no dead links."""
 
 from __future__ import annotations
 
@@ -14,18 +14,17 @@ from PIL import Image
 
 from poster_genre.drawing.synthetic import draw_poster
 from poster_genre.genres import GENRES
-from poster_genre.web.api.openapi_parts import PROBLEMS
-from poster_genre.web.pages import page_routes
 from poster_genre.web.pages.example_posters import EXAMPLES, SIZE
-from poster_genre.web.pages.markdown_html import to_html
-from poster_genre.web.pages.static_files import load_assets
+from poster_genre.web.pages.html_templates import NAVIGATION
+from poster_genre.web.pages.markdown_html import document_html, inline_html
+from poster_genre.web.pages.static_files import load_static_files
 
-PATHS = [path for path, _ in page_routes.NAV]
+PATHS = [path for path, _ in NAVIGATION]
 VOID = {"meta", "link", "img", "input", "br", "hr"}
 
 
 class Reader(HTMLParser):
-    """Tags with their attributes; complains where they do not nest."""
+    """Tags with their attributes; AssertionError where they do not nest."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -47,7 +46,7 @@ class Reader(HTMLParser):
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_page_is_sound_and_wants_nothing_from_elsewhere(live: Any, path: str) -> None:
+def test_a_page_is_well_formed_and_loads_only_static_files(live: Any, path: str) -> None:
     answer = live.client.get(path)
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     tags = Reader(answer.text).tags
@@ -59,14 +58,14 @@ def test_a_page_is_sound_and_wants_nothing_from_elsewhere(live: Any, path: str) 
         assert tag != "style"
         if tag == "script":
             assert attributes["src"]
-        wanted = attributes.get("src") or (attributes.get("href") if tag == "link" else None)
-        if wanted:
-            assert wanted.startswith("/static/")
-            assert live.client.get(wanted).status_code == 200
+        loaded = attributes.get("src") or (attributes.get("href") if tag == "link" else None)
+        if loaded:
+            assert loaded.startswith("/static/")
+            assert live.client.get(loaded).status_code == 200
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_every_link_within_a_page_leads_somewhere(live: Any, path: str) -> None:
+def test_every_link_of_a_page_has_a_target(live: Any, path: str) -> None:
     tags = Reader(live.client.get(path).text).tags
     ids = {attributes["id"] for _, attributes in tags if "id" in attributes}
     for tag, attributes in tags:
@@ -78,42 +77,43 @@ def test_every_link_within_a_page_leads_somewhere(live: Any, path: str) -> None:
 
 
 def test_scripts_and_styles_name_no_other_origin() -> None:
-    for name, asset in load_assets().items():
+    for name, file in load_static_files().items():
         if name.endswith((".css", ".js")):
-            found = set(re.findall(rb"https?://[^\s\"')]+", asset.body))
+            found = set(re.findall(rb"https?://[^\s\"')]+", file.body))
             assert not found, (name, found)
 
 
-def test_every_element_that_the_script_asks_for_is_on_the_page(live: Any) -> None:
+def test_every_element_that_the_script_reads_is_on_the_page(live: Any) -> None:
     script = live.client.get("/static/app.js").text
     ids = {attributes.get("id") for _, attributes in Reader(live.client.get("/").text).tags}
-    asked = set(re.findall(r'\$\("([\w-]+)"\)', script))
-    assert asked
-    assert asked <= ids
+    read = set(re.findall(r'\$\("([\w-]+)"\)', script))
+    assert read
+    assert read <= ids
 
 
-def test_the_examples_are_drawn_posters_of_the_genres_that_they_name() -> None:
-    assets = load_assets()
-    for place, (name, genres) in enumerate(EXAMPLES):
+def test_the_examples_are_drawn_posters_of_their_genres() -> None:
+    files = load_static_files()
+    for index, (name, genres) in enumerate(EXAMPLES):
         assert set(genres) <= set(GENRES)
-        shipped = Image.open(io.BytesIO(assets[f"examples/{name}"].body))
+        shipped = Image.open(io.BytesIO(files[f"examples/{name}"].body))
         assert (shipped.height, shipped.width) == SIZE
-        drawn = draw_poster(genres, np.random.default_rng([0, place]), size=SIZE)
+        drawn = draw_poster(genres, np.random.default_rng([0, index]), size=SIZE)
         difference = np.abs(np.asarray(drawn, np.int16) - np.asarray(shipped, np.int16)).mean()
         assert difference < 6, f"{name} differs: python -m poster_genre.web.pages.example_posters draws it"
 
 
-def test_the_readable_interface_names_every_path_and_status(live: Any) -> None:
+def test_the_api_page_lists_every_path_and_status(live: Any) -> None:
     text = live.client.get("/api").text
-    for path in live.client.get("/openapi.json").json()["paths"]:
+    for path, methods in live.client.get("/openapi.json").json()["paths"].items():
         assert path in text
-    for status in PROBLEMS:
-        assert f"<td>{status}</td>" in text
+        for operation in methods.values():
+            for status in operation["responses"]:
+                assert f"<td>{status}</td>" in text
 
 
 def test_a_model_card_is_shown_where_there_is_one(live: Any) -> None:
     text = live.client.get("/model").text
-    assert live.serving.classifier.model_version in text
+    assert live.state.classifier.model_version in text
     card = resources.files("poster_genre.model") / "MODEL_CARD.md"
     if card.is_file():
         title = card.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
@@ -122,17 +122,26 @@ def test_a_model_card_is_shown_where_there_is_one(live: Any) -> None:
 
 def test_markdown_becomes_html() -> None:
     text = "# A & B\n\nSome *soft* and **hard** `x < y`.\n\n- one\n  more\n- two\n\n"
-    text += "| a | b |\n|---|--:|\n| 1 | 2 |\n"
-    html = to_html(text + "\n```\n<b>\n\nraw\n```\n\n1. first\n2. second")
+    text += "| a | b | |\n|---|--:|---|\n| 1 | 2 | 3 |\n"
+    html = document_html(text + "\n```\n<b>\n\nraw\n```\n\n1. first\n2. second\n\n[web](https://a.example)")
     assert "<h2>A &amp; B</h2>" in html
     assert "<em>soft</em> and <strong>hard</strong> <code>x &lt; y</code>" in html
-    assert "<ul><li>one more</li><li>two</li></ul>" in html
-    assert '<th scope="col">a</th>' in html
-    assert "<td>1</td><td>2</td>" in html
+    assert re.search(r"<ul>\s*<li>one\s+more</li>\s*<li>two</li>\s*</ul>", html)
+    assert re.search(r'<th scope="col">a</th>\s*<th scope="col">b</th>\s*<td></td>', html)
+    assert re.search(r"<td>1</td>\s*<td>2</td>", html)
     assert '<pre tabindex="0"><code>&lt;b&gt;\n\nraw</code></pre>' in html
-    indented = to_html("Text.\n\n    an indented line\n")
-    assert '<pre tabindex="0"><code>an indented line</code></pre>' in indented
-    assert "<ol><li>first</li><li>second</li></ol>" in html
+    assert '<pre tabindex="0"><code>an indented line</code></pre>' in document_html("    an indented line\n")
+    assert re.search(r"<ol>\s*<li>first</li>\s*<li>second</li>\s*</ol>", html)
+    assert '<a href="https://a.example" rel="noreferrer">web</a>' in html
+    assert "style=" not in html
+
+
+def test_one_line_of_markdown_has_no_paragraph_around_it() -> None:
+    assert inline_html("`a` & *b*") == "<code>a</code> &amp; <em>b</em>"
+
+
+def test_links_within_the_repository_become_text() -> None:
+    assert document_html("see [the card](MODEL_CARD.md)") == "<p>see the card</p>\n"
 
 
 @pytest.mark.parametrize(
@@ -145,7 +154,7 @@ def test_markdown_becomes_html() -> None:
     ],
 )
 def test_markdown_lets_nothing_active_through(text: str) -> None:
-    html = to_html(text)
+    html = document_html(text)
     assert "<script" not in html
     assert "javascript:" not in html
     assert "<img" not in html

@@ -13,7 +13,7 @@ from PIL import Image
 
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.genres import GENRES, INDEX
-from tests.poster_genre.web.browsing import Encode, Open, file, shot, shown, upload
+from tests.poster_genre.web.chromium import Encode, Open, file, shot, shown, upload
 
 
 def give(page: Any, event: str, data: bytes) -> None:
@@ -73,7 +73,7 @@ def test_an_example_is_one_click_away(open_page: Open) -> None:
     assert page.get_attribute("#poster", "alt") == "Poster: space.jpg"
 
 
-def test_a_bad_file_is_told_in_one_sentence_and_the_page_goes_on(open_page: Open, poster: bytes) -> None:
+def test_a_bad_file_is_one_sentence_and_the_page_goes_on(open_page: Open, poster: bytes) -> None:
     page = open_page()
     upload(page, file("film.svg", b"<svg xmlns='http://www.w3.org/2000/svg'></svg>"))
     page.wait_for_selector("#problem", state="visible")
@@ -86,7 +86,7 @@ def test_a_bad_file_is_told_in_one_sentence_and_the_page_goes_on(open_page: Open
     assert page.is_hidden("#problem")
 
 
-def test_a_picture_above_the_caps_is_sent_smaller_and_that_is_said(open_page: Open) -> None:
+def test_a_picture_above_the_limits_is_sent_smaller_with_a_note(open_page: Open) -> None:
     page = open_page()
     out = io.BytesIO()
     Image.new("RGB", (5010, 5000), "red").save(out, "PNG")
@@ -126,12 +126,17 @@ def test_on_a_phone_a_photo_can_be_taken(open_page: Open) -> None:
     assert small == []
 
 
-def test_a_server_that_is_busy_is_asked_again(open_page: Open, live: Any, poster: bytes) -> None:
+def test_a_request_to_a_busy_server_is_repeated(open_page: Open, live: Any, poster: bytes) -> None:
     page = open_page()
-    queue = live.serving.workers
-    real = queue.limits
-    queue.limits = type(real)(queue=0, for_pages=0)
-    page.on("response", lambda answer: setattr(queue, "limits", real) if answer.status == 503 else None)
+    capacity = live.state.predictions.capacity
+    room = capacity.limit, capacity.for_pages
+    capacity.limit, capacity.for_pages = 0, 0
+
+    def make_room(answer: Any) -> None:
+        if answer.status == 503:
+            capacity.limit, capacity.for_pages = room
+
+    page.on("response", make_room)
     upload(page, file("film.jpg", poster))
     assert len(shown(page)) == 25
     [complaint] = open_page.complaints  # type: ignore[attr-defined]

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.poster_genre.web.browsing import Open, file, shot, shown, upload, violations
+from tests.poster_genre.web.chromium import Open, file, shot, shown, upload, violations
 
 
 def test_everything_can_be_done_with_the_keyboard(open_page: Open, poster: bytes) -> None:
@@ -45,7 +45,7 @@ def test_everything_can_be_done_with_the_keyboard(open_page: Open, poster: bytes
     tab_to(".example")
 
 
-def test_what_happens_is_said_to_a_screen_reader(open_page: Open, poster: bytes) -> None:
+def test_the_result_is_announced_to_screen_readers(open_page: Open, poster: bytes) -> None:
     page = open_page()
     assert page.get_attribute("#status", "role") == "status"
     upload(page, file("film.jpg", poster))
@@ -71,7 +71,7 @@ def test_no_width_makes_the_page_scroll_sideways(
     assert wide <= inner
 
 
-def test_nothing_jumps_while_a_poster_is_read(open_page: Open, poster: bytes) -> None:
+def test_the_layout_does_not_shift_while_a_poster_is_read(open_page: Open, poster: bytes) -> None:
     page = open_page()
     page.evaluate(
         """() => {
@@ -112,9 +112,7 @@ def test_colours_follow_the_system_until_the_visitor_chooses(open_page: Open) ->
 
 
 @pytest.mark.parametrize("path", ["/", "/model", "/api"])
-def test_an_accessibility_engine_finds_nothing_by_day_or_night(
-    open_page: Open, poster: bytes, path: str
-) -> None:
+def test_axe_finds_nothing_in_light_and_dark_colours(open_page: Open, poster: bytes, path: str) -> None:
     page = open_page(path, reduced_motion="reduce")
     problems = violations(page)
     if path == "/":

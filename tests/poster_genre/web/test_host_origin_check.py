@@ -1,4 +1,4 @@
-"""Who may ask, and what every answer tells the browser."""
+"""Host and origin checks, and the security headers of every answer."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ from typing import Any
 
 import pytest
 
-from poster_genre.web.security.host_origin_check import HEADERS, Guard, hosts_for, name_of
-from tests.poster_genre.web.expect import problem
+from poster_genre.web.security.host_origin_check import HostOriginCheck, allowed_hosts, host_name
+from poster_genre.web.security.response_headers import HEADERS
+from tests.poster_genre.web.problem_document import problem
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8000", "127.0.0.1:9", "[::1]:8000"])
-def test_the_names_of_this_machine_are_answered(live: Any, host: str) -> None:
+def test_the_loopback_names_are_answered(live: Any, host: str) -> None:
     assert live.client.get("/healthz", headers={"Host": host}).status_code == 200
 
 
 @pytest.mark.parametrize(
     "host", ["evil.example", "127.0.0.1.evil.example", "localhost@evil.example", "", "[::1"]
 )
-def test_a_name_that_was_pointed_at_this_machine_is_not(live: Any, host: str) -> None:
+def test_another_host_name_that_resolves_to_this_machine_is_refused(live: Any, host: str) -> None:
     problem(live.client.get("/healthz", headers={"Host": host}), 421)
     assert live.client.get("/", headers={"Host": host}).status_code == 421
 
@@ -32,11 +33,11 @@ def test_a_name_that_was_pointed_at_this_machine_is_not(live: Any, host: str) ->
         {"Sec-Fetch-Site": "cross-site"},
     ],
 )
-def test_pages_of_other_sites_get_nothing_computed(live: Any, poster: bytes, headers: dict[str, str]) -> None:
+def test_requests_from_other_sites_are_refused(live: Any, poster: bytes, headers: dict[str, str]) -> None:
     problem(live.predict(poster, headers=headers), 403)
 
 
-def test_the_own_page_and_no_page_at_all_are_answered(live: Any, poster: bytes) -> None:
+def test_requests_from_our_own_page_and_from_no_page_are_answered(live: Any, poster: bytes) -> None:
     own = {"Origin": live.url, "Sec-Fetch-Site": "same-origin"}
     assert live.predict(poster, headers=own).status_code == 200
     assert live.predict(poster).status_code == 200
@@ -64,7 +65,7 @@ def test_every_answer_carries_the_security_headers(live: Any, method: str, path:
     assert answer.headers["cache-control"] in ("no-cache", "no-store")
 
 
-def test_the_content_policy_admits_nothing_from_elsewhere() -> None:
+def test_the_content_policy_allows_no_other_origin() -> None:
     policy = HEADERS["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
@@ -83,7 +84,7 @@ def test_the_content_policy_admits_nothing_from_elsewhere() -> None:
         "/x",
     ],
 )
-def test_there_is_no_way_to_other_files(live: Any, path: str) -> None:
+def test_no_path_leads_to_other_files(live: Any, path: str) -> None:
     with live.connect() as link:
         link.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
         assert b"404 Not Found" in link.recv(4096)
@@ -95,13 +96,13 @@ def test_a_method_that_a_path_does_not_have_is_a_problem(live: Any) -> None:
     assert answer.headers["allow"] == "POST"
 
 
-def test_a_bug_is_a_problem_that_tells_nothing(
+def test_a_bug_is_status_500_without_details(
     live: Any, poster: bytes, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def broken(*arguments: Any) -> Any:
         raise RuntimeError("SECRET of the implementation")
 
-    monkeypatch.setattr("poster_genre.web.inference.prediction_queue.predict_pictures", broken)
+    monkeypatch.setattr("poster_genre.web.inference.batch_predictor.predict_pictures", broken)
     answer = live.predict(poster)
     assert problem(answer, 500) == "something went wrong in the server; its log says more"
     assert "SECRET" not in answer.text
@@ -118,15 +119,15 @@ def test_a_file_that_the_browser_has_is_not_sent_again(live: Any) -> None:
 
 
 def test_on_a_network_any_name_is_answered_unless_names_are_given() -> None:
-    assert hosts_for("0.0.0.0") is None
-    assert hosts_for("127.0.0.1", ["films.example"]) == {"localhost", "127.0.0.1", "::1", "films.example"}
-    assert "films.example" in (hosts_for("0.0.0.0", ["Films.Example"]) or ())
-    assert Guard(None, None).hosts is None  # type: ignore[arg-type]
+    assert allowed_hosts("0.0.0.0") is None
+    assert allowed_hosts("127.0.0.1", ["films.example"]) == {"localhost", "127.0.0.1", "::1", "films.example"}
+    assert "films.example" in (allowed_hosts("0.0.0.0", ["Films.Example"]) or ())
+    assert HostOriginCheck(None, None).hosts is None  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("host", "name"),
     [("A.example:80", "a.example"), ("[::1]:1", "::1"), ("user@a.example", None), ("a/b", None), ("", None)],
 )
-def test_a_host_header_is_taken_apart(host: str, name: str | None) -> None:
-    assert name_of(host) == name
+def test_the_name_is_parsed_from_a_host_header(host: str, name: str | None) -> None:
+    assert host_name(host) == name

@@ -1,0 +1,40 @@
+"""Heat maps for requests: one at a time on a thread of their own, with a bound on how many may wait."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from poster_genre.classifier import PosterGenreClassifier
+from poster_genre.explain.explain import ExplainResult, Progress, explain
+from poster_genre.web.inference.capacity import Capacity
+from poster_genre.web.limits import Limits
+
+
+class ExplanationQueue:
+    """Answers requests with heat maps. Its methods are called on one event loop."""
+
+    def __init__(self, classifier: PosterGenreClassifier, limits: Limits) -> None:
+        self.classifier = classifier
+        self.capacity = Capacity(limits.explanations, limits.for_pages, limits.retry_after)
+        self._thread = ThreadPoolExecutor(1, "explain")
+
+    async def explain(
+        self, pixels: np.ndarray, genre: str | None, method: str, progress: Progress, own_page: bool
+    ) -> ExplainResult:
+        """The heat map of ``genre`` (None: the most probable one) for uint8 pixels (height, width, 3).
+
+        ``progress`` is called on the other thread, and may raise to end the work. Problem 503 where the queue
+        is full.
+        """
+        with self.capacity.reserve(1, own_page):
+            return await asyncio.get_running_loop().run_in_executor(
+                self._thread,
+                lambda: explain(self.classifier, pixels, genre, method=method, progress=progress),
+            )
+
+    def close(self) -> None:
+        """Finish the maps that are waiting, then end the thread."""
+        self._thread.shutdown(wait=True)

@@ -1,0 +1,95 @@
+"""Layer traces for requests: computed when they are needed, and cached with their trace session."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from poster_genre.classifier import PosterGenreClassifier
+from poster_genre.explain.layer_trace import images
+from poster_genre.explain.layer_trace.contributions import genre_answers
+from poster_genre.explain.layer_trace.fused_trace import fused_outputs
+from poster_genre.explain.layer_trace.steps import network_steps
+from poster_genre.explain.layer_trace.trace import Trace, trace_poster
+from poster_genre.web.inference.step_descriptions import describe_steps
+from poster_genre.web.inference.trace_queue import TraceQueue
+from poster_genre.web.inference.trace_sessions import TraceSessions
+from poster_genre.web.limits import Limits
+
+
+class StartedTrace(NamedTuple):
+    """A new session's token, the 25 answers and how they come about, and the steps for the page."""
+
+    token: str
+    answers: list[dict[str, Any]]
+    steps: list[dict[str, Any]]
+
+
+class LayerTraces:
+    """The network's steps, the trace sessions, and the queue in front of the computation.
+
+    A view is the poster or its mirror image; the prediction averages both where ``two_views`` is True.
+    """
+
+    def __init__(self, classifier: PosterGenreClassifier, limits: Limits) -> None:
+        self.classifier = classifier
+        self.steps = network_steps(classifier.trained_.network, classifier.trained().spec.input_size)
+        self.two_views = classifier.trained().spec.flip_average
+        self.sessions = TraceSessions()
+        self.queue = TraceQueue(limits)
+
+    async def start(self, pixels: np.ndarray) -> StartedTrace:
+        """A new session for a poster.
+
+        Every view goes through the plain layers once, and through ``predict_proba`` once.
+        """
+        views, answers, steps = await self.queue.run(lambda: self._trace_views(pixels))
+        token = self.sessions.start(pixels)
+        for mirrored, trace in reversed(list(enumerate(views))):  # the poster itself is dropped last
+            self.sessions.store_trace(token, bool(mirrored), trace)
+        return StartedTrace(token, answers, steps)
+
+    async def trace(self, token: str, mirrored: bool) -> Trace:
+        """The trace of a session's view. SessionExpired where there is no such session."""
+        pixels = self.sessions.pixels(token)
+        trace = self.sessions.trace(token, mirrored)
+        if trace is None:
+            trace = await self.queue.run(lambda: self._trace_view(pixels, mirrored))
+            self.sessions.store_trace(token, mirrored, trace)
+        return trace
+
+    async def trace_with_fused(self, token: str, mirrored: bool) -> Trace:
+        """The same with what the fused network puts out beside it."""
+        trace = await self.trace(token, mirrored)
+        if trace.fused:
+            return trace
+        pixels = view_of(self.sessions.pixels(token), mirrored)
+        fused = await self.queue.run(lambda: fused_outputs(self.steps, self.classifier, pixels))
+        trace = replace(trace, fused=fused)
+        self.sessions.store_trace(token, mirrored, trace)
+        return trace
+
+    def warm_up(self, pixels: np.ndarray) -> None:
+        """Trace a poster as ``start`` does, and compute what the first click needs."""
+        [first, *_], _, _ = self._trace_views(pixels)
+        fused_outputs(self.steps, self.classifier, pixels)
+        images.atlas(first.image(0), images.display_scale(first.image(0)), "light")
+
+    def _trace_views(
+        self, pixels: np.ndarray
+    ) -> tuple[list[Trace], list[dict[str, Any]], list[dict[str, Any]]]:
+        views = [
+            self._trace_view(pixels, mirrored) for mirrored in ((False, True) if self.two_views else (False,))
+        ]
+        answers = genre_answers(self.classifier, views, self.classifier.predict_proba(pixels[None])[0])
+        return views, answers, describe_steps(views[0])
+
+    def _trace_view(self, pixels: np.ndarray, mirrored: bool) -> Trace:
+        return trace_poster(self.steps, self.classifier, view_of(pixels, mirrored))
+
+
+def view_of(pixels: np.ndarray, mirrored: bool) -> np.ndarray:
+    """Pixels (height, width, 3), or their mirror image."""
+    return pixels[:, ::-1] if mirrored else pixels
