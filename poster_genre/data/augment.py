@@ -1,4 +1,4 @@
-"""Posters altered so that a small set teaches more: each epoch sees every poster in another way.
+"""Data augmentation: random changes of a poster that leave its genres the same, others in every epoch.
 
 Everything is a pure function of its input and a Generator; the loader derives one from (seed, epoch, sample).
 """
@@ -21,14 +21,14 @@ _GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601 luma
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What may happen to one poster, uint8 (h, w, 3) -> uint8 (h, w, 3).
+    """Random changes of one poster, uint8 (h, w, 3) -> uint8 (h, w, 3).
 
-    flip: probability of a mirror image. shift: the poster moves by up to this part of its height and of its
-    width, by whole pixels; what comes in at the edge repeats the edge. min_area: a crop of min_area to 1 of
-    the poster, anywhere in it, is stretched back to the full size. aspect: the crop's sides may differ by
-    this factor. brightness, contrast, saturation: each is scaled by a factor drawn from 1 - value to
-    1 + value. erase: probability that a rectangle of 5 to 20 % of the poster becomes grey (Zhong et al. 2017,
-    "Random Erasing").
+    flip: probability of a mirror image. shift: the poster moves by up to this fraction of its height and of
+    its width, by whole pixels; pixels from outside repeat the edge. min_area: a crop of min_area to 1 of the
+    poster's area, at a random position, is resized to the full size. aspect: the aspect ratio of the crop
+    changes by up to this factor. brightness, contrast, saturation: each is scaled by a factor drawn from
+    1 - value to 1 + value. erase: probability that a rectangle of 5 to 20 % of the poster becomes grey (Zhong
+    et al. 2017, "Random Erasing").
     """
 
     flip: float = 0.5
@@ -48,10 +48,11 @@ class Augmentation:
             raise PosterGenreError(
                 f"Augmentation: min_area must be above 0 and at most 1, got {self.min_area}"
             )
-        if self.aspect < 1:
-            raise PosterGenreError(f"Augmentation: aspect must be at least 1, got {self.aspect}")
+        if not 1 <= self.aspect < math.inf:
+            raise PosterGenreError(f"Augmentation: aspect must be at least 1 and finite, got {self.aspect}")
 
     def __call__(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """The changed poster, a new array."""
         from PIL import Image
 
         if x.dtype != np.uint8 or x.ndim != 3 or x.shape[2] != 3 or x.size == 0:
@@ -59,7 +60,7 @@ class Augmentation:
                 f"Augmentation: expected uint8 of shape (h, w, 3), got {x.dtype} {x.shape}"
             )
         height, width = x.shape[:2]
-        # One draw for all, in one order: which numbers a poster meets does not depend on the settings.
+        # All numbers are drawn, in one order: a poster's numbers do not depend on the settings.
         flip, area, aspect, left, top, light, contrast, saturation, erase, down, right = rng.random(11)
         image = Image.fromarray(_shifted(x, self.shift * (2 * down - 1), self.shift * (2 * right - 1)))
         if flip < self.flip:
@@ -67,9 +68,11 @@ class Augmentation:
         if self.min_area < 1 or self.aspect > 1:
             box = self._crop(area, aspect, left, top, width, height)
             image = image.resize((width, height), Image.Resampling.BILINEAR, box=box)
-        matrix = self._colours(image, light, contrast, saturation)
-        if matrix is not None:
-            image = image.convert("RGB", matrix)
+        b = 1 + self.brightness * (2 * light - 1)
+        c = 1 + self.contrast * (2 * contrast - 1)
+        s = 1 + self.saturation * (2 * saturation - 1)
+        if not b == c == s == 1:
+            image = image.convert("RGB", _colour_matrix(image, b, c, s))
         out = np.array(image)
         if erase < self.erase:
             _erase(out, rng)
@@ -78,54 +81,45 @@ class Augmentation:
     def _crop(
         self, area: float, aspect: float, left: float, top: float, width: int, height: int
     ) -> tuple[float, float, float, float]:
-        """(left, top, right, bottom) of a crop, its place drawn evenly from where it fits."""
+        """(left, top, right, bottom) of a crop, from four numbers drawn uniformly from 0 to 1."""
         scale = math.sqrt(self.min_area + (1 - self.min_area) * area)
         stretch = math.sqrt(self.aspect ** (2 * aspect - 1))
         w, h = min(scale * stretch, 1.0) * width, min(scale / stretch, 1.0) * height
         x, y = left * (width - w), top * (height - h)
         return x, y, min(x + w, width), min(y + h, height)
 
-    def _colours(
-        self, image: Image.Image, light: float, contrast: float, saturation: float
-    ) -> tuple[float, ...] | None:
-        """Brightness, contrast and saturation as one affine map of RGB: three rows of three weights and an
-        offset.
 
-        Contrast c scales the distance to the poster's mean grey m, saturation s that to each pixel's own
-        grey g: x -> b * (c * (s * x + (1 - s) * g) + (1 - c) * m),  g = 0.299 r + 0.587 g + 0.114 b
-        """
-        from PIL import Image
+def _colour_matrix(image: Image.Image, b: float, c: float, s: float) -> tuple[float, ...]:
+    """Brightness b, contrast c and saturation s as one affine map of RGB: three rows of three weights and an
+    offset.
 
-        b, c, s = (
-            1 + amount * (2 * draw - 1)
-            for amount, draw in (
-                (self.brightness, light),
-                (self.contrast, contrast),
-                (self.saturation, saturation),
-            )
-        )
-        if b == c == s == 1:
-            return None
-        mean = float(np.asarray(image.resize((1, 1), Image.Resampling.BOX))[0, 0] @ np.array(_GREY))
-        rows = []
-        for channel in range(3):
-            rows += [b * c * (s * (channel == k) + (1 - s) * _GREY[k]) for k in range(3)]
-            rows.append(b * (1 - c) * mean)
-        return tuple(rows)
+    Contrast scales the distance to the poster's mean grey m, saturation that to each pixel's own grey g:
+
+        x -> b * (c * (s * x + (1 - s) * g) + (1 - c) * m),  g = 0.299 r + 0.587 g + 0.114 b
+    """
+    from PIL import Image
+
+    mean = float(np.asarray(image.resize((1, 1), Image.Resampling.BOX))[0, 0] @ np.array(_GREY))
+    rows = []
+    for channel in range(3):
+        rows += [b * c * (s * (channel == k) + (1 - s) * _GREY[k]) for k in range(3)]
+        rows.append(b * (1 - c) * mean)
+    return tuple(rows)
 
 
 def _shifted(image: np.ndarray, down: float, right: float) -> np.ndarray:
-    """The image moved by these parts of its height and width, to the nearest pixel."""
+    """The image moved by these fractions of its height and width, to the nearest pixel."""
     height, width = image.shape[:2]
-    by, along = round(down * height), round(right * width)
-    if by == along == 0:
+    dy, dx = round(down * height), round(right * width)
+    if dy == dx == 0:
         return image
-    rows = np.clip(np.arange(height) - by, 0, height - 1)
-    columns = np.clip(np.arange(width) - along, 0, width - 1)
+    rows = np.clip(np.arange(height) - dy, 0, height - 1)
+    columns = np.clip(np.arange(width) - dx, 0, width - 1)
     return np.ascontiguousarray(image[rows[:, None], columns])
 
 
 def _erase(image: np.ndarray, rng: np.random.Generator) -> None:
+    """Greys a random rectangle of the image in place, 5 to 20 % of its area."""
     height, width = image.shape[:2]
     area, aspect, left, top = rng.random(4)
     side = math.sqrt(0.05 + 0.15 * area)
@@ -139,7 +133,7 @@ _DEFAULT = Augmentation()
 
 
 def augment_poster(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """``Augmentation()`` as it comes: mirror, crop and colours of one poster, uint8 (h, w, 3)."""
+    """``Augmentation()`` with its default settings: mirror, crop and colours of a poster, uint8 (h, w, 3)."""
     return _DEFAULT(x, rng)
 
 
@@ -149,7 +143,7 @@ class Mixup:
 
         x' = l * x + (1 - l) * x[p],  y' = l * y + (1 - l) * y[p],  l ~ Beta(alpha, alpha), p a permutation
 
-    One l for the whole batch. Zhang et al. 2018, "mixup: Beyond Empirical Risk Minimization".
+    l is drawn once for the whole batch. Zhang et al. 2018, "mixup: Beyond Empirical Risk Minimization".
     """
 
     alpha: float = 0.2

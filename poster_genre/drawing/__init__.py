@@ -1,1 +1,1 @@
-"""Drawing imaginary movie posters: a pen, palettes, motifs for every genre, and how they share one page."""
+"""Drawn posters of imaginary films: a pen, palettes, motifs for every genre, and their composition."""

@@ -1,4 +1,4 @@
-"""One page from several genres: who is the setting, who the hero, who hangs in the sky, who covers it all."""
+"""The composition of one poster: a motif for every genre, as setting, hero, sky or overlay, and a title."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ MOTIFS: dict[str, Motifs] = {**FEELING, **FUN, **FEAR, **DANGER, **FAR_PLACES, *
 
 
 class Cast:
-    """The parts of one poster and who plays them: one for every genre, then more, up to four."""
+    """The motifs of one poster, by role: at least one of every genre, at most four in all.
+
+    setting, sky, overlay: a motif each, or None. heroes: up to three motifs.
+    """
 
     def __init__(self, genres: Sequence[str], rng: np.random.Generator) -> None:
         self.setting: Setting | None = None
@@ -33,17 +36,19 @@ class Cast:
         self.overlay: Motif | None = None
         order = [genres[i] for i in rng.permutation(len(genres))]
         for genre in order:
-            self._give_part(MOTIFS[genre], rng, most_heroes=3)
+            self._add_motif(MOTIFS[genre], rng, most_heroes=3)
         for i in range(2 if len(order) > 1 else 3):
             if self.size < 4 and rng.random() < 0.85:
-                self._give_part(MOTIFS[order[i % len(order)]], rng, most_heroes=2)
+                self._add_motif(MOTIFS[order[i % len(order)]], rng, most_heroes=2)
 
     @property
     def size(self) -> int:
+        """The number of motifs."""
         others = (self.setting, self.sky, self.overlay)
-        return len(self.heroes) + sum(part is not None for part in others)
+        return len(self.heroes) + sum(motif is not None for motif in others)
 
-    def _give_part(self, motifs: Motifs, rng: np.random.Generator, most_heroes: int) -> None:
+    def _add_motif(self, motifs: Motifs, rng: np.random.Generator, most_heroes: int) -> None:
+        """Adds one of a genre's motifs in a role that is still free, a setting most often."""
         free = []
         if self.setting is None and motifs.settings:
             free += ["setting"] * 3
@@ -55,19 +60,19 @@ class Cast:
             free += ["hero"] * (3 if len(self.heroes) == 0 else 1)
         if not free:
             return
-        part = free[rng.integers(len(free))]
-        if part == "setting":
+        role = free[rng.integers(len(free))]
+        if role == "setting":
             self.setting = motifs.settings[rng.integers(len(motifs.settings))]
-        elif part == "sky":
+        elif role == "sky":
             self.sky = motifs.skies[rng.integers(len(motifs.skies))]
-        elif part == "overlay":
+        elif role == "overlay":
             self.overlay = motifs.overlays[rng.integers(len(motifs.overlays))]
         else:
             self.heroes.append(motifs.heroes[rng.integers(len(motifs.heroes))])
 
 
 def compose(genres: Sequence[str], size: tuple[int, int], rng: np.random.Generator) -> Image.Image:
-    """The poster without its paper: shapes only, drawn at ``size`` (height, width) in pixels."""
+    """The shapes of a poster, without vignette and grain, at ``size`` (height, width) in pixels."""
     palette = random_palette(genres, rng)
     image = _gradient(palette, size)
     page = Pen(image, palette, rng)
@@ -85,11 +90,12 @@ def compose(genres: Sequence[str], size: tuple[int, int], rng: np.random.Generat
     _place_heroes(page, cast, horizon)
     if cast.overlay is not None:
         cast.overlay(page)
-    _letter(page, image, genres, horizon, title_on_top)
+    _draw_lettering(page, image, genres, horizon, title_on_top)
     return image
 
 
 def _gradient(palette: Palette, size: tuple[int, int]) -> Image.Image:
+    """The background: from the palette's ``top`` at the top to its ``low`` at the bottom."""
     height, width = size
     share = np.linspace(0.0, 1.0, height)[:, None] ** 1.2
     column = np.array(palette.top) * (1 - share) + np.array(palette.low) * share
@@ -99,6 +105,7 @@ def _gradient(palette: Palette, size: tuple[int, int]) -> Image.Image:
 
 
 def _plain_setting(page: Pen, horizon: float, empty_sky: bool) -> None:
+    """Hills, a plain or nothing where no genre provides the setting, and a sun in some empty skies."""
     p, rng = page.palette, page.rng
     if empty_sky and rng.random() < 0.45:
         page.disc(
@@ -116,23 +123,27 @@ def _plain_setting(page: Pen, horizon: float, empty_sky: bool) -> None:
 
 
 def _place_heroes(page: Pen, cast: Cast, horizon: float) -> None:
+    """Draws the heroes side by side, their feet a little below the horizon."""
     rng = page.rng
     count = len(cast.heroes)
     tallest = 0.74 if cast.sky is None else 0.62
-    places = {
+    positions = {
         0: (),
         1: ((0.5, 1.0),),
         2: ((0.29, 0.82), (0.71, 0.82)),
         3: ((0.2, 0.62), (0.8, 0.62), (0.5, 0.7)),
     }[count]
-    for hero, (x, share) in zip(cast.heroes, places, strict=True):
+    for hero, (x, share) in zip(cast.heroes, positions, strict=True):
         size = tallest * share * rng.uniform(0.88, 1.08)
         shift = rng.uniform(-0.1, 0.1) if count == 1 else rng.uniform(-0.03, 0.03)
         foot = horizon - 0.03 - (0.05 if count == 3 and x == 0.5 else 0.0)
         hero(page.at(x + shift, foot, size, flip=bool(rng.random() < 0.5)))
 
 
-def _letter(page: Pen, image: Image.Image, genres: Sequence[str], horizon: float, title_on_top: bool) -> None:
+def _draw_lettering(
+    page: Pen, image: Image.Image, genres: Sequence[str], horizon: float, title_on_top: bool
+) -> None:
+    """Title, credits and, on some posters, a tagline."""
     rng = page.rng
     style = titles.random_style(genres, rng)
     top = page.page_height
@@ -144,7 +155,7 @@ def _letter(page: Pen, image: Image.Image, genres: Sequence[str], horizon: float
 
 
 def _legible(page: Pen, image: Image.Image, bottom: float, height: float) -> Colour:
-    """The colour of the palette that stands out most from what is already drawn on this band of the page."""
+    """The colour of the palette that contrasts most with what is already drawn on this band of the page."""
     unit = image.width
     upper, lower = (int(image.height - y * unit) for y in (bottom + height, bottom))
     band = image.crop((unit // 8, upper, unit - unit // 8, lower))

@@ -1,4 +1,4 @@
-"""From flat shapes to something printed: corners that darken, and the grain of film."""
+"""The finish of a drawn poster: a vignette and film grain."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def finish(image: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 @lru_cache(maxsize=4)
 def _vignette(height: int, width: int) -> np.ndarray:
-    """Brightness in 256ths, (height, width, 1) int32: full in the middle, less towards the corners."""
+    """Brightness in 256ths, (height, width, 1) int32: 256 in the middle, less towards the corners."""
     y = np.linspace(-1, 1, height)[:, None]
     x = np.linspace(-1, 1, width)[None, :]
     shade: np.ndarray = np.round(256 - 38 * np.clip((x * x + y * y) / 2, 0, 1) ** 1.5).astype(np.int32)

@@ -1,4 +1,4 @@
-"""Which genres a film has: common ones often, rare ones seldom, friends together."""
+"""Random genres of imaginary films, with frequencies and co-occurrence similar to those of real films."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import numpy as np
 
 from poster_genre.genres import GENRES, INDEX, N_GENRES
 
-# Weights among first genres. The order of the common ones follows real films; the rarest are lifted, so that
-# a few hundred posters hold every genre.
+# Weights of the first genre of a film. The order of the common ones is that of real films; rare ones have
+# more weight than in reality, so that a few hundred posters include every genre.
 _COMMON = {
     "Drama": 150, "Comedy": 110, "Action": 75, "Romance": 65, "Crime": 60, "Thriller": 60,
     "Adventure": 55, "Horror": 55, "Mystery": 42, "Fantasy": 42, "Family": 42, "Sci-Fi": 42,
@@ -16,8 +16,8 @@ _COMMON = {
     "Short": 28, "News": 26, "Reality-TV": 24, "N/A": 20,
 }  # fmt: skip
 
-# How many times likelier one becomes once the other is there; 1 where nothing is said.
-_FRIENDS = {
+# The factor by which one genre becomes more likely after the other; 1 for pairs that are not listed.
+_AFFINITIES = {
     ("Drama", "Romance"): 2.5, ("Comedy", "Romance"): 2.5, ("Drama", "Comedy"): 1.5,
     ("Crime", "Drama"): 2.0, ("Crime", "Thriller"): 3.0, ("Action", "Thriller"): 2.0,
     ("Action", "Adventure"): 3.0, ("Action", "Crime"): 2.0, ("Horror", "Thriller"): 3.0,
@@ -36,13 +36,14 @@ _FRIENDS = {
     ("News", "Fantasy"): 0.2, ("Animation", "Crime"): 0.4,
 }  # fmt: skip
 
-# One, two or three genres: 2.4 a film before "N/A", which stands alone.
+# Probabilities of one, two and three genres: 2.4 on average, without "N/A", which occurs alone.
 _COUNTS = (0.16, 0.28, 0.56)
 
 
-def _friendships() -> np.ndarray:
+def _affinity_matrix() -> np.ndarray:
+    """(25, 25): the factor for genre j after genre i."""
     factor = np.ones((N_GENRES, N_GENRES))
-    for (first, second), times in _FRIENDS.items():
+    for (first, second), times in _AFFINITIES.items():
         factor[INDEX[first], INDEX[second]] = factor[INDEX[second], INDEX[first]] = times
     np.fill_diagonal(factor, 0.0)
     factor[INDEX["N/A"], :] = factor[:, INDEX["N/A"]] = 0.0
@@ -50,11 +51,11 @@ def _friendships() -> np.ndarray:
 
 
 _FIRST = np.array([_COMMON[genre] for genre in GENRES], dtype=float)
-_FACTOR = _friendships()
+_FACTOR = _affinity_matrix()
 
 
 def random_genres(rng: np.random.Generator) -> tuple[str, ...]:
-    """One to three different genres of one imaginary film; "N/A" only ever alone."""
+    """One to three different genres of one imaginary film; "N/A" only alone."""
     count = 1 + int(rng.choice(3, p=_COUNTS))
     weight = _FIRST
     chosen: list[int] = []

@@ -1,4 +1,4 @@
-"""What a genre can bring to a poster, in four parts that a composition hands out."""
+"""Motifs: the pictures that stand for one genre, in the four roles that a composition has."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Motif = Callable[[Pen], None]
 
 @dataclass(frozen=True)
 class Motifs:
-    """The pictures that stand for one genre.
+    """The motifs of one genre, functions that draw with a pen.
 
-    A setting fills the page behind everything and takes the page's pen and the height of the horizon. A hero
-    stands in the middle: its pen has the origin at the feet, 1 is its height, and it stays within half a unit
-    left and right. A sky motif hangs above: its pen has the origin in its centre, and 1 is its radius. An
-    overlay lies over everything and takes the page's pen.
+    Setting: fills the page behind everything; takes the page's pen and the height of the horizon. Hero: the
+    main figure; its pen has the origin at the feet and the unit is its height; it extends at most half a unit
+    to the left and right. Sky: above the heroes; its pen has the origin in the centre and the unit is its
+    radius. Overlay: in front of everything; takes the page's pen.
     """
 
     heroes: tuple[Motif, ...]

@@ -9,7 +9,7 @@ from poster_genre.drawing.motifs import Motifs
 from poster_genre.drawing.palettes import mix
 from poster_genre.drawing.pen import Pen
 
-# Crime: the print, the money, the city at night.
+# Crime: fingerprints, money, the city at night.
 
 
 def city_at_night(page: Pen, horizon: float) -> None:

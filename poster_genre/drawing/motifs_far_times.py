@@ -110,7 +110,7 @@ def cow_skull(pen: Pen) -> None:
 
 
 def ruins(page: Pen, horizon: float) -> None:
-    """Searchlights over what is left of a town."""
+    """Searchlights over the ruins of a town."""
     p = page.palette
     for x in (0.12, 0.5, 0.88):
         lean = page.rng.uniform(-0.45, 0.45)

@@ -143,7 +143,7 @@ def bats_and_moon(pen: Pen) -> None:
 
 
 def dripping(page: Pen) -> None:
-    """Something runs down from the upper edge."""
+    """Drops that run down from the upper edge."""
     colour = page.palette.accent
     top = page.page_height
     page.box(0, top - 0.06, 1, top + 0.01, colour)
@@ -164,7 +164,7 @@ def claw_marks(page: Pen) -> None:
         )
 
 
-# Thriller: corridors, long shadows, somebody in the cross hairs.
+# Thriller: corridors, long shadows, a person in the cross hairs.
 
 
 def stairwell(page: Pen, horizon: float) -> None:

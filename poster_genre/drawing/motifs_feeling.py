@@ -6,7 +6,7 @@ from poster_genre.drawing import people, scenery
 from poster_genre.drawing.motifs import Motifs
 from poster_genre.drawing.pen import Pen
 
-# Drama: rain, a window, somebody alone.
+# Drama: rain, a window, one person alone.
 
 
 def rain(page: Pen) -> None:

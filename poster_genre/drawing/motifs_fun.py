@@ -9,7 +9,7 @@ from poster_genre.drawing.motifs import Motifs
 from poster_genre.drawing.palettes import mix
 from poster_genre.drawing.pen import Pen
 
-# Comedy: disguises, bananas, confetti, everything a little askew.
+# Comedy: disguises, bananas, confetti, all at an angle.
 
 
 def party_dots(page: Pen, horizon: float) -> None:
@@ -181,7 +181,7 @@ def little_house(pen: Pen) -> None:
     scenery.heart(pen.at(0, 0.62, 0.09), p.light)
 
 
-# Animation: round friends with big eyes in a land of lollipops.
+# Animation: round figures with big eyes among lollipops.
 
 
 def toy_land(page: Pen, horizon: float) -> None:

@@ -230,7 +230,7 @@ def film_edge(page: Pen) -> None:
             page.box(left + 0.025, y, left + 0.08, y + 0.062, (246, 242, 232))
 
 
-# N/A: nothing at all, beautifully.
+# N/A: abstract shapes.
 
 
 def colour_fields(pen: Pen) -> None:

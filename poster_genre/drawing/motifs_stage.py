@@ -242,7 +242,7 @@ def footballer(pen: Pen) -> None:
 
 
 def winner(pen: Pen) -> None:
-    """Through the tape."""
+    """A runner breaks the tape at the finish."""
     p = pen.palette
     people.figure(
         pen.at(0, 0, 0.86),

@@ -1,4 +1,4 @@
-"""Colours. Every palette may serve every genre: by design, a poster's colours say little about its genres."""
+"""Palettes. Each is used for every genre: by design, the colours say little about a poster's genres."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Colour = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Palette:
-    """Five colours by the part they play; each is (red, green, blue), 0 to 255.
+    """Five colours by their use; each is (red, green, blue), 0 to 255.
 
-    ``top`` and ``low`` are the two ends of the background; ``ink`` draws silhouettes and stands out against
-    both; ``accent`` and ``light`` are for what should catch the eye: a balloon, a moon, a title.
+    ``top`` and ``low`` are the two ends of the background; ``ink`` is for silhouettes and contrasts with
+    both; ``accent`` and ``light`` are for what is to be seen first: a balloon, a moon, a title.
     """
 
     top: Colour
@@ -26,13 +26,13 @@ class Palette:
     light: Colour
 
     def far(self, depth: float) -> Colour:
-        """Ink seen through air: at 1 it is the background. Bright ink fades sooner."""
+        """Ink mixed with the background, as of distant objects: at ``depth`` 1 it is the background."""
         thickness = 1.0 if luminance(self.ink) < 0.5 else 0.55
         return mix(self.ink, self.low, 1 - thickness * (1 - depth))
 
 
 def mix(first: Colour, second: Colour, share: float) -> Colour:
-    """``first`` with a ``share`` (0 to 1) of ``second`` stirred in."""
+    """``first`` with a ``share`` (0 to 1) of ``second`` mixed in."""
     red, green, blue = (round(a + (b - a) * share) for a, b in zip(first, second, strict=True))
     return red, green, blue
 
@@ -49,8 +49,8 @@ def _palette(text: str) -> Palette:
     return Palette(top, low, ink, accent, light)
 
 
-# Each line: top, low, ink, accent, light. The first group has dark silhouettes, the second bright ones; there
-# `light` is of middling brightness, so that a cream silhouette still shows before a moon.
+# Each line: top, low, ink, accent, light. The first group has dark silhouettes, the second bright ones. In the
+# second, `light` is of medium brightness, so that a bright silhouette is visible in front of a moon.
 DARK_INK = tuple(
     map(
         _palette,
@@ -92,12 +92,12 @@ BRIGHT_INK = tuple(
     )
 )
 
-# A light hand on the scales: these genres meet one group a little more often than the other.
+# These genres have bright silhouettes a little more often than the others.
 _GLOOMY = frozenset({"Crime", "Horror", "Mystery", "Sci-Fi", "Thriller", "War"})
 
 
 def random_palette(genres: Sequence[str], rng: np.random.Generator) -> Palette:
-    """A palette for a poster of these genres, its hue and strength shifted so that hardly two are alike."""
+    """A palette for a poster of these genres, with random small changes of hue and saturation."""
     gloom = sum(genre in _GLOOMY for genre in genres) / max(len(genres), 1)
     group = BRIGHT_INK if rng.random() < 0.22 + 0.1 * gloom else DARK_INK
     palette = group[rng.integers(len(group))]

@@ -1,9 +1,10 @@
-"""People and animals as silhouettes. Their feet are at (0, 0); they are 1 high unless they say otherwise."""
+"""People and animals as silhouettes, their feet at (0, 0), 1 high unless stated otherwise."""
 
 from __future__ import annotations
 
+from poster_genre.drawing.curves import Point
 from poster_genre.drawing.palettes import Colour
-from poster_genre.drawing.pen import Pen, Point
+from poster_genre.drawing.pen import Pen
 
 # A pose: left arm, right arm, left leg, right leg; of each the middle joint and the end.
 Limb = tuple[Point, Point]
@@ -48,7 +49,7 @@ KICKING: Pose = (
 
 
 def figure(pen: Pen, pose: Pose, colour: Colour) -> None:
-    """Somebody, from head to foot."""
+    """A person in a pose, from head to foot."""
     left_arm, right_arm, left_leg, right_leg = pose
     pen.disc(0, 0.92, 0.078, colour)
     pen.limb(((0, 0.9), (0, 0.8)), (0.06, 0.08), colour)
@@ -91,6 +92,7 @@ def coat(pen: Pen, colour: Colour) -> None:
 
 
 def skirt(pen: Pen, colour: Colour, width: float = 0.22, hem: float = 0.2) -> None:
+    """A skirt from the waist down to the height ``hem``, where it is twice ``width`` wide."""
     pen.blob(((-0.07, 0.6), (0.07, 0.6), (width, hem), (0, hem - 0.03), (-width, hem)), colour)
 
 
@@ -101,6 +103,7 @@ def brim_hat(pen: Pen, colour: Colour) -> None:
 
 
 def cowboy_hat(pen: Pen, colour: Colour) -> None:
+    """A hat with a curved brim."""
     pen.blob(
         ((-0.21, 1.0), (-0.12, 0.95), (0, 0.945), (0.12, 0.95), (0.21, 1.0), (0.1, 0.99), (-0.1, 0.99)),
         colour,
@@ -109,6 +112,7 @@ def cowboy_hat(pen: Pen, colour: Colour) -> None:
 
 
 def top_hat(pen: Pen, colour: Colour) -> None:
+    """A tall cylindrical hat."""
     pen.box(-0.085, 0.97, 0.085, 1.13, colour)
     pen.line(((-0.14, 0.975), (0.14, 0.975)), 0.025, colour)
 
@@ -132,14 +136,14 @@ def couple(pen: Pen, colour: Colour, other: Colour) -> None:
 
 
 def child(pen: Pen, colour: Colour) -> None:
-    """Smaller than the rest: 0.62 high, with a child's big head."""
+    """A child, 0.62 high, with a large head."""
     small = pen.at(0, 0, 0.6)
     figure(small, STANDING, colour)
     small.disc(0, 0.93, 0.125, colour)
 
 
 def dog(pen: Pen, colour: Colour) -> None:
-    """0.5 high at the ears, facing right."""
+    """A dog, 0.5 high at the ears, facing right."""
     pen.blob(((-0.26, 0.34), (0, 0.33), (0.18, 0.36), (0.2, 0.22), (0, 0.19), (-0.26, 0.2)), colour)
     for x in (-0.23, -0.16, 0.1, 0.17):
         pen.limb(((x, 0.26), (x, 0.02)), (0.08, 0.05), colour)

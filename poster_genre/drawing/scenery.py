@@ -28,15 +28,15 @@ def peaks(
         half = top * rng.uniform(0.6, 0.85)
         page.polygon(((x - half, base), (x, base + top), (x + half, base)), colour)
         if snow is not None:
-            at = 0.34
+            snow_line = 0.34  # from the top down, in parts of the height
             page.polygon(
                 (
                     (x, base + top),
-                    (x - at * half, base + top * (1 - at)),
-                    (x - 0.12 * half, base + top * (1 - 0.7 * at)),
-                    (x + 0.02 * half, base + top * (1 - 1.15 * at)),
-                    (x + 0.14 * half, base + top * (1 - 0.75 * at)),
-                    (x + at * half, base + top * (1 - at)),
+                    (x - snow_line * half, base + top * (1 - snow_line)),
+                    (x - 0.12 * half, base + top * (1 - 0.7 * snow_line)),
+                    (x + 0.02 * half, base + top * (1 - 1.15 * snow_line)),
+                    (x + 0.14 * half, base + top * (1 - 0.75 * snow_line)),
+                    (x + snow_line * half, base + top * (1 - snow_line)),
                 ),
                 snow,
             )
@@ -62,6 +62,7 @@ def skyline(page: Pen, base: float, height: float, colour: Colour, window: Colou
 
 
 def pine(pen: Pen, colour: Colour) -> None:
+    """A pine, 1 high, its foot at the origin."""
     pen.box(-0.03, 0, 0.03, 0.2, colour)
     for foot, half in ((0.12, 0.27), (0.36, 0.22), (0.6, 0.16)):
         pen.polygon(((-half, foot), (0, foot + 0.4), (half, foot)), colour)
@@ -91,7 +92,7 @@ def sea(page: Pen, level: float, colour: Colour, glint: Colour) -> None:
 
 
 def cloud(pen: Pen, colour: Colour, alpha: float = 1.0) -> None:
-    """About 2 wide and 0.9 high, its centre in the origin."""
+    """A cloud, about 2 wide and 0.9 high, its centre at the origin."""
     for x, y, r in ((-0.55, -0.1, 0.33), (-0.1, 0.12, 0.47), (0.45, -0.04, 0.38)):
         pen.disc(x, y, r, colour, alpha)
     pen.box(-0.6, -0.43, 0.5, -0.1, colour, alpha)
@@ -106,7 +107,7 @@ def stars(page: Pen, count: int, lowest: float, colour: Colour) -> None:
 
 
 def heart(pen: Pen, colour: Colour) -> None:
-    """Its centre in the origin, its radius 1."""
+    """A heart with its centre at the origin and a radius of 1."""
     t = np.linspace(0, 2 * np.pi, 40)
     x = 16 * np.sin(t) ** 3
     y = 13 * np.cos(t) - 5 * np.cos(2 * t) - 2 * np.cos(3 * t) - np.cos(4 * t)

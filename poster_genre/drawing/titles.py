@@ -1,4 +1,4 @@
-"""Title blocks in letters that nobody can read, strokes on a small grid: no word gives a genre away."""
+"""Titles in the letters of an alphabet that does not exist: no word reveals a genre."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from poster_genre.drawing.curves import Point
 from poster_genre.drawing.palettes import Colour
-from poster_genre.drawing.pen import Pen, Point
+from poster_genre.drawing.pen import Pen
 
-# Letters of an alphabet that does not exist: each is a few strokes, x from 0 to 0.6, y from 0 to 1.
+# The letters: each is a few strokes, x from 0 to 0.6, y from 0 to 1.
 _GLYPHS: tuple[tuple[tuple[Point, ...], ...], ...] = (
     (((0, 0), (0, 1), (0.6, 1)), ((0.3, 0.5), (0.6, 0.5), (0.6, 0))),
     (((0, 1), (0.6, 1), (0.3, 0.5), (0.3, 0)),),
@@ -63,7 +64,7 @@ _STYLE_OF = {
 
 
 def random_style(genres: Sequence[str], rng: np.random.Generator) -> TitleStyle:
-    """A style that suits one of the genres half of the time, any style otherwise."""
+    """With probability 1/2 the style of one of the genres, otherwise any style."""
     genre = genres[int(rng.integers(len(genres)))]
     names = tuple(_STYLES)
     suited = rng.random() < 0.5 and genre in _STYLE_OF
@@ -97,6 +98,7 @@ def draw_title(page: Pen, style: TitleStyle, bottom: float, height: float, colou
 
 
 def _draw_glyph(pen: Pen, glyph: int, style: TitleStyle, colour: Colour) -> None:
+    """One letter; the pen's unit is its height."""
     for stroke in _GLYPHS[glyph]:
         slanted = [(x + style.slant * y, y) for x, y in stroke]
         pen.line(slanted, style.weight, colour)
@@ -117,7 +119,7 @@ def draw_credits(page: Pen, bottom: float, colour: Colour) -> None:
 
 
 def draw_tagline(page: Pen, y: float, colour: Colour) -> None:
-    """One quiet row of bars, as long as a sentence."""
+    """One row of thin bars, as long as a sentence."""
     x = 0.5 - page.rng.uniform(0.15, 0.25)
     end = 1 - x
     while x < end:

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 from scipy import stats
 
-from poster_genre.data.augment import Augmentation, Mixup, augment_poster
+from poster_genre.data.augment import Augmentation, Mixup, _colour_matrix, augment_poster
 from poster_genre.errors import PosterGenreError
 
 STILL = Augmentation(flip=0, min_area=1, aspect=1, brightness=0, contrast=0, saturation=0)
@@ -70,22 +70,25 @@ def test_crops_stay_inside_and_reach_every_edge() -> None:
 
 
 @settings(max_examples=40)
-@given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
-def test_colours_follow_the_formula(light: float, contrast: float, saturation: float) -> None:
-    jitter = Augmentation(brightness=0.3, contrast=0.4, saturation=0.5)
+@given(st.floats(0.7, 1.3), st.floats(0.6, 1.4), st.floats(0.5, 1.5))
+def test_colours_follow_the_formula(b: float, c: float, s: float) -> None:
     x = rng(5).integers(60, 190, (30, 20, 3), dtype=np.uint8)
-    matrix = jitter._colours(Image.fromarray(x), light, contrast, saturation)
-    b, c, s = (
-        1 + a * (2 * d - 1) for a, d in zip((0.3, 0.4, 0.5), (light, contrast, saturation), strict=True)
-    )
-    if matrix is None:
-        assert b == c == s == 1
-        return
+    matrix = _colour_matrix(Image.fromarray(x), b, c, s)
     grey = x @ np.array([0.299, 0.587, 0.114])
-    wanted = b * (c * (s * x + (1 - s) * grey[..., None]) + (1 - c) * grey.mean())
-    got = x @ np.array(matrix).reshape(3, 4)[:, :3].T + np.array(matrix)[3::4]
+    expected = b * (c * (s * x + (1 - s) * grey[..., None]) + (1 - c) * grey.mean())
+    actual = x @ np.array(matrix).reshape(3, 4)[:, :3].T + np.array(matrix)[3::4]
     # The mean is that of 8-bit averages.
-    np.testing.assert_allclose(got, wanted, atol=1.0)
+    np.testing.assert_allclose(actual, expected, atol=1.0)
+
+
+def test_contrast_changes_by_at_most_its_share() -> None:
+    x = np.full((10, 10, 3), 80, np.uint8)
+    x[:, 5:] = 120
+    still = {"flip": 0, "min_area": 1, "aspect": 1, "saturation": 0}
+    jitter = Augmentation(brightness=0.0, contrast=0.4, **still)
+    spread = [np.ptp(jitter(x, rng(seed)).astype(int)) for seed in range(300)]
+    assert 23 <= min(spread) < 27
+    assert 53 < max(spread) <= 57
 
 
 def test_brightness_changes_by_at_most_its_share() -> None:
@@ -126,6 +129,7 @@ def test_other_settings_do_not_shift_the_draws() -> None:
         lambda: Augmentation(flip=1.5),
         lambda: Augmentation(min_area=0),
         lambda: Augmentation(aspect=0.5),
+        lambda: Augmentation(aspect=float("nan")),
         lambda: Augmentation(brightness=-0.1),
         lambda: augment_poster(np.zeros((4, 4, 3)), rng()),
         lambda: augment_poster(np.zeros((4, 4), np.uint8), rng()),
@@ -168,7 +172,7 @@ def test_mixups_shares_are_beta_distributed_over_the_batches() -> None:
 
 
 def moved(image: np.ndarray, down: int, right: int) -> np.ndarray:
-    """By the textbook: pad with the edge, cut out."""
+    """The definition: pad with the edge, cut out."""
     height, width = image.shape[:2]
     padded = np.pad(image, ((height, height), (width, width), (0, 0)), mode="edge")
     return padded[height - down : 2 * height - down, width - right : 2 * width - right]
@@ -177,22 +181,22 @@ def moved(image: np.ndarray, down: int, right: int) -> np.ndarray:
 @given(POSTERS, st.integers(0, 2**32))
 def test_a_shift_moves_the_poster_and_repeats_its_edge(image: np.ndarray, seed: int) -> None:
     shift = Augmentation(flip=0, min_area=1, aspect=1, brightness=0, contrast=0, saturation=0, shift=0.25)
-    found, (height, width) = shift(image, rng(seed)), image.shape[:2]
+    result, (height, width) = shift(image, rng(seed)), image.shape[:2]
     possible = [
         moved(image, down, right)
         for down in range(-round(0.25 * height), round(0.25 * height) + 1)
         for right in range(-round(0.25 * width), round(0.25 * width) + 1)
     ]
-    assert any(np.array_equal(found, one) for one in possible)
+    assert any(np.array_equal(result, candidate) for candidate in possible)
 
 
 def test_shifts_go_every_way_and_as_far_as_they_may() -> None:
     image = np.zeros((40, 20, 3), np.uint8)
     image[20, 10] = 255
     shift = Augmentation(flip=0, min_area=1, aspect=1, brightness=0, contrast=0, saturation=0, shift=0.1)
-    places = np.array([np.argwhere(shift(image, rng(seed))[..., 0])[0] for seed in range(300)])
-    np.testing.assert_array_equal(places.min(axis=0), [16, 8])
-    np.testing.assert_array_equal(places.max(axis=0), [24, 12])
+    positions = np.array([np.argwhere(shift(image, rng(seed))[..., 0])[0] for seed in range(300)])
+    np.testing.assert_array_equal(positions.min(axis=0), [16, 8])
+    np.testing.assert_array_equal(positions.max(axis=0), [24, 12])
 
 
 def test_mixup_is_a_function_of_its_generator() -> None:

@@ -154,7 +154,7 @@ def test_drama_is_the_commonest_genre_and_na_stands_alone():
     assert all(film == ("N/A",) for film in films if "N/A" in film)
 
 
-def test_friendly_genres_meet_more_often_than_chance():
+def test_genres_with_an_affinity_occur_together_more_often_than_by_chance():
     rng = np.random.default_rng(5)
     films = [set(random_genres(rng)) for _ in range(1500)]
 
