@@ -46,6 +46,7 @@ class FolderArchive(PosterArchive):
         super().__init__(str(path), csv.relative_to(path).as_posix(), files, unexpected)
 
     def read(self, file: str) -> bytes:
+        """The bytes of one file; PosterGenreError where it cannot be read."""
         path = self._root / file
         try:
             with path.open("rb") as stream:
@@ -58,6 +59,7 @@ class FolderArchive(PosterArchive):
         return data
 
     def fingerprint(self, file: str) -> str:
+        """CRC-32 and length of the content; reads the file."""
         data = self.read(file)
         return f"{zlib.crc32(data):08x}-{len(data)}"
 

@@ -80,9 +80,10 @@ def is_clutter(path: PurePosixPath) -> bool:
 
 
 def refuse_size(name: str, size: int) -> None:
+    """PosterGenreError where a file of ``size`` bytes is too large to be a poster or a table."""
     if size > MAX_FILE_BYTES:
         raise PosterGenreError(
-            f"{name} is larger than {MAX_FILE_BYTES:,} bytes, too large to be a poster; replace it"
+            f"{name} is larger than {MAX_FILE_BYTES:,} bytes, too large to be a poster or a table; replace it"
         )
 
 

@@ -64,6 +64,7 @@ class ZipArchive(PosterArchive):
         super().__init__(str(path), csv, files, {str(p): "a folder" for p in inside if p not in members})
 
     def read(self, file: str) -> bytes:
+        """The bytes of one member; PosterGenreError where it cannot be unpacked."""
         name = f"{self.name}: {printable(file, SHOWN_CHARACTERS)}"
         info = self._members[file]
         if info.flag_bits & 1:
@@ -80,6 +81,7 @@ class ZipArchive(PosterArchive):
             ) from error
 
     def fingerprint(self, file: str) -> str:
+        """CRC-32 and length of the content, as the zip states them."""
         info = self._members[file]
         return f"{info.CRC:08x}-{info.file_size}"
 

@@ -13,7 +13,7 @@ Motif = Callable[[Pen], None]
 
 @dataclass(frozen=True)
 class Motifs:
-    """The motifs of one genre, functions that draw with a pen.
+    """The motifs of one genre: functions that draw with a pen, each named for what it draws.
 
     Setting: fills the page behind everything; takes the page's pen and the height of the horizon. Hero: the
     main figure; its pen has the origin at the feet and the unit is its height; it extends at most half a unit

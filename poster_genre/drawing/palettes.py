@@ -49,8 +49,8 @@ def _palette(text: str) -> Palette:
     return Palette(top, low, ink, accent, light)
 
 
-# Each line: top, low, ink, accent, light. The first group has dark silhouettes, the second bright ones. In the
-# second, `light` is of medium brightness, so that a bright silhouette is visible in front of a moon.
+# Each line: top, low, ink, accent, light. The first group has dark silhouettes, the second bright ones. In
+# the second, `light` is of medium brightness, so that a bright silhouette is visible in front of a moon.
 DARK_INK = tuple(
     map(
         _palette,

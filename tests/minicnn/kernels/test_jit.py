@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minicnn.kernels.runtime import jit
+from minicnn.kernels.runtime import cache_folder, jit
 
 PROGRAM = """
 import numpy as np
@@ -77,13 +77,13 @@ def test_where_home_cannot_be_written_a_temporary_folder_serves(tmp_path):
 @pytest.mark.skipif(sys.platform != "linux", reason="the XDG variables are those of Linux")
 def test_without_a_chosen_folder_the_platform_decides(monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", "/xdg")
-    assert jit._user_cache() == Path("/xdg/minicnn")
+    assert cache_folder._user_cache() == Path("/xdg/minicnn")
 
 
 def test_an_empty_home_is_not_the_root_of_the_file_system(monkeypatch):
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setenv("HOME", "")
-    assert jit._user_cache().is_relative_to(pytest.importorskip("pwd").getpwuid(os.getuid()).pw_dir)
+    assert cache_folder._user_cache().is_relative_to(pytest.importorskip("pwd").getpwuid(os.getuid()).pw_dir)
 
 
 def test_importing_minicnn_does_not_load_platformdirs():
@@ -96,40 +96,40 @@ def test_where_nothing_can_be_written_kernels_still_run(tmp_path, monkeypatch):
     def refuse() -> Path:
         raise PermissionError("read-only")
 
-    monkeypatch.setattr(jit, "_bases", lambda: iter([refuse, refuse]))
-    jit.cache_folder.cache_clear()
+    monkeypatch.setattr(cache_folder, "_bases", lambda: iter([refuse, refuse]))
+    cache_folder.cache_folder.cache_clear()
     try:
-        assert jit.cache_folder() is None
+        assert cache_folder.cache_folder() is None
         double = jit.jit(lambda x: 2 * x)
         assert double(np.float32(3)) == np.float32(6)
     finally:
-        jit.cache_folder.cache_clear()
+        cache_folder.cache_folder.cache_clear()
 
 
 def test_a_temporary_folder_that_others_can_write_to_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    folder = jit._temporary_cache()
+    folder = cache_folder._temporary_cache()
     assert folder.parent == tmp_path
     folder.chmod(0o777)
     with pytest.raises(PermissionError, match="belongs to someone else"):
-        jit._temporary_cache()
+        cache_folder._temporary_cache()
 
 
 def test_an_edit_to_any_kernel_changes_the_name_of_the_folder(tmp_path, monkeypatch):
-    jit.source_hash.cache_clear()
-    before = jit.source_hash()
+    cache_folder.source_hash.cache_clear()
+    before = cache_folder.source_hash()
     kernels = tmp_path / "kernels"
-    shutil.copytree(Path(jit.__file__).parents[1], kernels)
-    monkeypatch.setattr(jit, "__file__", str(kernels / "runtime" / "jit.py"))
-    jit.source_hash.cache_clear()
+    shutil.copytree(Path(cache_folder.__file__).parents[1], kernels)
+    monkeypatch.setattr(cache_folder, "__file__", str(kernels / "runtime" / "cache_folder.py"))
+    cache_folder.source_hash.cache_clear()
     try:
-        assert jit.source_hash() == before
+        assert cache_folder.source_hash() == before
         pooling = kernels / "compiled" / "pooling.py"
         pooling.write_text(pooling.read_text() + "\n")
-        jit.source_hash.cache_clear()
-        assert jit.source_hash() != before
+        cache_folder.source_hash.cache_clear()
+        assert cache_folder.source_hash() != before
     finally:
-        jit.source_hash.cache_clear()
+        cache_folder.source_hash.cache_clear()
 
 
 def test_numba_settings_of_others_are_left_alone():
