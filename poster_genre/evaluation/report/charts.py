@@ -55,6 +55,8 @@ class Line(NamedTuple):
 
 
 class LineChart(NamedTuple):
+    """Lines in a common frame."""
+
     axes: Axes
     lines: list[Line]
 
@@ -68,10 +70,11 @@ class PrecisionRecallChart(NamedTuple):
 
 
 class ReliabilityChart(NamedTuple):
-    """``diagonal``: the two ends of the dashed line."""
+    """A square plot, from ``bottom`` to ``top``, whose dashed diagonal is perfect calibration."""
 
     axes: Axes
-    diagonal: list[tuple[float, float]]
+    bottom: int
+    top: int
     line: Line
 
 
@@ -145,7 +148,7 @@ def reliability_chart(bins: Sequence[tuple[float, float, int]], *, size: int = 3
     ]
     line = Line("", 0, [(mark.x, mark.y) for mark in marks], marks)
     axes = _axes(size, size, numbers, numbers, x_of, y_of, "predicted probability")
-    return ReliabilityChart(axes, [(x_of(0), y_of(0)), (x_of(1), y_of(1))], line)
+    return ReliabilityChart(axes, size - BOTTOM, TOP, line)
 
 
 def matrix_chart(
