@@ -1,4 +1,4 @@
-"""Posters, data sets and a trained run for the tests, all drawn and trained here, once a session."""
+"""Posters, data sets and a trained run for the tests, drawn and trained once in a session."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bootstrap intervals: every resample's figure is scikit-learn's, and the intervals cover as they should."""
+"""Bootstrap intervals: the measures of a resample are scikit-learn's, and the coverage is right."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def test_a_resamples_ap_and_auc_are_scikit_learns_on_the_drawn_posters(seed, n):
     weights = weights_of(n, 4, rng)
     weights[:, :2] += 1  # both classes in every resample
     ap, auc = weighted_average_precision(y, score, weights), weighted_roc_auc(y, score, weights)
-    for row, found_ap, found_auc in zip(weights.astype(int), ap, auc, strict=True):
+    for row, weighted_ap, weighted_auc in zip(weights.astype(int), ap, auc, strict=True):
         drawn = np.repeat(np.arange(n), row)
-        assert found_ap == pytest.approx(sklearn_metrics.average_precision_score(y[drawn], score[drawn]))
-        assert found_auc == pytest.approx(sklearn_metrics.roc_auc_score(y[drawn], score[drawn]))
+        assert weighted_ap == pytest.approx(sklearn_metrics.average_precision_score(y[drawn], score[drawn]))
+        assert weighted_auc == pytest.approx(sklearn_metrics.roc_auc_score(y[drawn], score[drawn]))
 
 
 def test_every_resample_draws_as_many_posters_as_there_are():
@@ -45,7 +45,7 @@ def test_intervals_hold_the_figure_and_shrink_with_the_number_of_posters():
     for n in (200, 3200):
         labels = (rng.random((n, 4)) < 0.3).astype(np.uint8)
         score = 1 / (1 + np.exp(-(labels * 1.0 + rng.normal(size=labels.shape))))
-        found = intervals(labels, score, resamples=200)
+        ends = intervals(labels, score, resamples=200)
         means = {
             "macro_map": sklearn_metrics.average_precision_score(labels, score, average="macro"),
             "macro_auc": sklearn_metrics.roc_auc_score(labels, score, average="macro"),
@@ -53,9 +53,9 @@ def test_intervals_hold_the_figure_and_shrink_with_the_number_of_posters():
             "top1": labels[np.arange(n), score.argmax(axis=1)].mean(),
         }
         for name, value in means.items():
-            low, high = found[name]
+            low, high = ends[name]
             assert low < value < high, name
-        widths.append({name: high - low for name, (low, high) in found.items()})
+        widths.append({name: high - low for name, (low, high) in ends.items()})
     for name, width in widths[0].items():
         assert width == pytest.approx(
             4 * widths[1][name], rel=0.5
@@ -65,9 +65,9 @@ def test_intervals_hold_the_figure_and_shrink_with_the_number_of_posters():
 def test_the_interval_of_a_share_is_the_binomials():
     labels = np.zeros((1000, 3), np.uint8)
     labels[:600, 0] = 1
-    found = intervals(labels, np.tile([0.9, 0.1, 0.2], (1000, 1)), resamples=2000)
+    ends = intervals(labels, np.tile([0.9, 0.1, 0.2], (1000, 1)), resamples=2000)
     wide = 1.96 * np.sqrt(0.6 * 0.4 / 1000)
-    assert found["top1"] == pytest.approx((0.6 - wide, 0.6 + wide), abs=0.004)
+    assert ends["top1"] == pytest.approx((0.6 - wide, 0.6 + wide), abs=0.004)
 
 
 def test_without_a_genre_to_count_there_is_no_macro_mean():

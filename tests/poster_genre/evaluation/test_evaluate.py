@@ -1,4 +1,4 @@
-"""Measures, baselines and thresholds."""
+"""Measures, baselines, and the table of them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from poster_genre.errors import PosterGenreError
 from poster_genre.evaluation.evaluate import evaluate_probabilities
 from poster_genre.evaluation.measures import cross_entropy, prior_decisions
 from poster_genre.evaluation.tables import table
 from poster_genre.genres import GENRES
-from poster_genre.model.thresholds import best_f1_threshold, fit_thresholds
 
 KEYS = {
     "macro_map", "macro_auc", "micro_ap", "top1", "hit_at_3", "precision_at_3", "recall_at_3", "micro_f1",
@@ -116,35 +113,6 @@ def test_the_cross_entropy_of_certainty_is_finite():
 def test_an_empty_split_is_refused():
     with pytest.raises(PosterGenreError, match="val"):
         evaluated(np.zeros((0, 25), np.uint8), np.zeros((0, 25)), np.zeros(25))
-
-
-@settings(max_examples=60)
-@given(
-    st.lists(
-        st.tuples(st.booleans(), st.sampled_from([0.0, 0.1, 0.25, 0.3, 0.5, 0.8, 1.0])),
-        min_size=1,
-        max_size=12,
-    )
-)
-def test_no_threshold_has_a_higher_f1_than_the_chosen_one(pairs):
-    y = np.array([int(truth) for truth, _ in pairs], np.uint8)
-    p = np.array([score for _, score in pairs])
-
-    def f1(threshold):
-        named = p >= threshold
-        return 2 * (y & named).sum() / max(named.sum() + y.sum(), 1)
-
-    chosen = best_f1_threshold(y, p)
-    assert f1(chosen) == pytest.approx(max(f1(t) for t in np.linspace(0, 1.05, 43)))
-
-
-def test_a_rare_genre_shares_the_threshold_of_all_cells():
-    labels, p, _ = example(n=200)
-    labels[:, 20] = 0
-    labels[:9, 20] = 1
-    thresholds = fit_thresholds(labels, p)
-    assert thresholds[20] == best_f1_threshold(labels.ravel(), p.ravel())
-    assert thresholds[0] == best_f1_threshold(labels[:, 0], p[:, 0])
 
 
 def test_the_table_says_what_the_macro_means_run_over():

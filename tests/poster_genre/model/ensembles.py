@@ -1,4 +1,4 @@
-"""Small networks side by side in one, for tests: trunks of two builds, joined, and one dense layer."""
+"""Small ensembles for tests: backbones of two builds side by side, and one dense layer."""
 
 from __future__ import annotations
 
@@ -27,34 +27,36 @@ COMPACT = (
 
 
 def ensemble(seed: int = 0) -> Sequential:
-    """Two compact trunks, of which one sees more finely, and one of convolutions and a hidden layer."""
+    """Two compact backbones, one of a finer last image, and one of convolutions and a hidden layer."""
     rng = np.random.default_rng(seed)
-    trunks = {}
-    for at, arguments in enumerate(COMPACT):
-        whole = build_model("compact", rng=rng, input_size=SIZE, stem_stride=2 - at, dropout=0.1, **arguments)
-        trunks[str(at)] = Sequential(
+    backbones = {}
+    for index, arguments in enumerate(COMPACT):
+        whole = build_model(
+            "compact", rng=rng, input_size=SIZE, stem_stride=2 - index, dropout=0.1, **arguments
+        )
+        backbones[str(index)] = Sequential(
             {name: each for name, each in whole.children().items() if name != "genres"}
         )
     plain = [Conv2D(3, 8, 3, rng=rng), ReLU(), BatchNorm(8), MaxPool2D(2), Flatten()]
     features = Sequential(plain).output_shape((1, *SIZE, 3))[1]
-    trunks["2"] = Sequential([*plain, Dense(features, 9, rng=rng), ReLU()])
-    joined = Parallel(trunks, merge="concat")
-    width = joined.output_shape((1, *SIZE, 3))[1]
-    return Sequential({"networks": joined, "genres": Dense(width, N_GENRES, rng=rng)})
+    backbones["2"] = Sequential([*plain, Dense(features, 9, rng=rng), ReLU()])
+    parallel = Parallel(backbones, merge="concat")
+    width = parallel.output_shape((1, *SIZE, 3))[1]
+    return Sequential({"networks": parallel, "genres": Dense(width, N_GENRES, rng=rng)})
 
 
-def joined_images(seed: int = 0) -> Sequential:
-    """Two compact trunks whose last images are joined; one head pools all of their channels."""
+def concatenated_images(seed: int = 0) -> Sequential:
+    """Two compact backbones whose last images are concatenated; one head pools all their channels."""
     rng = np.random.default_rng(seed)
     arguments = {"stem": 8, "widths": [8, 12], "blocks": [1, 1], "last": 0, "stem_stride": 2, "dropout": 0.0}
-    trunks = {}
+    backbones = {}
     for member in ("member1", "member2"):
         whole = build_model("compact", rng=rng, input_size=SIZE, **arguments)
         below = {name: each for name, each in whole.children().items() if name not in ("head", "genres")}
-        trunks[member] = Sequential(below)
+        backbones[member] = Sequential(below)
     head = Parallel({"average": GlobalAveragePool2D(), "maximum": GlobalMaxPool2D()}, merge="concat")
     genres = Dense(48, N_GENRES, rng=rng)
-    return Sequential({"members": Parallel(trunks, merge="concat"), "head": head, "genres": genres})
+    return Sequential({"members": Parallel(backbones, merge="concat"), "head": head, "genres": genres})
 
 
 def drawn_at_random(network: Sequential, seed: int) -> None:

@@ -1,34 +1,16 @@
-"""Calibrated probabilities, the rule for "not sure", and figures that no poster had a hand in itself."""
+"""Calibrated probabilities: the maps of the genres, and how they are fitted."""
 
 from __future__ import annotations
 
-from itertools import product
-
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from minicnn import metrics
 from poster_genre.errors import PosterGenreError
-from poster_genre.evaluation import evaluate, measures, tables
+from poster_genre.evaluation import measures
 from poster_genre.model import calibration
 from poster_genre.model.calibration import calibrate, fit_calibration, fit_maps, log_odds
-from poster_genre.model.information import fit_sure, gain, information
-
-PRIORS = np.array([0.5, 0.4, 0.2, 0.1, 0.05])
-
-
-def drawn(n, seed=0, skill=1.0):
-    """Posters whose genres are drawn from known probabilities: (labels, those probabilities)."""
-    rng = np.random.default_rng(seed)
-    z = log_odds(PRIORS) + skill * rng.normal(size=(n, len(PRIORS)))
-    truth = 1 / (1 + np.exp(-z))
-    return (rng.random(truth.shape) < truth).astype(np.uint8), truth
-
-
-def distorted(p, stretch, shift):
-    return 1 / (1 + np.exp(-(stretch * log_odds(p) + shift)))
+from tests.poster_genre.model.answers import PRIORS, distorted, drawn
 
 
 @pytest.mark.parametrize(("stretch", "shift"), [(2.0, 0.0), (0.5, 0.3), (1.0, -1.0)])
@@ -91,11 +73,11 @@ def test_the_fit_is_the_minimum_that_scipy_finds():
         entropy = (np.logaddexp(0, eta) - labels[:, 2] * eta).sum()
         return entropy + (((theta - towards) / sd) ** 2).sum() / 2
 
-    found = calibration._penalised_fit(z.mean(), z - z.mean(), labels[:, 2], towards, sd)
-    np.testing.assert_allclose(found, minimize(cost, towards, tol=1e-10).x, atol=1e-4)
+    fitted = calibration._penalised_fit(z.mean(), z - z.mean(), labels[:, 2], towards, sd)
+    np.testing.assert_allclose(fitted, minimize(cost, towards, tol=1e-10).x, atol=1e-4)
 
 
-def test_posters_that_are_perfectly_told_apart_make_for_no_certainty():
+def test_perfect_separation_gives_no_certainty():
     labels = np.tile([[1, 0], [0, 1]], (20, 1)).astype(np.uint8)
     p = np.where(labels == 1, 0.6, 0.4)
     calibrated = calibrate(p, *fit_maps(labels, p))
@@ -105,7 +87,7 @@ def test_posters_that_are_perfectly_told_apart_make_for_no_certainty():
 
 
 @pytest.mark.parametrize("p", [np.zeros((4, 3)), np.ones((4, 3))])
-def test_certain_probabilities_are_survived(p):
+def test_certain_probabilities_give_finite_ones(p):
     labels = np.eye(4, 3, dtype=np.uint8)
     assert np.isfinite(calibrate(p, *fit_maps(labels, p))).all()
 
@@ -116,104 +98,12 @@ def test_arrays_that_do_not_fit_are_refused(shape):
         fit_maps(np.zeros(shape, np.uint8), np.full((4, 3), 0.5))
 
 
-# Not sure.
-
-
-def test_information_is_the_expected_gain_in_log_likelihood_over_the_priors():
-    p, q = np.array([0.7, 0.2, 0.04]), np.array([0.5, 0.3, 0.1])
-    expected, gained = 0.0, 0.0
-    for outcome in product((0, 1), repeat=3):
-        y = np.array(outcome)
-        likelihood, prior = (np.where(y == 1, s, 1 - s).prod() for s in (p, q))
-        expected += likelihood * np.log2(likelihood / prior)
-        gained += likelihood * gain(y[None], p[None], q)[0]
-    assert information(p[None], q)[0] == pytest.approx(expected)
-    assert gained == pytest.approx(expected)
-
-
-@settings(max_examples=50)
-@given(st.lists(st.floats(0, 1), min_size=5, max_size=5))
-def test_information_is_never_negative_and_nothing_for_the_priors(row):
-    assert information(np.array([row]), PRIORS)[0] >= 0
-    assert information(PRIORS[None], PRIORS)[0] == 0
-
-
-def test_a_network_that_knows_nothing_is_never_sure():
-    labels, _ = drawn(800, seed=4)
-    _, unrelated = drawn(800, seed=5, skill=0.3)
-    limit = fit_sure(labels, unrelated, PRIORS)
-    assert (information(unrelated, PRIORS) <= limit).mean() > 0.9
-
-
-def test_a_network_that_knows_much_is_mostly_sure_and_not_where_it_repeats_the_priors():
-    labels, truth = drawn(1500, seed=6, skill=1.5)
-    truth[:150] = PRIORS + 0.001
-    labels[:150] = np.random.default_rng(7).random((150, 5)) < PRIORS
-    known = fit_calibration(labels, truth, PRIORS)
-    sure = known.sure(known.apply(truth), PRIORS)
-    assert not sure[:150].any()
-    assert sure[150:].mean() > 0.7
-
-
-def test_the_tenth_that_says_least_is_never_sure():
-    labels, truth = drawn(1500, seed=8, skill=2.0)
-    unsure = information(truth, PRIORS) <= fit_sure(labels, truth, PRIORS)
-    assert unsure.sum() == 150
-
-
-def test_answers_that_cannot_be_shown_to_gain_anything_are_not_sure():
-    labels, truth = drawn(1500, seed=9)
-    labels[:600] = drawn(600, seed=10)[0]  # the least informative 600 answers are about other posters
-    order = np.argsort(information(truth, PRIORS), kind="stable")
-    truth = np.concatenate([truth[order[:600]], truth[order[600:]]])
-    labels[600:] = np.random.default_rng(11).random((900, 5)) < truth[600:]
-    limit = fit_sure(labels, truth, PRIORS)
-    gains = gain(labels, truth, PRIORS)[information(truth, PRIORS) <= limit]
-    assert len(gains) > 300
-    assert gains.mean() <= 1.645 * gains.std(ddof=1) / np.sqrt(len(gains))
-
-
 @pytest.mark.parametrize("n", [1, 2, 7])
 def test_a_handful_of_posters_can_be_calibrated_on(n):
     labels, truth = drawn(n)
     known = fit_calibration(labels, truth, PRIORS)
     assert np.isfinite(known.apply(truth)).all()
     assert known.posters == n
-
-
-# Folds.
-
-
-def test_every_poster_is_judged_once_and_never_fitted_on_by_its_judge():
-    judged = np.concatenate([judge for _, judge in calibration.folds(53)])
-    assert sorted(judged) == list(range(53))
-    for fit, judge in calibration.folds(53):
-        assert not set(fit) & set(judge)
-        assert len(fit) + len(judge) == 53
-
-
-def test_a_poster_has_no_hand_in_its_own_cross_fitted_answer():
-    labels, truth = drawn(60, seed=9)
-    before = evaluate.cross_fitted(labels, truth)
-    labels[17] = 1 - labels[17]
-    after = evaluate.cross_fitted(labels, truth)
-    for one, other in zip(before, after, strict=True):
-        np.testing.assert_array_equal(one[17], other[17])
-    assert (before[0] != after[0]).any()
-
-
-def test_cross_fitting_agrees_with_one_fold_done_by_hand():
-    labels, truth = drawn(100, seed=10)
-    fit, judge = next(calibration.folds(100))
-    slope, offset = fit_maps(labels[fit], truth[fit])
-    probabilities, decisions = evaluate.cross_fitted(labels, truth)
-    by_hand = calibrate(truth[judge], slope, offset)
-    np.testing.assert_array_equal(probabilities[judge], by_hand)
-    limits = evaluate.fit_thresholds(labels[fit], calibrate(truth[fit], slope, offset))
-    np.testing.assert_array_equal(decisions[judge], by_hand >= limits)
-
-
-# The classifier.
 
 
 def test_the_classifier_calibrates_on_its_validation_posters(fitted, coloured_posters):
@@ -234,45 +124,3 @@ def test_without_validation_posters_nothing_is_calibrated_and_doubt_is_unknown(s
     raw = classifier.predict_proba(pixels, calibrated=False)
     np.testing.assert_array_equal(classifier.predict_proba(pixels), raw)
     assert classifier.sure(raw) is None
-
-
-def test_posters_that_calibrated_the_classifier_are_scored_by_cross_fitting(fitted, coloured_posters):
-    pixels, labels = coloured_posters
-    own, probabilities = evaluate.evaluate_model(fitted.trained_, pixels[64:], labels[64:], split="val")
-    other, _ = evaluate.evaluate_model(fitted.trained_, pixels[:64], labels[:64], split="train")
-    assert (own["cross_fitted_folds"], other["cross_fitted_folds"]) == (5, 0)
-    raw = fitted.predict_proba(pixels[64:], calibrated=False)
-    np.testing.assert_array_equal(probabilities, evaluate.cross_fitted(labels[64:], raw)[0])
-    assert own["macro_auc"] == metrics.macro_roc_auc(labels[64:], raw)
-    assert "5-fold cross-fitted" in tables.table(own, calibrated=True)
-
-
-def test_a_model_file_keeps_the_calibration(fitted, tmp_path):
-    fitted.save(tmp_path / "model.npz")
-    loaded = type(fitted).load(tmp_path / "model.npz").trained_.calibration
-    for name, value in vars(fitted.trained_.calibration).items():
-        np.testing.assert_array_equal(getattr(loaded, name), value)
-
-
-def test_a_model_file_whose_calibration_makes_no_sense_is_refused(fitted, tmp_path):
-    from minicnn.serialize import load, save
-
-    path = tmp_path / "model.npz"
-    fitted.save(path)
-    arrays, metadata = load(path)
-    for name, spoiled in (("slope", -1.0), ("slope", np.nan), ("offset", np.inf)):
-        worse = {**arrays, f"calibration/{name}": np.full(25, spoiled)}
-        save(path, worse, metadata)
-        with pytest.raises(PosterGenreError, match="contradicts itself"):
-            type(fitted).load(path)
-
-
-def test_val_is_scored_by_cross_fitting_though_some_of_its_posters_are_gone(fitted, coloured_posters):
-    pixels, labels = coloured_posters
-    fewer, _ = evaluate.evaluate_model(fitted.trained_, pixels[65:], labels[65:], split="val")
-    assert fewer["cross_fitted_folds"] == 5
-    three, _ = evaluate.evaluate_model(fitted.trained_, pixels[65:68], labels[65:68], split="val")
-    assert three["cross_fitted_folds"] == 3
-    one, p = evaluate.evaluate_model(fitted.trained_, pixels[65:66], labels[65:66], split="val")
-    assert one["cross_fitted_folds"] == 0
-    np.testing.assert_array_equal(p, fitted.predict_proba(pixels[65:66]))

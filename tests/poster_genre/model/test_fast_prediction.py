@@ -141,9 +141,9 @@ def test_the_command_line_gives_the_classifiers_numbers(
     for name, poster in zip(names, pixels[:3], strict=True):
         Image.fromarray(poster).save(name)
     assert main(["predict", *names, "--json", "--model-file", str(tmp_path / "model.npz")]) == 0
-    said = [[answer["probabilities"][g] for g in GENRES] for answer in json.loads(capsys.readouterr().out)]
+    printed = [[answer["probabilities"][g] for g in GENRES] for answer in json.loads(capsys.readouterr().out)]
     for i in range(3):
-        np.testing.assert_allclose(said[i], trained.predict_proba([names[i]])[0], rtol=0, atol=1e-6)
+        np.testing.assert_allclose(printed[i], trained.predict_proba([names[i]])[0], rtol=0, atol=1e-6)
 
 
 def test_the_packaged_model_decides_the_same_fused_and_layer_by_layer(layer_by_layer: Any) -> None:

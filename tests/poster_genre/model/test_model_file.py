@@ -213,3 +213,21 @@ def test_a_long_name_in_a_forged_file_is_not_echoed_whole(fitted, tmp_path):
     with pytest.raises(PosterGenreError, match="its network 'xxx") as caught:
         load_model(path)
     assert len(str(caught.value)) < 1000
+
+
+def test_a_model_file_holds_the_calibration(fitted, tmp_path):
+    save_model(fitted.trained_, tmp_path / "model.npz")
+    loaded = load_model(tmp_path / "model.npz").calibration
+    for name, value in vars(fitted.trained_.calibration).items():
+        np.testing.assert_array_equal(getattr(loaded, name), value)
+
+
+def test_a_model_file_whose_calibration_makes_no_sense_is_refused(fitted, tmp_path):
+    path = tmp_path / "model.npz"
+    save_model(fitted.trained_, path)
+    arrays, metadata = load(path)
+    for name, forged_value in (("slope", -1.0), ("slope", np.nan), ("offset", np.inf)):
+        worse = {**arrays, f"calibration/{name}": np.full(25, forged_value)}
+        save(path, worse, metadata)
+        with pytest.raises(PosterGenreError, match="contradicts itself"):
+            load_model(path)

@@ -13,7 +13,7 @@ from poster_genre.explain.layer_trace.steps import network_steps
 from poster_genre.explain.layer_trace.trace import Trace, trace_poster
 from poster_genre.model.networks import SPECS, build_network
 from tests.poster_genre.explain.layer_trace.small_traces import RNG
-from tests.poster_genre.model.ensembles import SIZE, drawn_at_random, ensemble, joined_images, untrained
+from tests.poster_genre.model.ensembles import SIZE, concatenated_images, drawn_at_random, ensemble, untrained
 
 ARCHITECTURES = ("compact", "original", "ensemble", "ensemble of images")
 
@@ -28,7 +28,7 @@ def classifier_of(architecture: str, seed: int = 3) -> PosterGenreClassifier:
         network = build_network(spec, rng=seed)
     else:
         spec = replace(SPECS["compact"], input_size=SIZE)
-        network = ensemble(seed) if architecture == "ensemble" else joined_images(seed)
+        network = ensemble(seed) if architecture == "ensemble" else concatenated_images(seed)
     drawn_at_random(network, seed)
     return untrained(spec, network)
 

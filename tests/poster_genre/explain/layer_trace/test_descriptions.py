@@ -12,7 +12,7 @@ from poster_genre.explain.layer_trace.descriptions import (
 )
 from poster_genre.explain.layer_trace.steps import network_steps
 from poster_genre.model.networks import SPECS, build_model
-from tests.poster_genre.model.ensembles import SIZE, ensemble, joined_images
+from tests.poster_genre.model.ensembles import SIZE, concatenated_images, ensemble
 
 
 def test_every_step_has_a_title_and_a_description(traced_poster: Any) -> None:
@@ -50,11 +50,11 @@ def test_every_member_of_an_ensemble_numbers_its_own_blocks() -> None:
 
 
 def test_members_whose_images_are_concatenated_share_the_summary() -> None:
-    titles = group_titles(network_steps(joined_images(), SIZE))
+    titles = group_titles(network_steps(concatenated_images(), SIZE))
     assert titles[-4:] == ["Network 2: residual block 2", "All networks", "The summary", "The genres"]
 
 
 def test_only_the_steps_of_members_have_a_members_title() -> None:
-    steps = network_steps(joined_images(), SIZE)
+    steps = network_steps(concatenated_images(), SIZE)
     assert {member_title(steps, step.member) for step in steps} == {"", "Network 1", "Network 2"}
     assert {step.branch for step in steps if step.member} == {"", "body", "projection"}
