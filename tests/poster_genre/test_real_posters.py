@@ -24,53 +24,55 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def found() -> Inspection:
+def inspection() -> Inspection:
     return inspect_dataset(os.environ["POSTER_GENRE_DATA"], progress=False)
 
 
-def test_each_split_is_there_whole_or_not_at_all(found: Inspection) -> None:
-    splits = [split_of(poster_id) for poster_id in found.dataset.table_ids]
+def test_each_split_is_there_whole_or_not_at_all(inspection: Inspection) -> None:
+    splits = [split_of(poster_id) for poster_id in inspection.dataset.table_ids]
     sizes = {split: splits.count(split) for split in SPLITS}
     assert all(sizes[split] in (0, SIZES[split]) for split in SPLITS)
     if not sizes["test"]:
-        assert (found.n_rows, found.n_ids, found.n_images) == (6138, 6130, 6150)
+        assert (inspection.n_rows, inspection.n_ids, inspection.n_images) == (6138, 6130, 6150)
     elif all(sizes.values()):
-        assert (found.n_rows, found.n_ids, found.n_images) == (7254, 7242, 7867)
+        assert (inspection.n_rows, inspection.n_ids, inspection.n_images) == (7254, 7242, 7867)
 
 
-def test_train_and_val_are_sound_but_for_repeats(found: Inspection) -> None:
-    kinds = {d.kind for d in found.defects if split_of(d.subject) != "test"}
+def test_train_and_val_are_sound_but_for_repeats(inspection: Inspection) -> None:
+    kinds = {d.kind for d in inspection.defects if split_of(d.subject) != "test"}
     assert kinds == {"image without row", "repeated Id", "identical posters"}
-    assert found.defect_counts["missing image"] == 0
-    assert REPEATED in {d.subject for d in found.defects if d.kind == "repeated Id"}
+    assert inspection.defect_counts["missing image"] == 0
+    assert REPEATED in {d.subject for d in inspection.defects if d.kind == "repeated Id"}
 
 
-def test_two_ids_hold_the_same_poster(found: Inspection) -> None:
+def test_two_ids_hold_the_same_poster(inspection: Inspection) -> None:
     pairs = [
-        {d.subject, d.detail.split()[4].rstrip(",")} for d in found.defects if d.kind == "identical posters"
+        {d.subject, d.detail.split()[4].rstrip(",")}
+        for d in inspection.defects
+        if d.kind == "identical posters"
     ]
     assert set(TWINS) in pairs
     assert split_of(TWINS[0]) == split_of(TWINS[1]) == "train"
 
 
-def test_genres_are_about_as_frequent_as_published(found: Inspection) -> None:
-    frequency = found.genre_frequency
+def test_genres_are_about_as_frequent_as_published(inspection: Inspection) -> None:
+    frequency = inspection.genre_frequency
     assert max(frequency, key=lambda genre: frequency[genre]) == "Drama"
     assert frequency["Reality-TV"] == min(frequency.values())
     assert 1 <= frequency["N/A"] <= 10
-    mean = found.dataset.labels.sum() / found.n_rows
+    mean = inspection.dataset.labels.sum() / inspection.n_rows
     assert mean == pytest.approx(2.33, abs=0.03)
-    assert set(found.genres_per_movie) == {1, 2, 3}
-    if all(found.dataset.split_sizes().values()):
+    assert set(inspection.genres_per_movie) == {1, 2, 3}
+    if all(inspection.dataset.split_sizes().values()):
         assert (frequency["Drama"], frequency["Comedy"], frequency["N/A"]) == (3619, 2900, 10)
 
 
-def test_predicting_no_genre_is_right_nine_times_in_ten(found: Inspection) -> None:
-    assert 1 - found.dataset.labels.mean() == pytest.approx(0.907, abs=0.004)
+def test_predicting_no_genre_is_right_nine_times_in_ten(inspection: Inspection) -> None:
+    assert 1 - inspection.dataset.labels.mean() == pytest.approx(0.907, abs=0.004)
 
 
-def test_posters_become_inputs_through_the_cache(found: Inspection) -> None:
-    part = found.dataset.split("val").subset(np.arange(0, 200, 10))
+def test_posters_become_inputs_through_the_cache(inspection: Inspection) -> None:
+    part = inspection.dataset.split("val").subset(np.arange(0, 200, 10))
     cached = cached_posters(part, (120, 80), progress=False)
     assert cached.readable.all()
     assert cached.images.shape == (20, 120, 80, 3)

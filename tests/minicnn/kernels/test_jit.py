@@ -1,4 +1,4 @@
-"""Compilation: announced once, kept on disk, never stale, and no error where nothing can be kept."""
+"""Compilation: announced once, stored on disk, never stale, and possible where nothing can be stored."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ for dtype in {dtypes}:
 
 
 def environment(tmp_path: Path, **changes: str) -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("NUMBA_", "MINICNN_", "XDG_"))}
-    return {**kept, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache"), **changes}
+    others = {k: v for k, v in os.environ.items() if not k.startswith(("NUMBA_", "MINICNN_", "XDG_"))}
+    return {**others, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache"), **changes}
 
 
 def run(env: dict[str, str], dtypes: str = "['float32']") -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,4 @@
-"""A server on this machine that answers as a test tells it: broken off, silent, lying, or honestly."""
+"""A local server for download tests: it answers correctly, breaks off, stalls, or sends wrong headers."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
         self.wfile.flush()
 
-    def wanted(self) -> int:
+    def requested_start(self) -> int:
         """The first byte asked for; 0 where the validator no longer fits."""
         match = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
         if match is None or self.headers.get("If-Range", self.server.tag) != self.server.tag:
@@ -69,7 +69,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def honest(handler: Handler, until: int | None = None, validate: bool = True) -> None:
-    content, start = handler.server.content, handler.wanted()
+    content, start = handler.server.content, handler.requested_start()
     headers: dict[str, str | int] = {"Content-Length": len(content) - start}
     if validate:
         headers["ETag"] = handler.server.tag

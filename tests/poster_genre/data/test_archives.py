@@ -167,13 +167,13 @@ def test_an_image_packed_with_lzma_and_damaged_is_one_sentence(tmp_path: Path) -
     assert "\n" not in str(caught.value)
 
 
-def test_a_method_of_compression_that_nobody_knows_is_one_sentence(tmp_path: Path) -> None:
+def test_an_unknown_method_of_compression_is_one_sentence(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "posters.zip", *sound())
     data = bytearray(path.read_bytes())
-    place = data.find(b"PK\x01\x02")
-    while place >= 0:
-        data[place + 10] = 99
-        place = data.find(b"PK\x01\x02", place + 4)
+    position = data.find(b"PK\x01\x02")
+    while position >= 0:
+        data[position + 10] = 99
+        position = data.find(b"PK\x01\x02", position + 4)
     path.write_bytes(data)
     assert "train.csv cannot be unpacked from the zip" in refusal(path)
 

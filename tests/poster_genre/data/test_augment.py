@@ -101,8 +101,8 @@ def test_brightness_changes_by_at_most_its_share() -> None:
 
 def test_no_saturation_makes_grey_and_grey_posters_stay_grey() -> None:
     grey = np.repeat(poster()[:, :, :1], 3, axis=2)
-    got = augment_poster(grey, rng(3)).astype(int)
-    assert np.ptp(got, axis=2).max() <= 1
+    result = augment_poster(grey, rng(3)).astype(int)
+    assert np.ptp(result, axis=2).max() <= 1
 
 
 def test_erasing_greys_one_rectangle_of_5_to_20_percent() -> None:
@@ -140,7 +140,7 @@ def test_other_settings_do_not_shift_the_draws() -> None:
         lambda: Mixup(0.2)(np.zeros((2, 4, 4, 3)), np.zeros((3, 25)), rng()),
     ],
 )
-def test_what_makes_no_sense_is_refused(make: Callable[[], object]) -> None:
+def test_settings_and_arrays_out_of_range_are_refused(make: Callable[[], object]) -> None:
     with pytest.raises(PosterGenreError, match=r"Augmentation|Mixup"):
         make()
 

@@ -1,4 +1,4 @@
-"""The download against servers on this machine that break off, fall silent and lie."""
+"""The download from local servers that break off, stall, and send wrong headers."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_a_file_that_changed_between_attempts_is_fetched_from_its_start(
 def test_pieces_of_two_files_are_not_taken_for_one(
     fetch: Callable[..., Path], server: Server, archive: Path
 ) -> None:
-    """The server ignores If-Range and tells no total, so only the verification can see it."""
+    """The server ignores If-Range and states no total, so only the verification can detect it."""
     first = bytes(len(server.content))
 
     def other_file(handler: Handler) -> None:

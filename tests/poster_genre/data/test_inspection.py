@@ -37,9 +37,9 @@ def faulty(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     return write_folder(tmp_path / "set", table(*lines), images)
 
 
-def test_all_defects_are_found_each_under_its_kind(faulty: Path) -> None:
-    found = inspect_dataset(faulty, progress=False)
-    subjects = {kind: [d.subject for d in found.defects if d.kind == kind] for kind in DEFECT_KINDS}
+def test_every_defect_is_listed_under_its_kind(faulty: Path) -> None:
+    inspection = inspect_dataset(faulty, progress=False)
+    subjects = {kind: [d.subject for d in inspection.defects if d.kind == kind] for kind in DEFECT_KINDS}
     assert subjects == {
         "missing image": ["tt0000005"],
         "unreadable image": [B, "tt0000006"],
@@ -49,38 +49,43 @@ def test_all_defects_are_found_each_under_its_kind(faulty: Path) -> None:
         "contradictory genres": [D],
         "unexpected file": ["more.txt"],
     }
-    assert found.defect_counts == {kind: len(names) for kind, names in subjects.items()}
-    twins = next(d for d in found.defects if d.kind == "identical posters")
+    assert inspection.defect_counts == {kind: len(names) for kind, names in subjects.items()}
+    twins = next(d for d in inspection.defects if d.kind == "identical posters")
     assert D in twins.detail
     assert all(split_of(poster_id) in twins.detail for poster_id in (A, D))
 
 
 def test_the_numbers_are_those_of_the_rows_that_have_a_readable_image(faulty: Path) -> None:
-    found = inspect_dataset(faulty, progress=False)
-    assert (found.n_rows, found.n_ids, found.n_images, len(found.dataset)) == (7, 6, 6, 4)
-    assert found.genres_per_movie == {1: 1, 2: 3}
-    assert {genre: n for genre, n in found.genre_frequency.items() if n} == {
+    inspection = inspect_dataset(faulty, progress=False)
+    assert (inspection.n_rows, inspection.n_ids, inspection.n_images, len(inspection.dataset)) == (7, 6, 6, 4)
+    assert inspection.genres_per_movie == {1: 1, 2: 3}
+    assert {genre: n for genre, n in inspection.genre_frequency.items() if n} == {
         "Comedy": 1,
         "Drama": 3,
         "N/A": 1,
         "War": 2,
     }
-    together = found.co_occurrence
+    together = inspection.co_occurrence
     assert (together == together.T).all()
     assert together[INDEX["Drama"], INDEX["War"]] == 2
     assert together[INDEX["Drama"], INDEX["Comedy"]] == 1
-    assert sorted(zip(found.widths, found.heights, strict=True)) == [(20, 30), (40, 60), (40, 60), (50, 70)]
+    assert sorted(zip(inspection.widths, inspection.heights, strict=True)) == [
+        (20, 30),
+        (40, 60),
+        (40, 60),
+        (50, 70),
+    ]
 
 
 def test_co_occurrence_is_counted_pair_by_pair(tmp_path: Path) -> None:
-    found = inspect_dataset(write_folder(tmp_path / "set", *sound(20)), progress=False)
-    labels = found.dataset.labels
+    inspection = inspect_dataset(write_folder(tmp_path / "set", *sound(20)), progress=False)
+    labels = inspection.dataset.labels
     for i in range(0, 25, 4):
         for j in range(25):
-            assert found.co_occurrence[i, j] == sum(1 for y in labels if y[i] and y[j])
+            assert inspection.co_occurrence[i, j] == sum(1 for y in labels if y[i] and y[j])
 
 
-def test_the_text_tells_what_there_is_and_what_is_wrong(faulty: Path) -> None:
+def test_the_text_states_the_numbers_and_the_defects(faulty: Path) -> None:
     text = as_text(inspect_dataset(faulty, progress=False))
     assert "7 rows with 6 distinct Ids; 6 images" in text
     assert "image width   20 to 50 pixels" in text
@@ -118,18 +123,18 @@ def test_the_report_folder_gets_a_picture_all_defects_and_all_numbers(faulty: Pa
         pixels = np.asarray(picture.convert("L"))
     assert min(pixels.shape) > 1000
     assert 0.02 < (pixels < 200).mean() < 0.6
-    found = inspect_dataset(faulty, progress=False)
+    inspection = inspect_dataset(faulty, progress=False)
     with (out / "defects.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert rows == [{"kind": d.kind, "subject": d.subject, "detail": d.detail} for d in found.defects]
+    assert rows == [{"kind": d.kind, "subject": d.subject, "detail": d.detail} for d in inspection.defects]
     document = json.loads((out / "dataset.json").read_text(encoding="utf-8"))
-    assert document == to_dict(found)
+    assert document == to_dict(inspection)
     assert document["n_rows"] == 7
     assert document["defects"] == rows
     assert sum(document["split_sizes"].values()) == 4
 
 
-def test_a_set_whose_every_image_is_broken_is_still_described(tmp_path: Path) -> None:
+def test_a_data_set_without_a_readable_image_is_described(tmp_path: Path) -> None:
     csv_text, images = sound(3)
     folder = write_folder(tmp_path / "set", csv_text, dict.fromkeys(images, b"no picture, only text"))
     text = describe(folder, tmp_path / "report")
@@ -146,7 +151,7 @@ def test_decoding_prints_nothing_where_there_is_no_terminal(
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_report_folder_that_cannot_be_is_refused_before_the_work(tmp_path: Path) -> None:
+def test_an_impossible_report_folder_is_refused_before_the_images_are_decoded(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "set", *sound())
     with pytest.raises(PosterGenreError, match="cannot be a folder"):
         describe(folder, folder / "train.csv")
@@ -175,6 +180,6 @@ def test_a_report_replaces_its_own_files_and_no_others(tmp_path: Path) -> None:
 def test_rows_whose_image_is_unreadable_are_not_counted(tmp_path: Path) -> None:
     csv, images = sound()
     images["tt0000003.jpg"] = b"broken"
-    found = inspect_dataset(write_folder(tmp_path / "set", csv, images), progress=False)
-    assert len(found.dataset) == sum(found.genres_per_movie.values()) == 11
-    assert (found.n_rows, found.n_images) == (12, 12)
+    inspection = inspect_dataset(write_folder(tmp_path / "set", csv, images), progress=False)
+    assert len(inspection.dataset) == sum(inspection.genres_per_movie.values()) == 11
+    assert (inspection.n_rows, inspection.n_images) == (12, 12)

@@ -36,7 +36,7 @@ def test_labels_are_uint8_in_the_order_of_the_genres_and_cannot_be_written(tmp_p
         labels[0, 0] = 1
 
 
-def test_columns_are_found_by_name_and_not_by_place(tmp_path: Path) -> None:
+def test_columns_are_identified_by_name_and_not_by_position(tmp_path: Path) -> None:
     order = [*reversed(GENRES), "Genre", "Id"]
     cells = ["1" if name == "War" else "0" for name in reversed(GENRES)] + ["\"['War']\"", A]
     csv = ",".join(order) + "\n" + ",".join(cells) + "\n"
@@ -57,7 +57,9 @@ def test_columns_are_found_by_name_and_not_by_place(tmp_path: Path) -> None:
     ],
     ids=["byte order mark", "CRLF", "quoted header", "no last newline"],
 )
-def test_a_table_is_read_however_it_was_exported(tmp_path: Path, change: Callable[[bytes], bytes]) -> None:
+def test_a_table_is_read_with_any_line_ends_quotes_and_byte_order_mark(
+    tmp_path: Path, change: Callable[[bytes], bytes]
+) -> None:
     csv, images = sound()
     plain = load_dataset(write_folder(tmp_path / "plain", csv, images))
     other = load_dataset(write_folder(tmp_path / "other", change(csv.encode()), images))
@@ -66,7 +68,7 @@ def test_a_table_is_read_however_it_was_exported(tmp_path: Path, change: Callabl
     assert other.defects == []
 
 
-def test_a_contradiction_says_which_genres_stand_where(tmp_path: Path) -> None:
+def test_a_contradiction_names_the_genres_of_the_list_and_of_the_columns(tmp_path: Path) -> None:
     csv = table(row(A, ["Drama", "War"], listed=["Drama", "Comedy"]))
     dataset = load_dataset(write_folder(tmp_path / "set", csv, {f"{A}.jpg": jpeg()}))
     assert dataset.defects[0].detail == "row 1, only in the list: Comedy; only in the columns: War"
@@ -79,7 +81,7 @@ def test_a_printed_python_list_of_genres_is_read_back(genres: list[str]) -> None
 
 
 @pytest.mark.parametrize("text", ["", "Drama", "[Drama]", "['Drama'", "['Drama' 'War']", "__import__('os')"])
-def test_anything_else_than_a_list_of_names_is_no_list(text: str) -> None:
+def test_any_other_text_is_not_a_list_of_names(text: str) -> None:
     assert parse_genres(text) is None
 
 
@@ -104,7 +106,7 @@ WITHOUT_WAR = HEADER.replace(",War", "")
         (table(row(B, ["War"])), "none of the 1 rows has its image"),
     ],
 )
-def test_a_table_that_cannot_be_meant_is_refused_in_one_sentence(
+def test_a_table_with_other_columns_or_cells_is_refused_in_one_sentence(
     tmp_path: Path, csv: str | bytes, expected: str
 ) -> None:
     folder = write_folder(tmp_path / "set", csv, {f"{A}.jpg": jpeg()})
@@ -115,10 +117,10 @@ def test_a_table_that_cannot_be_meant_is_refused_in_one_sentence(
 
 
 @pytest.mark.parametrize("header", ["Id,Genre,Drama,", " Drama,Id,Genre,"], ids=["plain", "with a space"])
-def test_a_column_that_comes_twice_is_named(tmp_path: Path, header: str) -> None:
+def test_a_column_that_occurs_twice_is_named(tmp_path: Path, header: str) -> None:
     csv = HEADER.replace("Id,Genre,", header, 1) + "\n" + ",".join(["0"] * (len(HEADER.split(",")) + 1))
-    said = refusal(write_folder(tmp_path / "set", csv, {f"{A}.jpg": jpeg()}))
-    assert "the column 'Drama' more than once" in said
+    text = refusal(write_folder(tmp_path / "set", csv, {f"{A}.jpg": jpeg()}))
+    assert "the column 'Drama' more than once" in text
 
 
 # Cells of any length.

@@ -1,4 +1,4 @@
-"""Drawn posters: what a poster promises, the data set they make, and that shape, not colour, tells genres."""
+"""Drawn posters: single posters, the data set of them, and that shapes, not colours, show the genres."""
 
 import ast
 import csv
@@ -273,7 +273,7 @@ def test_a_folder_below_a_file_is_refused_by_the_name_of_the_file(tmp_path, belo
     assert str(caught.value) == f"{folder} cannot be a folder, because {file} is a file; name another folder"
 
 
-# Shape tells, colour does not.
+# Shapes show the genres, colours do not.
 
 
 def colour_histogram(poster):
