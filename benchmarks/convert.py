@@ -30,7 +30,7 @@ from minicnn.layers.dropout import Dropout
 from minicnn.layers.normalization import BatchNorm
 from minicnn.layers.pooling import AveragePool2D, GlobalAveragePool2D, GlobalMaxPool2D, MaxPool2D
 from minicnn.layers.reshape import Flatten, Identity
-from minicnn.shapes import Pads, Pair, resolve_padding
+from minicnn.shapes import Pads, Pair
 
 Shape = tuple[int, ...]
 Back = Callable[[np.ndarray], np.ndarray]
@@ -96,9 +96,7 @@ class Conversion:
         return Branches(modules, layer.merge) if isinstance(layer, Parallel) else nn.Sequential(*modules)
 
     def _conv(self, layer: Conv2D, name: str, shape: Shape) -> nn.Module:
-        size = (shape[1], shape[2])
-        pads = resolve_padding(layer.padding, size, layer.kernel_size, layer.stride, layer.dilation)
-        padding, before = _padding(pads)
+        padding, before = _padding(layer.geometry(shape).padding)
         conv = nn.Conv2d(
             layer.in_channels,
             layer.out_channels,
@@ -178,8 +176,7 @@ def _padding(pads: Pads) -> tuple[Pair, tuple[int, int, int, int] | None]:
 
 
 def _pool(layer: MaxPool2D | AveragePool2D, shape: Shape) -> nn.Module:
-    pads = resolve_padding(layer.padding, (shape[1], shape[2]), layer.size, layer.stride)
-    padding, before = _padding(pads)
+    padding, before = _padding(layer.geometry(shape).padding)
     if before:
         raise TypeError(f"{layer!r} pads one side more than the other, which PyTorch's pooling cannot")
     if isinstance(layer, MaxPool2D):

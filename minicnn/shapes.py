@@ -1,15 +1,18 @@
-"""Output-size arithmetic, and the error messages about shapes and dtypes."""
+"""How windows lie on images, output-size arithmetic, and the error messages about shapes and dtypes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 Pair = tuple[int, int]
+# Padding in pixels: ((top, bottom), (left, right)).
 Pads = tuple[Pair, Pair]
+# Padding as a layer takes it: also "same", "valid", p, (vertical, horizontal).
 Padding = str | int | Pair | Pads
+Shape4 = tuple[int, int, int, int]
 
 FLOAT_TYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
@@ -17,32 +20,42 @@ FLOAT_TYPES = (np.dtype(np.float32), np.dtype(np.float64))
 def check_dtype(name: str, dtype: Any) -> np.dtype:
     """float32 or float64 as a dtype object; anything else is a TypeError that names the layer."""
     try:
-        found = None if dtype is None else np.dtype(dtype)  # to NumPy None means float64
+        result = None if dtype is None else np.dtype(dtype)  # NumPy takes None for float64
     except TypeError:
-        found = None
-    if found is None or found not in FLOAT_TYPES:
+        result = None
+    if result is None or result not in FLOAT_TYPES:
         raise TypeError(f"{name}: expected dtype float32 or float64, got {dtype!r}")
-    return found
+    return result
 
 
-def check_shape(name: str, actual: tuple[int, ...], wanted: Sequence[int | str]) -> None:
-    """Raise unless ``actual`` fits ``wanted``: numbers where the size is fixed, letters where it is free."""
-    if len(actual) != len(wanted) or any(
-        isinstance(size, int) and size != found for size, found in zip(wanted, actual, strict=True)
-    ):
-        said = ", ".join(str(size) for size in wanted) + ("," if len(wanted) == 1 else "")
-        raise ValueError(f"{name}: expected shape ({said}), got {actual}")
+def check_shape(name: str, actual: tuple[int, ...], expected: Sequence[int | str]) -> None:
+    """Raise ValueError unless ``actual`` fits ``expected``: numbers where a size is fixed, else letters."""
+    if not _fits(actual, expected):
+        text = ", ".join(str(size) for size in expected) + ("," if len(expected) == 1 else "")
+        raise ValueError(f"{name}: expected shape ({text}), got {actual}")
+
+
+def _fits(actual: tuple[int, ...], expected: Sequence[int | str]) -> bool:
+    return len(actual) == len(expected) and all(
+        isinstance(size, str) or size == n for size, n in zip(expected, actual, strict=True)
+    )
 
 
 def check_array(name: str, x: Any, shape: Sequence[int | str], dtype: Any = None) -> None:
     """Raise unless ``x`` is an array of this shape and dtype.
 
     ``shape`` holds a number where the size is fixed and a letter where it is free, as in
-    ``("N", "H", "W", 3)``. Without ``dtype`` float32 and float64 are both allowed.
+    ``("N", "H", "W", 3)``. Without ``dtype`` float32 and float64 are both allowed. A masked array is a
+    TypeError: the mask would be ignored.
     """
     if not isinstance(x, np.ndarray):
         raise TypeError(
             f"{name}: expected a NumPy array, got {type(x).__name__}; convert it with numpy.asarray"
+        )
+    if isinstance(x, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name}: expected a NumPy array, got a masked array; choose values for the masked numbers "
+            "with x.filled(...)"
         )
     check_shape(name, x.shape, shape)
     if x.size == 0:
@@ -84,6 +97,7 @@ def pair(name: str, what: str, value: Any, minimum: int = 1) -> Pair:
 
 
 def positive_int(name: str, what: str, value: Any) -> int:
+    """``value`` as an int of at least 1. Raises TypeError where it is no integer, ValueError below 1."""
     if not isinstance(value, (int, np.integer)) or isinstance(value, bool):
         raise TypeError(f"{name}: {what} must be an integer, got {value!r}")
     if value < 1:
@@ -106,6 +120,17 @@ def check_padding(name: str, padding: Any) -> Padding:
     ):
         return pair(name, "padding", padding[0], 0), pair(name, "padding", padding[1], 0)
     return pair(name, "padding", padding, 0)
+
+
+def check_groups(name: str, groups: Any, in_channels: int, out_channels: int) -> int:
+    """``groups`` as a positive int. Raises ValueError where it does not divide both channel counts."""
+    groups = positive_int(name, "groups", groups)
+    if in_channels % groups or out_channels % groups:
+        raise ValueError(
+            f"{name}: groups must divide both channel counts, got groups={groups} for "
+            f"{in_channels} -> {out_channels} channels"
+        )
+    return groups
 
 
 def effective_kernel(kernel: int, dilation: int) -> int:
@@ -155,3 +180,216 @@ def output_size(
             )
         out.append(room // s + 1)
     return out[0], out[1]
+
+
+def describe_windows(
+    kernel: Pair, stride: Pair, padding: Padding, dilation: Pair = (1, 1), default_stride: Pair = (1, 1)
+) -> list[str]:
+    """The settings of windows, each in a few words; those that have their defaults are left out."""
+    words = ["x".join(map(str, kernel))]
+    if stride != default_stride:
+        words.append(f"stride={stride}")
+    if padding != "valid":
+        words.append(f"padding={padding!r}")
+    if dilation != (1, 1):
+        words.append(f"dilation={dilation}")
+    return words
+
+
+class ConvGeometry(NamedTuple):
+    """How the filters of a convolution lie on an image. Pairs are (vertical, horizontal).
+
+    ``image``        (H, W) of x (N, H, W, in_channels)
+    ``kernel``       (kh, kw) of w (kh, kw, in_channels / groups, out_channels)
+    ``stride``       pixels from one window to the next
+    ``padding``      pixels of zeros around the image, ((top, bottom), (left, right))
+    ``dilation``     pixels from one cell of the kernel to the next
+    ``groups``       the channels are cut into this many groups, and filters see only their own
+    ``output``       (OH, OW) of y (N, OH, OW, out_channels), see ``output_size``
+
+    For output pixel (i, j), cell (p, q) of the kernel lies over pixel (h, v) of the image, where
+        h = i * stride[0] + p * dilation[0] - top,    v = j * stride[1] + q * dilation[1] - left.
+
+    ``ConvGeometry.of`` computes one from shapes and settings. All numbers are Python's ints: compiled kernels
+    take the tuple as it is and read its fields by name.
+    """
+
+    image: Pair
+    in_channels: int
+    kernel: Pair
+    stride: Pair
+    padding: Pads
+    dilation: Pair
+    groups: int
+    output: Pair
+    out_channels: int
+
+    @classmethod
+    def of(
+        cls,
+        x_shape: Sequence[int],
+        w_shape: Sequence[int],
+        *,
+        stride: int | Pair = 1,
+        padding: Padding = "valid",
+        dilation: int | Pair = 1,
+        groups: int = 1,
+        name: str = "ConvGeometry",
+    ) -> ConvGeometry:
+        """The geometry for images x (N, H, W, C) and filters w (kh, kw, C / groups, O).
+
+        Raises ValueError or TypeError, which begin with ``name``, for settings that do not exist, shapes that
+        do not fit each other and kernels that are larger than the padded image.
+        """
+        check_shape(f"{name}, weight", tuple(w_shape), ("kh", "kw", "C / groups", "O"))
+        in_channels = int(w_shape[2]) * positive_int(name, "groups", groups)
+        out_channels = int(w_shape[3])
+        check_groups(name, groups, in_channels, out_channels)
+        check_shape(name, tuple(x_shape), ("N", "H", "W", in_channels))
+        image, kernel = (int(x_shape[1]), int(x_shape[2])), pair(name, "kernel_size", tuple(w_shape[:2]))
+        stride, dilation = pair(name, "stride", stride), pair(name, "dilation", dilation)
+        pads = resolve_padding(check_padding(name, padding), image, kernel, stride, dilation)
+        output = output_size(name, image, kernel, stride, pads, dilation)
+        return cls(image, in_channels, kernel, stride, pads, dilation, int(groups), output, out_channels)
+
+    def x_shape(self, images: int) -> Shape4:
+        """(N, H, W, in_channels)."""
+        return images, *self.image, self.in_channels
+
+    def y_shape(self, images: int) -> Shape4:
+        """(N, OH, OW, out_channels)."""
+        return images, *self.output, self.out_channels
+
+    @property
+    def w_shape(self) -> Shape4:
+        """(kh, kw, in_channels / groups, out_channels)."""
+        return *self.kernel, self.in_channels // self.groups, self.out_channels
+
+    @property
+    def pointwise(self) -> bool:
+        """Whether this is a 1x1 convolution of stride 1, which computes each pixel from itself alone."""
+        return self.kernel == self.stride == (1, 1) and self.padding == ((0, 0), (0, 0))
+
+    def transposed(self) -> ConvGeometry:
+        """The convolution of dy that computes dx, with the filters rotated by 180 degrees; for stride 1 only.
+
+        dx[h] sums dy[h + top - p * dilation] * w[p] over p. With q = kernel - 1 - p, the cell of the rotated
+        filter, that is dy[h + q * dilation - before] with before = (kernel - 1) * dilation - top.
+        """
+        pads = tuple(
+            (effective_kernel(k, d) - 1 - before, effective_kernel(k, d) - 1 - after)
+            for k, d, (before, after) in zip(self.kernel, self.dilation, self.padding, strict=True)
+        )
+        return self._replace(
+            image=self.output,
+            in_channels=self.out_channels,
+            padding=(pads[0], pads[1]),
+            output=self.image,
+            out_channels=self.in_channels,
+        )
+
+    def check(self, name: str, **arrays: np.ndarray) -> None:
+        """Raise ValueError unless those of the arrays x, w and dy that are given have their shapes."""
+        expected: dict[str, Sequence[int | str]] = {
+            "x": ("N", *self.image, self.in_channels),
+            "w": self.w_shape,
+            "dy": ("N", *self.output, self.out_channels),
+        }
+        _check_arrays(name, arrays, expected, self.describe())
+
+    def describe(self) -> str:
+        """Channels, image, kernel and the settings that have an effect, in one line."""
+        words = describe_windows(self.kernel, self.stride, self.padding, self.dilation)
+        words += [f"groups={self.groups}"] if self.groups > 1 else []
+        channels = f"{self.in_channels} -> {self.out_channels} channels"
+        return ", ".join([channels, *words, _describe_sizes(self.image, self.output)])
+
+
+class PoolGeometry(NamedTuple):
+    """How the windows of a pooling layer lie on an image. Pairs are (vertical, horizontal).
+
+    ``image`` (H, W) of x (N, H, W, C), ``kernel`` the size of a window, ``stride`` pixels from one window to
+    the next, ``padding`` in pixels ((top, bottom), (left, right)), ``output`` (OH, OW) of y (N, OH, OW, C).
+    Every window sees at least one pixel of the image. Windows lie as those of a ``ConvGeometry`` do.
+    """
+
+    image: Pair
+    kernel: Pair
+    stride: Pair
+    padding: Pads
+    output: Pair
+
+    @classmethod
+    def of(
+        cls,
+        x_shape: Sequence[int],
+        size: int | Pair,
+        *,
+        stride: int | Pair | None = None,
+        padding: Padding = "valid",
+        name: str = "PoolGeometry",
+    ) -> PoolGeometry:
+        """The geometry for images x (N, H, W, C); ``stride`` is ``size`` unless given.
+
+        Raises ValueError or TypeError, which begin with ``name``, as ``ConvGeometry.of`` does, and ValueError
+        where a window would lie wholly outside the image.
+        """
+        check_shape(name, tuple(x_shape), ("N", "H", "W", "C"))
+        image, kernel = (int(x_shape[1]), int(x_shape[2])), pair(name, "size", size)
+        step = kernel if stride is None else pair(name, "stride", stride)
+        pads = resolve_padding(check_padding(name, padding), image, kernel, step)
+        output = output_size(name, image, kernel, step, pads)
+        for n, k, s, (before, _), o in zip(image, kernel, step, pads, output, strict=True):
+            if before >= k or (o - 1) * s - before >= n:
+                raise ValueError(
+                    f"{name}: with padding {padding!r} a window of {kernel[0]}x{kernel[1]} pixels "
+                    f"on a {image[0]}x{image[1]} image would lie wholly outside it; use less padding"
+                )
+        return cls(image, kernel, step, pads, output)
+
+    @property
+    def dilation(self) -> Pair:
+        """(1, 1): windows have no gaps."""
+        return 1, 1
+
+    def x_shape(self, images: int, channels: int) -> Shape4:
+        """(N, H, W, C)."""
+        return images, *self.image, channels
+
+    def y_shape(self, images: int, channels: int) -> Shape4:
+        """(N, OH, OW, C)."""
+        return images, *self.output, channels
+
+    def check(self, name: str, **arrays: np.ndarray) -> None:
+        """Raise ValueError unless those of the arrays x, dy and argmax that are given have their shapes."""
+        y_shape = ("N", *self.output, "C")
+        expected: dict[str, Sequence[int | str]] = {
+            "x": ("N", *self.image, "C"),
+            "dy": y_shape,
+            "argmax": y_shape,
+        }
+        _check_arrays(name, arrays, expected, self.describe())
+
+    def describe(self) -> str:
+        """Windows, image and output in one line."""
+        words = describe_windows(self.kernel, self.stride, self.padding)
+        return ", ".join([*words, _describe_sizes(self.image, self.output)])
+
+
+Geometry = ConvGeometry | PoolGeometry
+
+
+def _describe_sizes(image: Pair, output: Pair) -> str:
+    return f"{image[0]}x{image[1]} -> {output[0]}x{output[1]} pixels"
+
+
+def _check_arrays(
+    name: str,
+    arrays: Mapping[str, np.ndarray],
+    expected: Mapping[str, Sequence[int | str]],
+    description: str,
+) -> None:
+    for key, array in arrays.items():
+        if not _fits(array.shape, expected[key]):
+            text = ", ".join(str(size) for size in expected[key])
+            raise ValueError(f"{name}: {key} must have shape ({text}) for {description}; got {array.shape}")

@@ -37,7 +37,7 @@ from minicnn.layers.activation import ReLU
 from minicnn.layers.conv import Conv2D
 from minicnn.layers.normalization import BatchNorm
 from minicnn.layers.pooling import MaxPool2D
-from minicnn.shapes import Pads, Pair, check_array, output_size
+from minicnn.shapes import ConvGeometry, check_array
 
 SWITCH = "MINICNN_FUSION"
 
@@ -153,7 +153,8 @@ class Block(Layer):
 
     def forward(self, x: np.ndarray, training: bool = False, record: bool | None = None) -> np.ndarray:
         record = training if record is None else record
-        pads, z_shape = self._geometry(x)
+        geometry = self._geometry(x)
+        z_shape = geometry.y_shape(len(x))
         if not self._applies(z_shape, fixed_statistics=record and not training):
             for layer in self.members:
                 x = layer.forward(x, training=training, record=record)
@@ -162,59 +163,57 @@ class Block(Layer):
 
         y_shape = self._pooled_shape(z_shape)
         if not training:
-            return self._infer(x, pads, z_shape, y_shape)
+            return self._infer(x, geometry, y_shape)
 
         from minicnn.kernels.fused import batchnorm_relu_pool
         from minicnn.kernels.fused.consumers import Moments
 
-        norm, settings = self.norm, self._settings(pads)
+        norm = self.norm
         self._prepared = None
         z, moments = self.arena.take(z_shape, x.dtype), Moments(z_shape[3], x.dtype)
         _algorithms().conv2d_rows(
-            x, *self._weights(), *settings, relu=self.relu_before, out=z, consumer=moments
+            x, *self._weights(), geometry, relu=self.relu_before, out=z, consumer=moments
         )
         mean, var = moments.statistics()
         norm._update_running(mean, var, z.size // z_shape[3])
         constants = self._constants(mean, var)
         out = self.arena.take(y_shape, x.dtype) if record and self.before_a_block else None
         y, winners = batchnorm_relu_pool.forward(z, constants, self.relu, self.pooled, out)
-        self.remember((x, z, winners, constants, pads, y_shape), when=record)
+        self.remember((x, z, winners, constants, geometry, y_shape), when=record)
         if not record:
             self.arena.give(z)
         return y
 
-    def _infer(
-        self, x: np.ndarray, pads: Pads, z_shape: tuple[int, ...], y_shape: tuple[int, ...]
-    ) -> np.ndarray:
+    def _infer(self, x: np.ndarray, geometry: ConvGeometry, y_shape: tuple[int, ...]) -> np.ndarray:
         """y with the running statistics; z never exists as a whole."""
         from minicnn.kernels.fused.consumers import Normalizer
 
         norm = self.norm
         constants = self._constants(norm.running_mean.astype(np.float64), norm.running_var.astype(np.float64))
         y = empty(y_shape, x.dtype)
-        normalizer = Normalizer(z_shape, y, constants, self.relu, self.pooled)
+        normalizer = Normalizer(geometry.y_shape(len(x)), y, constants, self.relu, self.pooled)
         _algorithms().conv2d_rows(
             x,
             *self._weights(),
-            *self._settings(pads),
+            geometry,
             relu=self.relu_before,
-            prepared=self._prepare(x, pads),
+            prepared=self._prepare(x, geometry),
             consumer=normalizer,
         )
         return y
 
-    def _prepare(self, x: np.ndarray, pads: Pads) -> Any:
+    def _prepare(self, x: np.ndarray, geometry: ConvGeometry) -> Any:
         """The prepared weights, from the last call where they have not changed; None if it needs none."""
         from minicnn.kernels.runtime.fingerprint import fingerprint
 
         w, kept = self.convolution.weight.data, self._prepared
-        name = _algorithms().algorithm(x, w, *self._settings(pads))
+        name = _algorithms().choose(geometry, x.dtype, len(x)).name
         if name not in _algorithms().PREPARING:
             return None
         now = fingerprint(w), name
         if kept is None or kept[0] != now:
             # One assignment: threads that predict together may both prepare, and either may stay.
-            kept = self._prepared = (now, _algorithms().prepare(x, w, *self._settings(pads)))
+            kept = self._prepared = (now, _algorithms().prepare(name, w))
         return kept[1]
 
     def _weights(self) -> tuple[np.ndarray, np.ndarray | None]:
@@ -243,8 +242,7 @@ class Block(Layer):
         dx = _algorithms().conv2d_backward_input(
             dz,
             layer.weight.data,
-            x.shape,
-            *self._settings(kept[4]),
+            kept[4],
             # x is read for the last time by the weights' gradient, which is done.
             out=x if self.after_a_block and self.arena.lends(x) else None,
         )
@@ -268,7 +266,7 @@ class Block(Layer):
         """Accumulate the gradients of all parameters; returns dz."""
         from minicnn.kernels.fused import batchnorm_relu_pool
 
-        x, z, winners, constants, pads, y_shape = kept
+        x, z, winners, constants, geometry, y_shape = kept
         layer, norm = self.convolution, self.norm
         check_array(f"{type(self.members[-1]).__name__}.backward", dy, y_shape, x.dtype)
         target = z if batchnorm_relu_pool.can_replace(z.shape[3]) else self.arena.take(z.shape, z.dtype)
@@ -280,10 +278,7 @@ class Block(Layer):
         if layer.bias is not None:
             layer.bias.accumulate(gradients.bias.astype(x.dtype))
         if layer.weight.trainable:
-            shape = layer.weight.data.shape
-            layer.weight.accumulate(
-                _algorithms().conv2d_backward_weight(gradients.dz, x, shape, *self._settings(pads))
-            )
+            layer.weight.accumulate(_algorithms().conv2d_backward_weight(gradients.dz, x, geometry))
         if target is not z:
             self.arena.give(z)
         return gradients.dz
@@ -297,21 +292,16 @@ class Block(Layer):
         if self.after_a_block:
             self.arena.give(x)
 
-    def _settings(self, pads: Pads) -> tuple[Pair, Pads, Pair, int]:
-        return self.convolution.stride, pads, self.convolution.dilation, self.convolution.groups
-
-    def _geometry(self, x: np.ndarray) -> tuple[Pads, tuple[int, int, int, int]]:
-        """Padding in pixels, and the shape of z."""
+    def _geometry(self, x: np.ndarray) -> ConvGeometry:
+        """How the convolution's filters lie on x."""
         layer = self.convolution
         check_array("Conv2D", x, ("N", "H", "W", layer.in_channels), layer.weight.data.dtype)
-        pads, size = layer._pads(x.shape), (x.shape[1], x.shape[2])
-        out = output_size("Conv2D", size, layer.kernel_size, layer.stride, pads, layer.dilation)
-        return pads, (len(x), *out, layer.out_channels)
+        return layer.geometry(x.shape)
 
     def applies_to(self, input_shape: tuple[int, ...]) -> bool:
         """Whether an x of this shape (N, H, W, C) is computed by the fused kernels."""
-        n, height, width, channels = self.convolution.output_shape(input_shape)
-        return self._applies((n, height, width, channels), fixed_statistics=False)
+        z_shape = self.convolution.geometry(input_shape).y_shape(input_shape[0])
+        return self._applies(z_shape, fixed_statistics=False)
 
     def _applies(self, z_shape: tuple[int, int, int, int], fixed_statistics: bool) -> bool:
         """Whether the kernels can do it, and the layers' own errors are not called for."""

@@ -142,16 +142,11 @@ def algorithm_of(layer: Layer, shape: tuple[int, ...], tensor: str) -> str:
     if not isinstance(layer, Conv2D) or layer.backend != "numba":
         return "-"
     from minicnn.kernels import algorithms
-    from minicnn.kernels.simd import implicit_gemm
 
-    w, out = layer.weight.data, layer.output_shape(shape)
-    name = algorithms.choose(
-        w.shape, (out[1], out[2]), layer.stride, layer.dilation, layer.groups, w.dtype
-    ).name
-    if name == "implicit" and tensor == "x":
-        pads = layer._pads(shape)
-        return name if implicit_gemm.has_input_gradient(w.shape, layer.stride, pads) else "patches"
-    return "-" if tensor == "bias" else name
+    geometry, dtype = layer.geometry(shape), layer.weight.data.dtype
+    if tensor == "x":
+        return algorithms.input_gradient_algorithm(geometry, dtype)
+    return "-" if tensor == "bias" else algorithms.choose(geometry, dtype).name
 
 
 def _lived_in(layer: Layer) -> Layer:

@@ -1,11 +1,13 @@
 """Which kernel runs: chosen by argument, by ``set_backend`` or by the environment, never hidden.
 
-    naive   loops over single numbers: the definition (``naive.py``)
-    numpy   patches and one matrix product, whole-array expressions (``im2col.py``, ``vectorized.py``)
-    numba   compiled kernels; which one a convolution gets is in ``algorithms.py``
+    naive   loops over single numbers: the definition (``reference/naive.py``)
+    numpy   convolution as one matrix product (``reference/im2col.py``), and whole-array expressions
+            (``reference/vectorized.py``)
+    numba   compiled kernels; ``algorithms.py`` chooses that of a convolution
 
-Every function here is pure: arrays in, new arrays out, nothing kept and no input written to. ``stride``,
-``size`` and ``dilation`` are pairs (vertical, horizontal), ``pads`` is ((top, bottom), (left, right)).
+Every function is pure: arrays in, new arrays out, no state and no input written to. How windows lie on the
+images is a ``ConvGeometry`` or a ``PoolGeometry``. Arrays that do not fit it are a ValueError: compiled
+kernels compute addresses from it.
 """
 
 from __future__ import annotations
@@ -16,10 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from minicnn.shapes import Pads, Pair
+from minicnn.shapes import ConvGeometry, PoolGeometry
 
 BACKENDS = ("naive", "numpy", "numba")
-Shape4 = tuple[int, int, int, int]
 
 # The module under ``minicnn.kernels`` that computes each topic, by backend. A module loads at its first use:
 # Numba alone takes half a second.
@@ -61,16 +62,16 @@ def backend(name: str | None = None) -> str:
         return _check(name, "backend")
     if _chosen is not None:
         return _chosen
-    wanted = os.environ.get("MINICNN_BACKEND")
-    if wanted:
-        return _check(wanted, "the environment variable MINICNN_BACKEND")
+    requested = os.environ.get("MINICNN_BACKEND")
+    if requested:
+        return _check(requested, "the environment variable MINICNN_BACKEND")
     return "numba" if os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0") else "numpy"
 
 
 def set_backend(name: str | None) -> None:
     """Choose the backend of every layer that was built without one; None leaves it to the environment."""
     global _chosen
-    _chosen = None if name is None else _check(name, "backend")
+    _chosen = check_backend(name)
 
 
 def _check(name: Any, source: str) -> str:
@@ -79,6 +80,12 @@ def _check(name: Any, source: str) -> str:
     return name
 
 
+def check_backend(name: str | None) -> str | None:
+    """``name`` itself. Raises ValueError unless it is a backend or None, which means the one in force."""
+    return None if name is None else _check(name, "backend")
+
+
+# ``backend`` for functions that have a parameter of that name.
 _in_force = backend
 
 
@@ -86,50 +93,45 @@ def _module(topic: str, name: str | None) -> Any:
     return import_module(f"minicnn.kernels.{_MODULES[backend(name)][topic]}")
 
 
+def convolution_algorithm(
+    geometry: ConvGeometry, dtype: np.dtype, images: int | None = None, backend: str | None = None
+) -> tuple[str, str]:
+    """The name of the algorithm that ``conv2d_forward`` uses, and the reason for it in a few words.
+
+    "naive" and "im2col" are those of the other backends; ``minicnn.kernels.algorithms`` explains the rest.
+    ``images``: how many the batch has; without it the answer is that for many. Nothing is computed.
+    """
+    name = _in_force(backend)
+    if name != "numba":
+        return {"naive": "naive", "numpy": "im2col"}[name], f"the backend is {name!r}"
+
+    from minicnn.kernels import algorithms
+
+    return algorithms.choose(geometry, dtype, images)
+
+
 def conv2d_forward(
-    x: np.ndarray,
-    w: np.ndarray,
-    b: np.ndarray | None,
-    stride: Pair,
-    pads: Pads,
-    dilation: Pair,
-    groups: int,
-    backend: str | None = None,
+    x: np.ndarray, w: np.ndarray, b: np.ndarray | None, geometry: ConvGeometry, backend: str | None = None
 ) -> np.ndarray:
     """y (N, OH, OW, O) of x (N, H, W, C), w (kh, kw, C/groups, O) and b (O,) or None."""
-    return _module("convolution", backend).conv2d_forward(x, w, b, stride, pads, dilation, groups)
+    geometry.check("conv2d_forward", x=x, w=w)
+    return _module("convolution", backend).conv2d_forward(x, w, b, geometry)
 
 
 def conv2d_backward_input(
-    dy: np.ndarray,
-    w: np.ndarray,
-    x_shape: Shape4,
-    stride: Pair,
-    pads: Pads,
-    dilation: Pair,
-    groups: int,
-    backend: str | None = None,
+    dy: np.ndarray, w: np.ndarray, geometry: ConvGeometry, backend: str | None = None
 ) -> np.ndarray:
     """dx (N, H, W, C) of dy (N, OH, OW, O)."""
-    return _module("convolution", backend).conv2d_backward_input(
-        dy, w, x_shape, stride, pads, dilation, groups
-    )
+    geometry.check("conv2d_backward_input", dy=dy, w=w)
+    return _module("convolution", backend).conv2d_backward_input(dy, w, geometry)
 
 
 def conv2d_backward_weight(
-    dy: np.ndarray,
-    x: np.ndarray,
-    w_shape: Shape4,
-    stride: Pair,
-    pads: Pads,
-    dilation: Pair,
-    groups: int,
-    backend: str | None = None,
+    dy: np.ndarray, x: np.ndarray, geometry: ConvGeometry, backend: str | None = None
 ) -> np.ndarray:
-    """dw (kh, kw, C/groups, O) of dy (N, OH, OW, O)."""
-    return _module("convolution", backend).conv2d_backward_weight(
-        dy, x, w_shape, stride, pads, dilation, groups
-    )
+    """dw (kh, kw, C/groups, O) of dy (N, OH, OW, O) and x (N, H, W, C)."""
+    geometry.check("conv2d_backward_weight", dy=dy, x=x)
+    return _module("convolution", backend).conv2d_backward_weight(dy, x, geometry)
 
 
 def channel_sums(x: np.ndarray, backend: str | None = None) -> np.ndarray:
@@ -173,37 +175,31 @@ def global_average(x: np.ndarray, backend: str | None = None) -> np.ndarray:
 
 
 def maxpool2d_forward(
-    x: np.ndarray, size: Pair, stride: Pair, pads: Pads, backend: str | None = None
+    x: np.ndarray, geometry: PoolGeometry, backend: str | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """y (N, OH, OW, C) and argmax of the same shape: the cell ``p * kw + q`` of the first maximum."""
-    return _module("pooling", backend).maxpool2d_forward(x, size, stride, pads)
+    geometry.check("maxpool2d_forward", x=x)
+    return _module("pooling", backend).maxpool2d_forward(x, geometry)
 
 
 def maxpool2d_backward(
-    dy: np.ndarray,
-    argmax: np.ndarray,
-    x_shape: Shape4,
-    size: Pair,
-    stride: Pair,
-    pads: Pads,
-    backend: str | None = None,
+    dy: np.ndarray, argmax: np.ndarray, geometry: PoolGeometry, backend: str | None = None
 ) -> np.ndarray:
-    """dx (N, H, W, C): each dy at the pixel that won its window."""
-    return _module("pooling", backend).maxpool2d_backward(dy, argmax, x_shape, size, stride, pads)
+    """dx (N, H, W, C): each dy at the pixel that was the maximum of its window."""
+    geometry.check("maxpool2d_backward", dy=dy, argmax=argmax)
+    return _module("pooling", backend).maxpool2d_backward(dy, argmax, geometry)
 
 
-def averagepool2d_forward(
-    x: np.ndarray, size: Pair, stride: Pair, pads: Pads, backend: str | None = None
-) -> np.ndarray:
+def averagepool2d_forward(x: np.ndarray, geometry: PoolGeometry, backend: str | None = None) -> np.ndarray:
     """y (N, OH, OW, C): the mean of the image's pixels under each window, padding not counted."""
-    return _module("pooling", backend).averagepool2d_forward(x, size, stride, pads)
+    geometry.check("averagepool2d_forward", x=x)
+    return _module("pooling", backend).averagepool2d_forward(x, geometry)
 
 
-def averagepool2d_backward(
-    dy: np.ndarray, x_shape: Shape4, size: Pair, stride: Pair, pads: Pads, backend: str | None = None
-) -> np.ndarray:
+def averagepool2d_backward(dy: np.ndarray, geometry: PoolGeometry, backend: str | None = None) -> np.ndarray:
     """dx (N, H, W, C): each dy shared out equally among the pixels under its window."""
-    return _module("pooling", backend).averagepool2d_backward(dy, x_shape, size, stride, pads)
+    geometry.check("averagepool2d_backward", dy=dy)
+    return _module("pooling", backend).averagepool2d_backward(dy, geometry)
 
 
 def batchnorm_statistics(x: np.ndarray, backend: str | None = None) -> tuple[np.ndarray, np.ndarray]:

@@ -10,16 +10,17 @@ from minicnn.init import Initializer, he_normal, initial_weights
 from minicnn.kernels import dispatch
 from minicnn.layer import Layer, Parameter
 from minicnn.shapes import (
+    ConvGeometry,
     Padding,
-    Pads,
     Pair,
     check_array,
     check_dtype,
+    check_groups,
     check_padding,
-    output_size,
+    check_shape,
+    describe_windows,
     pair,
     positive_int,
-    resolve_padding,
 )
 
 
@@ -45,12 +46,8 @@ class Conv2D(Layer):
     ``groups``: both channel counts are cut into this many groups and filters see only their own;
         ``groups=in_channels`` is a depthwise convolution.
     ``rng``: a Generator or a seed for the initial weights. ``backend``: see ``minicnn.kernels.dispatch``.
-
-    With the "numba" backend ``algorithm`` says which kernel runs. For most 3x3 filters that is Winograd's
-    (``minicnn.kernels.winograd``): exact to a few units in the last digit of the largest numbers nearby. A
-    NaN or an infinity spoils the 4x4 outputs around it, not only the 3x3 that see it, and next to 1e6 they
-    are off by about 1. ``MINICNN_CONVOLUTION=implicit`` in the environment forces another algorithm,
-    ``backend="numpy"`` does so for one layer.
+    ``algorithm`` names the kernel that runs. Most 3x3 filters use Winograd's, which spreads a NaN or an
+        infinity over the 4x4 outputs around it: see ``minicnn.kernels.algorithms``.
     """
 
     def __init__(
@@ -75,13 +72,8 @@ class Conv2D(Layer):
         self.stride = pair("Conv2D", "stride", stride)
         self.padding = check_padding("Conv2D", padding)
         self.dilation = pair("Conv2D", "dilation", dilation)
-        self.groups = positive_int("Conv2D", "groups", groups)
-        self.backend = backend if backend is None else dispatch.backend(backend)
-        if self.in_channels % self.groups or self.out_channels % self.groups:
-            raise ValueError(
-                f"Conv2D: groups must divide both channel counts, got groups={self.groups} for "
-                f"{self.in_channels} -> {self.out_channels} channels"
-            )
+        self.groups = check_groups("Conv2D", groups, self.in_channels, self.out_channels)
+        self.backend = dispatch.check_backend(backend)
         dtype = check_dtype("Conv2D", dtype)
         shape = (*self.kernel_size, self.in_channels // self.groups, self.out_channels)
         self.weight = Parameter(initial_weights("Conv2D", init, shape, rng, dtype))
@@ -89,74 +81,51 @@ class Conv2D(Layer):
 
     def forward(self, x: np.ndarray, training: bool = False, record: bool | None = None) -> np.ndarray:
         check_array("Conv2D", x, ("N", "H", "W", self.in_channels), self.weight.data.dtype)
-        pads = self._pads(x.shape)
-        b = None if self.bias is None else self.bias.data
-        y = dispatch.conv2d_forward(
-            x, self.weight.data, b, self.stride, pads, self.dilation, self.groups, self.backend
-        )
-        self.remember(x, y.shape, pads, when=training if record is None else record)
+        geometry, b = self.geometry(x.shape), None if self.bias is None else self.bias.data
+        y = dispatch.conv2d_forward(x, self.weight.data, b, geometry, self.backend)
+        self.remember(x, geometry, when=training if record is None else record)
         return y
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        x, pads = self._accumulate(dy)
-        settings = (self.stride, pads, self.dilation, self.groups, self.backend)
-        return dispatch.conv2d_backward_input(dy, self.weight.data, x.shape, *settings)
+        geometry = self._accumulate(dy)
+        return dispatch.conv2d_backward_input(dy, self.weight.data, geometry, self.backend)
 
     def backward_parameters(self, dy: np.ndarray) -> None:
         self._accumulate(dy)
 
-    def _accumulate(self, dy: np.ndarray) -> tuple[np.ndarray, Pads]:
-        """Add to the gradients of weight and bias; returns the recorded x and its padding."""
-        x, y_shape, pads = self.recall()
-        check_array("Conv2D.backward", dy, y_shape, x.dtype)
-        w = self.weight
-        if w.trainable:
-            settings = (self.stride, pads, self.dilation, self.groups, self.backend)
-            w.accumulate(dispatch.conv2d_backward_weight(dy, x, w.data.shape, *settings))
+    def _accumulate(self, dy: np.ndarray) -> ConvGeometry:
+        """Add to the gradients of weight and bias; returns the geometry of the recorded forward pass."""
+        x, geometry = self.recall()
+        check_array("Conv2D.backward", dy, geometry.y_shape(len(x)), x.dtype)
+        if self.weight.trainable:
+            self.weight.accumulate(dispatch.conv2d_backward_weight(dy, x, geometry, self.backend))
         if self.bias is not None and self.bias.trainable:
             self.bias.accumulate(dispatch.channel_sums(dy, self.backend))
-        return x, pads
+        return geometry
+
+    def geometry(self, input_shape: tuple[int, ...]) -> ConvGeometry:
+        """How the filters lie on an x of ``input_shape``. Raises ValueError where they do not fit."""
+        check_shape("Conv2D", input_shape, ("N", "H", "W", self.in_channels))
+        return ConvGeometry.of(
+            input_shape,
+            self.weight.data.shape,
+            stride=self.stride,
+            padding=self.padding,
+            dilation=self.dilation,
+            groups=self.groups,
+            name="Conv2D",
+        )
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        if len(input_shape) != 4 or input_shape[3] != self.in_channels:
-            raise ValueError(f"Conv2D: expected shape (N, H, W, {self.in_channels}), got {input_shape}")
-        size = (input_shape[1], input_shape[2])
-        pads = self._pads(input_shape)
-        out = output_size("Conv2D", size, self.kernel_size, self.stride, pads, self.dilation)
-        return input_shape[0], *out, self.out_channels
+        return self.geometry(input_shape).y_shape(input_shape[0])
 
     def algorithm(self, input_shape: tuple[int, ...]) -> tuple[str, str]:
-        """Which kernel computes y of an x of ``input_shape`` (N, H, W, C), and why in a few words.
-
-        The names are explained in ``minicnn.kernels.algorithms``; "naive" and "im2col" are those of the other
-        backends. Nothing is computed. Raises ValueError where the shape does not fit.
-        """
-        images, height, width, _ = self.output_shape(input_shape)
-        name = dispatch.backend(self.backend)
-        if name != "numba":
-            return {"naive": "naive", "numpy": "im2col"}[name], f"the backend is {name!r}"
-
-        from minicnn.kernels import algorithms
-
-        shape, dtype = self.weight.data.shape, self.weight.data.dtype
-        out, settings = (height, width), (self.stride, self.dilation, self.groups)
-        choice = algorithms.choose(shape, out, *settings, dtype, images)
-        return choice.name, choice.reason
-
-    def _pads(self, x_shape: tuple[int, ...]) -> Pads:
-        size = (x_shape[1], x_shape[2])
-        pads = resolve_padding(self.padding, size, self.kernel_size, self.stride, self.dilation)
-        output_size("Conv2D", size, self.kernel_size, self.stride, pads, self.dilation)
-        return pads
+        """The kernel that computes y of an x of ``input_shape``, and the reason in a few words."""
+        geometry, images = self.geometry(input_shape), input_shape[0]
+        return dispatch.convolution_algorithm(geometry, self.weight.data.dtype, images, self.backend)
 
     def describe(self) -> str:
-        words = [f"{self.in_channels} -> {self.out_channels}", "x".join(map(str, self.kernel_size))]
-        if self.stride != (1, 1):
-            words.append(f"stride={self.stride}")
-        if self.padding != "valid":
-            words.append(f"padding={self.padding!r}")
-        if self.dilation != (1, 1):
-            words.append(f"dilation={self.dilation}")
-        if self.groups > 1:
-            words.append(f"groups={self.groups}")
+        windows = describe_windows(self.kernel_size, self.stride, self.padding, self.dilation)
+        words = [f"{self.in_channels} -> {self.out_channels}", *windows]
+        words += [f"groups={self.groups}"] if self.groups > 1 else []
         return ", ".join(words) + ("" if self.bias is not None else ", bias=False")

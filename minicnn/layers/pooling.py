@@ -8,60 +8,38 @@ from minicnn.kernels import dispatch
 from minicnn.layer import Layer
 from minicnn.shapes import (
     Padding,
-    Pads,
     Pair,
+    PoolGeometry,
     check_array,
     check_padding,
-    output_size,
+    check_shape,
+    describe_windows,
     pair,
-    resolve_padding,
 )
 
 
 class _Pool2D(Layer):
-    """What MaxPool2D and AveragePool2D share: the window's geometry."""
+    """What MaxPool2D and AveragePool2D share: the windows' settings and geometry."""
 
     def __init__(
-        self,
-        size: int | Pair = 2,
-        *,
-        stride: int | Pair | None = None,
-        padding: Padding = "valid",
-        backend: str | None = None,
+        self, size: int | Pair, stride: int | Pair | None, padding: Padding, backend: str | None
     ) -> None:
         kind = type(self).__name__
         self.size = pair(kind, "size", size)
         self.stride = self.size if stride is None else pair(kind, "stride", stride)
         self.padding = check_padding(kind, padding)
-        self.backend = backend if backend is None else dispatch.backend(backend)
+        self.backend = dispatch.check_backend(backend)
+
+    def geometry(self, input_shape: tuple[int, ...]) -> PoolGeometry:
+        """How the windows lie on an x of ``input_shape``. Raises ValueError where they do not fit."""
+        kind = type(self).__name__
+        return PoolGeometry.of(input_shape, self.size, stride=self.stride, padding=self.padding, name=kind)
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        if len(input_shape) != 4:
-            raise ValueError(f"{type(self).__name__}: expected shape (N, H, W, C), got {input_shape}")
-        _, out = self._geometry(input_shape)
-        return input_shape[0], *out, input_shape[3]
-
-    def _geometry(self, x_shape: tuple[int, ...]) -> tuple[Pads, Pair]:
-        """Padding in pixels and the output's size; every window must hold at least one pixel of the image."""
-        kind = type(self).__name__
-        image = (x_shape[1], x_shape[2])
-        pads = resolve_padding(self.padding, image, self.size, self.stride)
-        out = output_size(kind, image, self.size, self.stride, pads)
-        for n, k, s, (before, _), o in zip(image, self.size, self.stride, pads, out, strict=True):
-            if before >= k or (o - 1) * s - before >= n:
-                raise ValueError(
-                    f"{kind}: with padding {self.padding!r} a window of {self.size[0]}x{self.size[1]} pixels "
-                    f"on a {image[0]}x{image[1]} image would lie wholly outside it; use less padding"
-                )
-        return pads, out
+        return self.geometry(input_shape).y_shape(input_shape[0], input_shape[3])
 
     def describe(self) -> str:
-        words = ["x".join(map(str, self.size))]
-        if self.stride != self.size:
-            words.append(f"stride={self.stride}")
-        if self.padding != "valid":
-            words.append(f"padding={self.padding!r}")
-        return ", ".join(words)
+        return ", ".join(describe_windows(self.size, self.stride, self.padding, default_stride=self.size))
 
 
 class MaxPool2D(_Pool2D):
@@ -73,21 +51,31 @@ class MaxPool2D(_Pool2D):
         OH = floor((H + top + bottom - size) / stride) + 1      and OW likewise.
     ``stride`` is ``size`` unless given. Padding never wins; a window that sees padding alone is a ValueError.
 
-    Backward: dx[n, h, v, c] = sum of dy[n, i, j, c] over the windows whose maximum stood at (h, v).
+    Backward: dx[n, h, v, c] = sum of dy[n, i, j, c] over the windows whose maximum is at (h, v).
     Ties go to the first maximum, row by row. A NaN in a window is its maximum and shows in y.
     """
 
+    def __init__(
+        self,
+        size: int | Pair = 2,
+        *,
+        stride: int | Pair | None = None,
+        padding: Padding = "valid",
+        backend: str | None = None,
+    ) -> None:
+        super().__init__(size, stride, padding, backend)
+
     def forward(self, x: np.ndarray, training: bool = False, record: bool | None = None) -> np.ndarray:
         check_array("MaxPool2D", x, ("N", "H", "W", "C"))
-        pads, _ = self._geometry(x.shape)
-        y, argmax = dispatch.maxpool2d_forward(x, self.size, self.stride, pads, self.backend)
-        self.remember(argmax, x.shape, x.dtype, pads, when=training if record is None else record)
+        geometry = self.geometry(x.shape)
+        y, argmax = dispatch.maxpool2d_forward(x, geometry, self.backend)
+        self.remember(argmax, x.dtype, geometry, when=training if record is None else record)
         return y
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        argmax, x_shape, dtype, pads = self.recall()
+        argmax, dtype, geometry = self.recall()
         check_array("MaxPool2D.backward", dy, argmax.shape, dtype)
-        return dispatch.maxpool2d_backward(dy, argmax, x_shape, self.size, self.stride, pads, self.backend)
+        return dispatch.maxpool2d_backward(dy, argmax, geometry, self.backend)
 
 
 class AveragePool2D(_Pool2D):
@@ -102,28 +90,36 @@ class AveragePool2D(_Pool2D):
     Backward: dx[n, h, v, c] = sum of dy[n, i, j, c] / count[i, j] over the windows that see (h, v).
     """
 
+    def __init__(
+        self,
+        size: int | Pair = 2,
+        *,
+        stride: int | Pair | None = None,
+        padding: Padding = "valid",
+        backend: str | None = None,
+    ) -> None:
+        super().__init__(size, stride, padding, backend)
+
     def forward(self, x: np.ndarray, training: bool = False, record: bool | None = None) -> np.ndarray:
         check_array("AveragePool2D", x, ("N", "H", "W", "C"))
-        pads, _ = self._geometry(x.shape)
-        y = dispatch.averagepool2d_forward(x, self.size, self.stride, pads, self.backend)
-        self.remember(x.shape, y.shape, x.dtype, pads, when=training if record is None else record)
+        geometry = self.geometry(x.shape)
+        y = dispatch.averagepool2d_forward(x, geometry, self.backend)
+        self.remember(y.shape, x.dtype, geometry, when=training if record is None else record)
         return y
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        x_shape, y_shape, dtype, pads = self.recall()
+        y_shape, dtype, geometry = self.recall()
         check_array("AveragePool2D.backward", dy, y_shape, dtype)
-        return dispatch.averagepool2d_backward(dy, x_shape, self.size, self.stride, pads, self.backend)
+        return dispatch.averagepool2d_backward(dy, geometry, self.backend)
 
 
 class _GlobalPool2D(Layer):
     """What the global pools share: the output's shape."""
 
-    def __init__(self, keepdims: bool = False) -> None:
-        self.keepdims = bool(keepdims)
+    keepdims: bool
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        if len(input_shape) != 4:
-            raise ValueError(f"{type(self).__name__}: expected shape (N, H, W, C), got {input_shape}")
+        check_shape(type(self).__name__, input_shape, ("N", "H", "W", "C"))
         n, _, _, c = input_shape
         return (n, 1, 1, c) if self.keepdims else (n, c)
 
@@ -139,6 +135,9 @@ class GlobalAveragePool2D(_GlobalPool2D):
     Backward: dx[n, h, w, c] = dy[n, c] / (H * W).
     Sums are taken in float64: a float32 sum over a million pixels, one after the other, is off by a percent.
     """
+
+    def __init__(self, keepdims: bool = False) -> None:
+        self.keepdims = bool(keepdims)
 
     def forward(self, x: np.ndarray, training: bool = False, record: bool | None = None) -> np.ndarray:
         check_array("GlobalAveragePool2D", x, ("N", "H", "W", "C"))
@@ -161,6 +160,9 @@ class GlobalMaxPool2D(_GlobalPool2D):
     Backward: dx is dy[n, c] at the pixel that held the maximum, 0 elsewhere. Ties go to the first pixel, row
     by row. A NaN is the maximum and shows in y.
     """
+
+    def __init__(self, keepdims: bool = False) -> None:
+        self.keepdims = bool(keepdims)
 
     def forward(self, x: np.ndarray, training: bool = False, record: bool | None = None) -> np.ndarray:
         check_array("GlobalMaxPool2D", x, ("N", "H", "W", "C"))

@@ -225,12 +225,12 @@ def test_a_convolution_that_runs_otherwise_for_one_image_says_so_below_the_table
     layer = Conv2D(512, 512, 3, padding="same", rng=0, init=lambda shape, rng, dtype: np.zeros(shape, dtype))
     shape = (6, 4, 512)
     [method] = convolution_methods(layer, shape)
-    assert (method.algorithm, method.alone[0]) == ("winograd", "few_pixels")
+    assert (method.algorithm, method.alone[0]) == ("winograd", "small_batch")
     lines = summary(layer, shape).splitlines()
     assert any(" winograd*  " in line for line in lines)
-    assert lines[-1] == f"* a single image: few_pixels, {method.alone[1]}"
+    assert lines[-1] == f"* a single image: small_batch, {method.alone[1]}"
     for images in (1, 64):
-        assert layer.algorithm((images, *shape))[0] == ("few_pixels" if images == 1 else "winograd")
+        assert layer.algorithm((images, *shape))[0] == ("small_batch" if images == 1 else "winograd")
 
 
 def test_a_model_without_convolutions_has_one_table_only():

@@ -11,23 +11,24 @@ import numpy as np
 from minicnn.kernels.runtime import workers
 from minicnn.kernels.runtime.aligned import empty
 from minicnn.kernels.runtime.jit import jit, plain
-from minicnn.shapes import Pads, Pair, output_size
+from minicnn.shapes import ConvGeometry
 
 # Partial sums of the weight gradient, added up in a fixed order.
 PARTIAL_SUMS = 16
 
 
-def applies(w_shape: tuple[int, ...], groups: int) -> bool:
-    """Whether these weights are depthwise: more than one group, of one channel each."""
-    return groups > 1 and w_shape[2] == 1
+def applies(geometry: ConvGeometry) -> bool:
+    """Whether the convolution is depthwise: more than one group, of one channel each."""
+    return geometry.groups > 1 and geometry.groups == geometry.in_channels
 
 
 @jit
 def forward_rows(x, w, y, first, last, geometry):  # type: ignore[no-untyped-def]
     """Rows first..last-1 of y (N, OH, OW, C * m), which must be set to the bias or 0; w (kh * kw, C * m)."""
-    kh, kw, sh, sw, top, left, dh, dw = geometry
-    _, height, width, channels = x.shape
-    _, oh, ow, filters = y.shape
+    (height, width), channels = geometry.image, geometry.in_channels
+    (oh, ow), filters = geometry.output, geometry.out_channels
+    (kh, kw), (sh, sw), (dh, dw) = geometry.kernel, geometry.stride, geometry.dilation
+    (top, _), (left, _) = geometry.padding
     m = filters // channels
     nine = kh == 3 and kw == 3 and m == 1
     for r in range(first, last):
@@ -69,9 +70,10 @@ def forward_rows(x, w, y, first, last, geometry):  # type: ignore[no-untyped-def
 @jit
 def backward_input_images(dy, w, dx, first, last, geometry):  # type: ignore[no-untyped-def]
     """Images first..last-1 of dx (N, H, W, C), which must be 0; dy (N, OH, OW, C * m), w (kh * kw, C * m)."""
-    kh, kw, sh, sw, top, left, dh, dw = geometry
-    _, height, width, channels = dx.shape
-    _, oh, ow, filters = dy.shape
+    (height, width), channels = geometry.image, geometry.in_channels
+    (oh, ow), filters = geometry.output, geometry.out_channels
+    (kh, kw), (sh, sw), (dh, dw) = geometry.kernel, geometry.stride, geometry.dilation
+    (top, _), (left, _) = geometry.padding
     m = filters // channels
     for n in range(first, last):
         for i in range(oh):
@@ -93,11 +95,12 @@ def backward_input_images(dy, w, dx, first, last, geometry):  # type: ignore[no-
 
 
 @jit
-def backward_weight_rows(dy, x, dw, first, last, geometry):  # type: ignore[no-untyped-def]
-    """Add what rows first..last-1 of dy (N, OH, OW, C * m) contribute to dw (kh * kw, C * m)."""
-    kh, kw, sh, sw, top, left, dh, dw_step = geometry
-    _, height, width, channels = x.shape
-    _, oh, ow, filters = dy.shape
+def backward_weight_rows(dy, x, weight_gradient, first, last, geometry):  # type: ignore[no-untyped-def]
+    """Add what rows first..last-1 of dy (N, OH, OW, C * m) contribute to the gradient (kh * kw, C * m)."""
+    (height, width), channels = geometry.image, geometry.in_channels
+    (oh, ow), filters = geometry.output, geometry.out_channels
+    (kh, kw), (sh, sw), (dh, dw) = geometry.kernel, geometry.stride, geometry.dilation
+    (top, _), (left, _) = geometry.padding
     m = filters // channels
     for r in range(first, last):
         n, i = r // oh, r % oh
@@ -107,9 +110,9 @@ def backward_weight_rows(dy, x, dw, first, last, geometry):  # type: ignore[no-u
                 for j in range(ow):
                     upstream = dy[n, i, j]
                     for q in range(kw):
-                        v = j * sw + q * dw_step - left
+                        v = j * sw + q * dw - left
                         if 0 <= v < width:
-                            target, source = dw[p * kw + q], x[n, h, v]
+                            target, source = weight_gradient[p * kw + q], x[n, h, v]
                             if m == 1:
                                 for c in range(channels):
                                     target[c] += upstream[c] * source[c]
@@ -118,55 +121,32 @@ def backward_weight_rows(dy, x, dw, first, last, geometry):  # type: ignore[no-u
                                     target[o] += upstream[o] * source[o // m]
 
 
-def _geometry(kernel: Pair, stride: Pair, pads: Pads, dilation: Pair) -> tuple[int, ...]:
-    return *kernel, *stride, pads[0][0], pads[1][0], *dilation
-
-
-def conv2d_forward(
-    x: np.ndarray,
-    w: np.ndarray,
-    b: np.ndarray | None,
-    stride: Pair,
-    pads: Pads,
-    dilation: Pair,
-    groups: int,
-) -> np.ndarray:
+def conv2d_forward(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, geometry: ConvGeometry) -> np.ndarray:
     """``y[n,i,j,o] = b[o] + sum over p,q of x[n,h,v,o // m] * w[p,q,0,o]``."""
     x, w = plain(x), plain(w)
-    kernel = (w.shape[0], w.shape[1])
-    out = output_size("conv2d", (x.shape[1], x.shape[2]), kernel, stride, pads, dilation)
-    y = empty((len(x), *out, w.shape[3]), x.dtype)
-    weights, geometry = w.reshape(-1, w.shape[3]), _geometry(kernel, stride, pads, dilation)
+    y = empty(geometry.y_shape(len(x)), x.dtype)
+    weights = w.reshape(-1, w.shape[3])
 
     def task(first: int, last: int) -> None:
         y.reshape(-1, *y.shape[2:])[first:last] = 0 if b is None else b
         forward_rows(x, weights, y, first, last, geometry)
 
-    rows = len(x) * out[0]
+    rows = len(x) * geometry.output[0]
     workers.run_stretches(task, rows, workers.stretch(rows, y.nbytes))
     return y
 
 
-def conv2d_backward_input(
-    dy: np.ndarray,
-    w: np.ndarray,
-    x_shape: tuple[int, int, int, int],
-    stride: Pair,
-    pads: Pads,
-    dilation: Pair,
-    groups: int,
-) -> np.ndarray:
-    """``dx[n,h,v,c] = sum of dy[n,i,j,o] * w[p,q,0,o]`` over the pixels of y that saw (h, v)."""
+def conv2d_backward_input(dy: np.ndarray, w: np.ndarray, geometry: ConvGeometry) -> np.ndarray:
+    """``dx[n,h,v,c] = sum of dy[n,i,j,o] * w[p,q,0,o]`` over the pixels of y that (h, v) is part of."""
     dy, w = plain(dy), plain(w)
-    (top, bottom), (left, right) = pads
-    kh, kw = w.shape[:2]
-    if stride == dilation == (1, 1) and w.shape[3] == x_shape[3] and max(pads[0]) < kh and max(pads[1]) < kw:
-        # The same convolution of dy, with the filters turned by 180 degrees and the padding inside out.
-        inside_out = ((kh - 1 - top, kh - 1 - bottom), (kw - 1 - left, kw - 1 - right))
-        return conv2d_forward(dy, w[::-1, ::-1], None, stride, inside_out, dilation, groups)
-    dx = np.zeros(x_shape, dy.dtype)
+    if (
+        geometry.stride == geometry.dilation == (1, 1)
+        and geometry.out_channels == geometry.in_channels
+        and all(max(pads) < k for pads, k in zip(geometry.padding, geometry.kernel, strict=True))
+    ):
+        return conv2d_forward(dy, w[::-1, ::-1], None, geometry.transposed())
+    dx = np.zeros(geometry.x_shape(len(dy)), dy.dtype)
     weights = w.reshape(-1, w.shape[3])
-    geometry = _geometry((w.shape[0], w.shape[1]), stride, pads, dilation)
 
     def task(first: int, last: int) -> None:
         backward_input_images(dy, weights, dx, first, last, geometry)
@@ -175,24 +155,16 @@ def conv2d_backward_input(
     return dx
 
 
-def conv2d_backward_weight(
-    dy: np.ndarray,
-    x: np.ndarray,
-    w_shape: tuple[int, int, int, int],
-    stride: Pair,
-    pads: Pads,
-    dilation: Pair,
-    groups: int,
-) -> np.ndarray:
+def conv2d_backward_weight(dy: np.ndarray, x: np.ndarray, geometry: ConvGeometry) -> np.ndarray:
     """``dw[p,q,0,o] = sum over n,i,j of dy[n,i,j,o] * x[n,h,v,o // m]``."""
     dy, x = plain(dy), plain(x)
-    geometry = _geometry((w_shape[0], w_shape[1]), stride, pads, dilation)
-    rows = len(dy) * dy.shape[1]
+    kh, kw, _, filters = geometry.w_shape
+    rows = len(dy) * geometry.output[0]
     step = -(-rows // PARTIAL_SUMS)
-    partial = np.zeros((-(-rows // step), w_shape[0] * w_shape[1], w_shape[3]), dy.dtype)
+    partial = np.zeros((-(-rows // step), kh * kw, filters), dy.dtype)
 
     def task(first: int, last: int) -> None:
         backward_weight_rows(dy, x, partial[first // step], first, last, geometry)
 
     workers.run_stretches(task, rows, step)
-    return partial.sum(axis=0).reshape(w_shape)
+    return partial.sum(axis=0).reshape(geometry.w_shape)

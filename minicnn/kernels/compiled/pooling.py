@@ -12,15 +12,14 @@ from minicnn.kernels.reference.naive import argmax_dtype
 from minicnn.kernels.runtime import workers
 from minicnn.kernels.runtime.aligned import empty
 from minicnn.kernels.runtime.jit import jit, plain
-from minicnn.shapes import Pads, Pair, output_size
+from minicnn.shapes import PoolGeometry
 
 
 @jit
 def maximum_rows(x, y, argmax, first, last, geometry):  # type: ignore[no-untyped-def]
     """Largest number under each window, and its cell. A later cell wins by being larger, or the first NaN."""
-    kh, kw, sh, sw, top, left = geometry
-    _, height, width, channels = x.shape
-    oh, ow = y.shape[1], y.shape[2]
+    (height, width), (oh, ow), channels = geometry.image, geometry.output, x.shape[3]
+    (kh, kw), (sh, sw), ((top, _), (left, _)) = geometry.kernel, geometry.stride, geometry.padding
     for r in range(first, last):
         n, i = r // oh, r % oh
         p0, p1 = max(0, top - i * sh), min(kh, height + top - i * sh)
@@ -45,9 +44,8 @@ def maximum_rows(x, y, argmax, first, last, geometry):  # type: ignore[no-untype
 @jit
 def maximum_gradient(dy, argmax, dx, first, last, geometry):  # type: ignore[no-untyped-def]
     """Images first..last-1 of dx, set to 0 and then each dy added where its window's maximum stood."""
-    kh, kw, sh, sw, top, left = geometry
-    _, height, width, channels = dx.shape
-    _, oh, ow, _ = dy.shape
+    (height, width), (oh, ow), channels = geometry.image, geometry.output, dx.shape[3]
+    (kh, kw), (sh, sw), ((top, _), (left, _)) = geometry.kernel, geometry.stride, geometry.padding
     for n in range(first, last):
         dx[n] = 0
         for i in range(oh):
@@ -66,9 +64,8 @@ def maximum_gradient(dy, argmax, dx, first, last, geometry):  # type: ignore[no-
 @jit
 def average_rows(x, y, first, last, geometry):  # type: ignore[no-untyped-def]
     """The mean of the image's pixels under each window."""
-    kh, kw, sh, sw, top, left = geometry
-    _, height, width, channels = x.shape
-    oh, ow = y.shape[1], y.shape[2]
+    (height, width), (oh, ow), channels = geometry.image, geometry.output, x.shape[3]
+    (kh, kw), (sh, sw), ((top, _), (left, _)) = geometry.kernel, geometry.stride, geometry.padding
     for r in range(first, last):
         n, i = r // oh, r % oh
         p0, p1 = max(0, top - i * sh), min(kh, height + top - i * sh)
@@ -89,9 +86,8 @@ def average_rows(x, y, first, last, geometry):  # type: ignore[no-untyped-def]
 @jit
 def average_gradient(dy, dx, first, last, geometry):  # type: ignore[no-untyped-def]
     """Images first..last-1 of dx, set to 0 and then each dy shared out among the pixels under its window."""
-    kh, kw, sh, sw, top, left = geometry
-    _, height, width, channels = dx.shape
-    _, oh, ow, _ = dy.shape
+    (height, width), (oh, ow), channels = geometry.image, geometry.output, dx.shape[3]
+    (kh, kw), (sh, sw), ((top, _), (left, _)) = geometry.kernel, geometry.stride, geometry.padding
     for n in range(first, last):
         dx[n] = 0
         for i in range(oh):
@@ -126,6 +122,7 @@ def sum_pixels(x, sums, first, last):  # type: ignore[no-untyped-def]
 
 
 def global_average(x: np.ndarray) -> np.ndarray:
+    """(N, C) means of x (N, H, W, C), summed in float64."""
     n, height, width, channels = x.shape
     flat = plain(x).reshape(n, height * width, channels)
     sums = np.empty((n, channels))
@@ -135,17 +132,12 @@ def global_average(x: np.ndarray) -> np.ndarray:
     return (sums / (height * width)).astype(x.dtype, copy=False)
 
 
-def _geometry(size: Pair, stride: Pair, pads: Pads) -> tuple[int, ...]:
-    return *size, *stride, pads[0][0], pads[1][0]
-
-
-def maxpool2d_forward(x: np.ndarray, size: Pair, stride: Pair, pads: Pads) -> tuple[np.ndarray, np.ndarray]:
+def maxpool2d_forward(x: np.ndarray, geometry: PoolGeometry) -> tuple[np.ndarray, np.ndarray]:
+    """y and argmax (N, OH, OW, C): the largest number under each window, and its cell ``p * kw + q``."""
     x = plain(x)
-    out = output_size("maxpool2d", (x.shape[1], x.shape[2]), size, stride, pads)
-    y = empty((len(x), *out, x.shape[3]), x.dtype)
-    argmax = np.empty(y.shape, argmax_dtype(size))
-    geometry = _geometry(size, stride, pads)
-    rows = len(x) * out[0]
+    y = empty(geometry.y_shape(len(x), x.shape[3]), x.dtype)
+    argmax = np.empty(y.shape, argmax_dtype(geometry.kernel))
+    rows = len(x) * geometry.output[0]
     workers.run_stretches(
         lambda first, last: maximum_rows(x, y, argmax, first, last, geometry),
         rows,
@@ -154,17 +146,10 @@ def maxpool2d_forward(x: np.ndarray, size: Pair, stride: Pair, pads: Pads) -> tu
     return y, argmax
 
 
-def maxpool2d_backward(
-    dy: np.ndarray,
-    argmax: np.ndarray,
-    x_shape: tuple[int, int, int, int],
-    size: Pair,
-    stride: Pair,
-    pads: Pads,
-) -> np.ndarray:
+def maxpool2d_backward(dy: np.ndarray, argmax: np.ndarray, geometry: PoolGeometry) -> np.ndarray:
+    """dx (N, H, W, C): each dy added at the pixel that was the maximum of its window."""
     dy, argmax = plain(dy), plain(argmax)
-    dx = empty(x_shape, dy.dtype)
-    geometry = _geometry(size, stride, pads)
+    dx = empty(geometry.x_shape(len(dy), dy.shape[3]), dy.dtype)
     workers.run_stretches(
         lambda first, last: maximum_gradient(dy, argmax, dx, first, last, geometry),
         len(dx),
@@ -173,24 +158,21 @@ def maxpool2d_backward(
     return dx
 
 
-def averagepool2d_forward(x: np.ndarray, size: Pair, stride: Pair, pads: Pads) -> np.ndarray:
+def averagepool2d_forward(x: np.ndarray, geometry: PoolGeometry) -> np.ndarray:
+    """y (N, OH, OW, C): the mean of the image's pixels under each window."""
     x = plain(x)
-    out = output_size("averagepool2d", (x.shape[1], x.shape[2]), size, stride, pads)
-    y = empty((len(x), *out, x.shape[3]), x.dtype)
-    geometry = _geometry(size, stride, pads)
-    rows = len(x) * out[0]
+    y = empty(geometry.y_shape(len(x), x.shape[3]), x.dtype)
+    rows = len(x) * geometry.output[0]
     workers.run_stretches(
         lambda first, last: average_rows(x, y, first, last, geometry), rows, workers.stretch(rows, x.nbytes)
     )
     return y
 
 
-def averagepool2d_backward(
-    dy: np.ndarray, x_shape: tuple[int, int, int, int], size: Pair, stride: Pair, pads: Pads
-) -> np.ndarray:
+def averagepool2d_backward(dy: np.ndarray, geometry: PoolGeometry) -> np.ndarray:
+    """dx (N, H, W, C): each dy shared out equally among the pixels under its window."""
     dy = plain(dy)
-    dx = empty(x_shape, dy.dtype)
-    geometry = _geometry(size, stride, pads)
+    dx = empty(geometry.x_shape(len(dy), dy.shape[3]), dy.dtype)
     workers.run_stretches(
         lambda first, last: average_gradient(dy, dx, first, last, geometry),
         len(dx),

@@ -11,91 +11,60 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from minicnn.shapes import Pads, Pair, output_size
+from minicnn.shapes import ConvGeometry, Geometry, Pair, PoolGeometry
 
 
-def window(
-    i: int, j: int, size: Pair, kernel: Pair, stride: Pair, pads: Pads, dilation: Pair = (1, 1)
-) -> Iterator[tuple[int, int, int, int]]:
+def window(i: int, j: int, geometry: Geometry) -> Iterator[tuple[int, int, int, int]]:
     """The pixels under the kernel when it computes output pixel (i, j): (p, q, h, v) with kernel cell
     (p, q) over image pixel (h, v). Cells that hang over the edge of the image are left out: they see zeros.
     """
-    (top, _), (left, _) = pads
-    for p in range(kernel[0]):
-        for q in range(kernel[1]):
-            h = i * stride[0] + p * dilation[0] - top
-            v = j * stride[1] + q * dilation[1] - left
-            if 0 <= h < size[0] and 0 <= v < size[1]:
+    (top, _), (left, _) = geometry.padding
+    for p in range(geometry.kernel[0]):
+        for q in range(geometry.kernel[1]):
+            h = i * geometry.stride[0] + p * geometry.dilation[0] - top
+            v = j * geometry.stride[1] + q * geometry.dilation[1] - left
+            if 0 <= h < geometry.image[0] and 0 <= v < geometry.image[1]:
                 yield p, q, h, v
 
 
-def conv2d_forward(
-    x: np.ndarray,
-    w: np.ndarray,
-    b: np.ndarray | None,
-    stride: Pair,
-    pads: Pads,
-    dilation: Pair,
-    groups: int,
-) -> np.ndarray:
-    """``y[n,i,j,o] = b[o] + sum over p,q,c of x[n,h,v,c] * w[p,q,c,o]``, c running over o's group."""
-    n_images, height, width, _ = x.shape
-    kh, kw, depth, n_filters = w.shape
-    out_h, out_w = output_size("conv2d", (height, width), (kh, kw), stride, pads, dilation)
-    y = np.zeros((n_images, out_h, out_w, n_filters), x.dtype)
-    for n in range(n_images):
-        for i in range(out_h):
-            for j in range(out_w):
-                for p, q, h, v in window(i, j, (height, width), (kh, kw), stride, pads, dilation):
-                    for o in range(n_filters):
-                        first = o // (n_filters // groups) * depth
-                        y[n, i, j, o] += x[n, h, v, first : first + depth] @ w[p, q, :, o]
+def terms(images: int, geometry: ConvGeometry) -> Iterator[tuple[int, ...]]:
+    """The indices (n, i, j, o, h, v, d, p, q, c) of every product in a convolution.
+
+    y[n, i, j, o], x[n, h, v, d] and w[p, q, c, o] belong together, where channel d of x is channel c of the
+    group that filter o belongs to.
+    """
+    _, _, depth, filters = geometry.w_shape
+    for n in range(images):
+        for i in range(geometry.output[0]):
+            for j in range(geometry.output[1]):
+                for p, q, h, v in window(i, j, geometry):
+                    for o in range(filters):
+                        first = o // (filters // geometry.groups) * depth
+                        for c in range(depth):
+                            yield n, i, j, o, h, v, first + c, p, q, c
+
+
+def conv2d_forward(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, geometry: ConvGeometry) -> np.ndarray:
+    """``y[n,i,j,o] = b[o] + sum over p,q,c of x[n,h,v,d] * w[p,q,c,o]``, d running over o's group."""
+    y = np.zeros(geometry.y_shape(len(x)), x.dtype)
+    for n, i, j, o, h, v, d, p, q, c in terms(len(x), geometry):
+        y[n, i, j, o] += x[n, h, v, d] * w[p, q, c, o]
     return y if b is None else y + b
 
 
-def conv2d_backward_input(
-    dy: np.ndarray,
-    w: np.ndarray,
-    x_shape: tuple[int, int, int, int],
-    stride: Pair,
-    pads: Pads,
-    dilation: Pair,
-    groups: int,
-) -> np.ndarray:
-    """``dx[n,h,v,c] = sum of dy[n,i,j,o] * w[p,q,c,o]`` over every (i,j,p,q) that put (p,q) over (h,v)."""
-    n_images, height, width, _ = x_shape
-    kh, kw, depth, n_filters = w.shape
-    dx = np.zeros(x_shape, dy.dtype)
-    for n in range(n_images):
-        for i in range(dy.shape[1]):
-            for j in range(dy.shape[2]):
-                for p, q, h, v in window(i, j, (height, width), (kh, kw), stride, pads, dilation):
-                    for o in range(n_filters):
-                        first = o // (n_filters // groups) * depth
-                        dx[n, h, v, first : first + depth] += dy[n, i, j, o] * w[p, q, :, o]
+def conv2d_backward_input(dy: np.ndarray, w: np.ndarray, geometry: ConvGeometry) -> np.ndarray:
+    """``dx[n,h,v,d] = sum of dy[n,i,j,o] * w[p,q,c,o]`` over every (i,j,p,q) that put (p,q) over (h,v)."""
+    dx = np.zeros(geometry.x_shape(len(dy)), dy.dtype)
+    for n, i, j, o, h, v, d, p, q, c in terms(len(dy), geometry):
+        dx[n, h, v, d] += dy[n, i, j, o] * w[p, q, c, o]
     return dx
 
 
-def conv2d_backward_weight(
-    dy: np.ndarray,
-    x: np.ndarray,
-    w_shape: tuple[int, int, int, int],
-    stride: Pair,
-    pads: Pads,
-    dilation: Pair,
-    groups: int,
-) -> np.ndarray:
-    """``dw[p,q,c,o] = sum over n,i,j of dy[n,i,j,o] * x[n,h,v,c]``."""
-    n_images, height, width, _ = x.shape
-    kh, kw, depth, n_filters = w_shape
-    dw = np.zeros(w_shape, dy.dtype)
-    for n in range(n_images):
-        for i in range(dy.shape[1]):
-            for j in range(dy.shape[2]):
-                for p, q, h, v in window(i, j, (height, width), (kh, kw), stride, pads, dilation):
-                    for o in range(n_filters):
-                        first = o // (n_filters // groups) * depth
-                        dw[p, q, :, o] += dy[n, i, j, o] * x[n, h, v, first : first + depth]
+def conv2d_backward_weight(dy: np.ndarray, x: np.ndarray, geometry: ConvGeometry) -> np.ndarray:
+    """``dw[p,q,c,o] = sum over n,i,j of dy[n,i,j,o] * x[n,h,v,d]``."""
+    dw = np.zeros(geometry.w_shape, dy.dtype)
+    for n, i, j, o, h, v, d, p, q, c in terms(len(dy), geometry):
+        dw[p, q, c, o] += dy[n, i, j, o] * x[n, h, v, d]
     return dw
 
 
@@ -122,26 +91,21 @@ def relu_backward(dy: np.ndarray, y: np.ndarray) -> np.ndarray:
     return dx
 
 
-def maxpool2d_forward(x: np.ndarray, size: Pair, stride: Pair, pads: Pads) -> tuple[np.ndarray, np.ndarray]:
+def maxpool2d_forward(x: np.ndarray, geometry: PoolGeometry) -> tuple[np.ndarray, np.ndarray]:
     """The largest number under each window, and the cell ``p * kw + q`` that held it; ties go to the first.
 
     A NaN beats every number, so that it is seen downstream.
     """
-    n_images, height, width, channels = x.shape
-    out_h, out_w = output_size("maxpool2d", (height, width), size, stride, pads)
-    y = np.empty((n_images, out_h, out_w, channels), x.dtype)
-    argmax = np.empty(y.shape, argmax_dtype(size))
-    for n in range(n_images):
-        for i in range(out_h):
-            for j in range(out_w):
-                for c in range(channels):
-                    best = None
-                    for p, q, h, v in window(i, j, (height, width), size, stride, pads):
-                        value = x[n, h, v, c]
-                        if best is None or value > best or (np.isnan(value) and not np.isnan(best)):
-                            best = value
-                            argmax[n, i, j, c] = p * size[1] + q
-                    y[n, i, j, c] = best
+    y = np.empty(geometry.y_shape(len(x), x.shape[3]), x.dtype)
+    argmax = np.empty(y.shape, argmax_dtype(geometry.kernel))
+    for n, i, j, c in np.ndindex(y.shape):
+        best = None
+        for p, q, h, v in window(i, j, geometry):
+            value = x[n, h, v, c]
+            if best is None or value > best or (np.isnan(value) and not np.isnan(best)):
+                best = value
+                argmax[n, i, j, c] = p * geometry.kernel[1] + q
+        y[n, i, j, c] = best
     return y, argmax
 
 
@@ -150,50 +114,34 @@ def argmax_dtype(size: Pair) -> type[np.integer]:
     return np.uint8 if size[0] * size[1] <= 256 else np.int32
 
 
-def maxpool2d_backward(
-    dy: np.ndarray,
-    argmax: np.ndarray,
-    x_shape: tuple[int, int, int, int],
-    size: Pair,
-    stride: Pair,
-    pads: Pads,
-) -> np.ndarray:
-    """``dx[n,h,v,c] = sum of dy[n,i,j,c]`` over the windows whose maximum stood at (h, v)."""
-    (top, _), (left, _) = pads
-    dx = np.zeros(x_shape, dy.dtype)
+def maxpool2d_backward(dy: np.ndarray, argmax: np.ndarray, geometry: PoolGeometry) -> np.ndarray:
+    """``dx[n,h,v,c] = sum of dy[n,i,j,c]`` over the windows whose maximum was at (h, v)."""
+    (top, _), (left, _) = geometry.padding
+    dx = np.zeros(geometry.x_shape(len(dy), dy.shape[3]), dy.dtype)
     for n, i, j, c in np.ndindex(dy.shape):
-        p, q = divmod(int(argmax[n, i, j, c]), size[1])
-        dx[n, i * stride[0] + p - top, j * stride[1] + q - left, c] += dy[n, i, j, c]
+        p, q = divmod(int(argmax[n, i, j, c]), geometry.kernel[1])
+        dx[n, i * geometry.stride[0] + p - top, j * geometry.stride[1] + q - left, c] += dy[n, i, j, c]
     return dx
 
 
-def averagepool2d_forward(x: np.ndarray, size: Pair, stride: Pair, pads: Pads) -> np.ndarray:
+def averagepool2d_forward(x: np.ndarray, geometry: PoolGeometry) -> np.ndarray:
     """``y[n,i,j,c]`` = the mean of the image's pixels under the window; padding is not counted."""
-    n_images, height, width, channels = x.shape
-    out_h, out_w = output_size("averagepool2d", (height, width), size, stride, pads)
-    y = np.zeros((n_images, out_h, out_w, channels), x.dtype)
-    for n in range(n_images):
-        for i in range(out_h):
-            for j in range(out_w):
-                pixels = list(window(i, j, (height, width), size, stride, pads))
-                for _, _, h, v in pixels:
-                    y[n, i, j] += x[n, h, v]
-                y[n, i, j] /= len(pixels)
+    y = np.zeros(geometry.y_shape(len(x), x.shape[3]), x.dtype)
+    for n, i, j, c in np.ndindex(y.shape):
+        pixels = list(window(i, j, geometry))
+        for _, _, h, v in pixels:
+            y[n, i, j, c] += x[n, h, v, c]
+        y[n, i, j, c] /= len(pixels)
     return y
 
 
-def averagepool2d_backward(
-    dy: np.ndarray, x_shape: tuple[int, int, int, int], size: Pair, stride: Pair, pads: Pads
-) -> np.ndarray:
-    """Each pixel under a window receives ``dy[n,i,j,c]`` divided by the number of pixels there."""
-    n_images, height, width, _ = x_shape
-    dx = np.zeros(x_shape, dy.dtype)
-    for n in range(n_images):
-        for i in range(dy.shape[1]):
-            for j in range(dy.shape[2]):
-                pixels = list(window(i, j, (height, width), size, stride, pads))
-                for _, _, h, v in pixels:
-                    dx[n, h, v] += dy[n, i, j] / len(pixels)
+def averagepool2d_backward(dy: np.ndarray, geometry: PoolGeometry) -> np.ndarray:
+    """Each pixel under a window receives ``dy[n,i,j,c]`` divided by the number of pixels under it."""
+    dx = np.zeros(geometry.x_shape(len(dy), dy.shape[3]), dy.dtype)
+    for n, i, j, c in np.ndindex(dy.shape):
+        pixels = list(window(i, j, geometry))
+        for _, _, h, v in pixels:
+            dx[n, h, v, c] += dy[n, i, j, c] / len(pixels)
     return dx
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from minicnn.kernels.reference.im2col import pad, windows
 from minicnn.kernels.reference.naive import argmax_dtype
-from minicnn.shapes import Pads, Pair, output_size
+from minicnn.shapes import PoolGeometry
 
 
 def channel_sums(x: np.ndarray) -> np.ndarray:
@@ -36,82 +36,72 @@ def global_average(x: np.ndarray) -> np.ndarray:
     return x.mean(axis=(1, 2), dtype=np.float64).astype(x.dtype, copy=False)
 
 
-def maxpool2d_forward(x: np.ndarray, size: Pair, stride: Pair, pads: Pads) -> tuple[np.ndarray, np.ndarray]:
-    """Padding is -inf, which no pixel loses to; ``np.argmax`` takes the first maximum, and NaN before all."""
-    out = output_size("maxpool2d", (x.shape[1], x.shape[2]), size, stride, pads)
-    if pads == ((0, 0), (0, 0)):
-        view = windows(x, size, stride, out)
-        cells = view.reshape(*view.shape[:3], size[0] * size[1], x.shape[3])
+def maxpool2d_forward(x: np.ndarray, geometry: PoolGeometry) -> tuple[np.ndarray, np.ndarray]:
+    """The maximum of each window and its cell. Padding is -inf, which is larger than no pixel.
+
+    ``np.argmax`` takes the first maximum, and NaN before all.
+    """
+    cells = _cells(pad(x, geometry.padding, -np.inf), geometry)
+    if geometry.padding == ((0, 0), (0, 0)):
         argmax = cells.argmax(axis=3)
     else:
-        # A window of nothing but -inf must not point at a cell of the padding: real pixels come first.
-        view = windows(pad(x, pads, -np.inf), size, stride, out)
-        cells = view.reshape(*view.shape[:3], size[0] * size[1], x.shape[3])
-        real = windows(pad(np.ones((1, *x.shape[1:3], 1), bool), pads, False), size, stride, out)
-        real = real.reshape(1, *out, size[0] * size[1], 1)
+        # In a window of nothing but -inf the maximum must be a pixel, not a cell of the padding.
+        inside = _cells(pad(np.ones((1, *geometry.image, 1), bool), geometry.padding, False), geometry)
         largest = cells.max(axis=3, keepdims=True)
-        argmax = (real & ((cells == largest) | np.isnan(cells))).argmax(axis=3)
+        argmax = (inside & ((cells == largest) | np.isnan(cells))).argmax(axis=3)
     y = np.take_along_axis(cells, argmax[:, :, :, None], axis=3)[:, :, :, 0]
-    return y, argmax.astype(argmax_dtype(size))
+    return y, argmax.astype(argmax_dtype(geometry.kernel))
 
 
-def maxpool2d_backward(
-    dy: np.ndarray,
-    argmax: np.ndarray,
-    x_shape: tuple[int, int, int, int],
-    size: Pair,
-    stride: Pair,
-    pads: Pads,
-) -> np.ndarray:
-    """Cell by cell of the window: dy where this cell won, nothing elsewhere."""
-    dx, cells = _padded_zeros(x_shape, size, stride, pads, dy)
-    for cell, target in enumerate(cells):
+def maxpool2d_backward(dy: np.ndarray, argmax: np.ndarray, geometry: PoolGeometry) -> np.ndarray:
+    """Cell by cell of the window: dy where this cell is the maximum, nothing elsewhere."""
+    dx, pixels = _padded_zeros(dy, geometry)
+    for cell, target in enumerate(pixels):
         target += np.where(argmax == cell, dy, dy.dtype.type(0))  # a product would make inf * 0, NaN
-    return _crop(dx, x_shape, pads)
+    return _crop(dx, geometry)
 
 
-def averagepool2d_forward(x: np.ndarray, size: Pair, stride: Pair, pads: Pads) -> np.ndarray:
-    out = output_size("averagepool2d", (x.shape[1], x.shape[2]), size, stride, pads)
-    view = windows(pad(x, pads), size, stride, out)
-    return view.sum(axis=(3, 4)) / _pixel_counts(x.shape[1:3], size, stride, pads, out, x.dtype)
+def averagepool2d_forward(x: np.ndarray, geometry: PoolGeometry) -> np.ndarray:
+    """The sum under each window over the number of the image's pixels there."""
+    view = windows(pad(x, geometry.padding), geometry)
+    return view.sum(axis=(3, 4)) / _pixel_counts(geometry, x.dtype)
 
 
-def averagepool2d_backward(
-    dy: np.ndarray, x_shape: tuple[int, int, int, int], size: Pair, stride: Pair, pads: Pads
-) -> np.ndarray:
-    counts = _pixel_counts(x_shape[1:3], size, stride, pads, (dy.shape[1], dy.shape[2]), dy.dtype)
-    share = dy / counts
-    dx, cells = _padded_zeros(x_shape, size, stride, pads, dy)
-    for target in cells:
+def averagepool2d_backward(dy: np.ndarray, geometry: PoolGeometry) -> np.ndarray:
+    """Cell by cell of the window: dy over the number of pixels under its window."""
+    share = dy / _pixel_counts(geometry, dy.dtype)
+    dx, pixels = _padded_zeros(dy, geometry)
+    for target in pixels:
         target += share
-    return _crop(dx, x_shape, pads)
+    return _crop(dx, geometry)
 
 
-def _pixel_counts(
-    image: tuple[int, ...], size: Pair, stride: Pair, pads: Pads, out: Pair, dtype: np.dtype
-) -> np.ndarray:
+def _cells(padded: np.ndarray, geometry: PoolGeometry) -> np.ndarray:
+    """(N, OH, OW, kh * kw, C): the numbers under each window, cell by cell."""
+    view = windows(padded, geometry)
+    return view.reshape(*view.shape[:3], -1, padded.shape[3])
+
+
+def _pixel_counts(geometry: PoolGeometry, dtype: np.dtype) -> np.ndarray:
     """How many pixels of the image each window sees, (1, OH, OW, 1)."""
-    return windows(pad(np.ones((1, *image, 1), dtype), pads), size, stride, out).sum(axis=(3, 4))
+    ones = np.ones((1, *geometry.image, 1), dtype)
+    return windows(pad(ones, geometry.padding), geometry).sum(axis=(3, 4))
 
 
-def _padded_zeros(
-    x_shape: tuple[int, int, int, int], size: Pair, stride: Pair, pads: Pads, dy: np.ndarray
-) -> tuple[np.ndarray, list[np.ndarray]]:
+def _padded_zeros(dy: np.ndarray, geometry: PoolGeometry) -> tuple[np.ndarray, list[np.ndarray]]:
     """A zero gradient of the padded image, and for each cell of the window a view of the pixels under it."""
-    n, height, width, c = x_shape
-    dx = np.zeros((n, height + sum(pads[0]), width + sum(pads[1]), c), dy.dtype)
-    last_row, last_column = (dy.shape[1] - 1) * stride[0] + 1, (dy.shape[2] - 1) * stride[1] + 1
-    cells = [
-        dx[:, p : p + last_row : stride[0], q : q + last_column : stride[1]]
-        for p in range(size[0])
-        for q in range(size[1])
-    ]
-    return dx, cells
+    (height, width), (vertical, horizontal) = geometry.image, geometry.padding
+    (kh, kw), (sh, sw), (oh, ow) = geometry.kernel, geometry.stride, geometry.output
+    dx = np.zeros((len(dy), height + sum(vertical), width + sum(horizontal), dy.shape[3]), dy.dtype)
+    last_row, last_column = (oh - 1) * sh + 1, (ow - 1) * sw + 1
+    pixels = [dx[:, p : p + last_row : sh, q : q + last_column : sw] for p in range(kh) for q in range(kw)]
+    return dx, pixels
 
 
-def _crop(dx: np.ndarray, x_shape: tuple[int, int, int, int], pads: Pads) -> np.ndarray:
-    (top, _), (left, _) = pads
-    return dx[:, top : top + x_shape[1], left : left + x_shape[2]]
+def _crop(dx: np.ndarray, geometry: PoolGeometry) -> np.ndarray:
+    """The gradient of the image, without that of its padding."""
+    (height, width), ((top, _), (left, _)) = geometry.image, geometry.padding
+    return dx[:, top : top + height, left : left + width]
 
 
 def batchnorm_statistics(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

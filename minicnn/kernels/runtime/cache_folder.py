@@ -18,11 +18,14 @@ import numpy as np
 
 @functools.cache
 def source_hash() -> str:
-    """Identifies the state of all kernels: their sources, and the versions of Numba and NumPy."""
+    """Identifies the state of all kernels: their sources, that of the geometries whose fields they read, and
+    the versions of Numba and NumPy.
+    """
     import numba
 
+    kernels, shapes = Path(__file__).parents[1], Path(__file__).parents[2] / "shapes.py"
     digest = hashlib.sha256(f"{numba.__version__} {np.__version__}".encode())
-    for path in sorted(Path(__file__).parents[1].rglob("*.py")):
+    for path in [shapes, *sorted(kernels.rglob("*.py"))]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -30,7 +30,7 @@ its operands at greater cost than the product.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -41,7 +41,7 @@ from minicnn.kernels.runtime.row_consumer import RowConsumer
 from minicnn.kernels.simd import microkernel
 from minicnn.kernels.simd.emitter import WIDTH, Emitter
 from minicnn.kernels.simd.intrinsics import address_of, copy_vector, emitted
-from minicnn.shapes import Pads, Pair, output_size
+from minicnn.shapes import ConvGeometry
 
 ROWS = microkernel.ROWS
 set_one, set_two = microkernel.set_one, microkernel.set_two
@@ -54,6 +54,13 @@ NINE = microkernel.NINE
 STRIP_BYTES = 2**18
 LEAST_STRIPS = 8
 PARTS = 32
+
+
+class Strip(NamedTuple):
+    """The size of a strip: the output rows made from it, and the numbers in each image row copied into it."""
+
+    rows: int
+    length: int
 
 
 @emitted
@@ -77,30 +84,33 @@ def rows_of_weights(depth):  # type: ignore[no-untyped-def]
 @jit
 def fill_strip(x, n, first_row, rows, length, geometry, strip):  # type: ignore[no-untyped-def]
     """Rows first_row.. of image n, from column -left on, ``length`` numbers each, zeros outside the image."""
-    height, width, channels, left = geometry[0], geometry[1], geometry[2], geometry[8]
+    (height, width), channels, (_, (left, _)) = geometry.image, geometry.in_channels, geometry.padding
     before = min(left * channels, length)
     inside = min(width * channels, length - before)
     for i in range(rows):
         to = i * length
         h = first_row + i
-        found = inside if 0 <= h < height else 0
+        numbers = inside if 0 <= h < height else 0
         at = (n * height + h) * width * channels
         for q in range(before):
             strip[to + q] = 0
-        vectors = found // WIDTH * WIDTH
+        vectors = numbers // WIDTH * WIDTH
         for q in range(0, vectors, WIDTH):
             copy_vector(x, at + q, strip, to + before + q)
-        for q in range(vectors, found):
+        for q in range(vectors, numbers):
             strip[to + before + q] = x[at + q]
-        for q in range(before + found, length):
+        for q in range(before + numbers, length):
             strip[to + q] = 0
 
 
 @jit
-def forward_strips(x, weights, bias, floor, y, origin, geometry, first, last, strip, tile):  # type: ignore[no-untyped-def]
-    """Strips first..last-1 of the output, whose number ``origin`` is the first in y; see ``_Strips``."""
-    channels, kh, kw, sh, sw, top = geometry[2:8]
-    oh, ow, outputs, strip_rows, length = geometry[9:]
+def forward_strips(  # type: ignore[no-untyped-def]
+    x, weights, bias, floor, y, origin, geometry, size, first, last, strip, tile
+):
+    """Strips first..last-1, of ``size``, of the output, whose number ``origin`` is the first in y."""
+    channels, outputs, (oh, ow) = geometry.in_channels, geometry.out_channels, geometry.output
+    (kh, kw), (sh, sw), ((top, _), _) = geometry.kernel, geometry.stride, geometry.padding
+    strip_rows, length = size.rows, size.length
     strips = (oh + strip_rows - 1) // strip_rows
     depth = kw * channels
     for s in range(first, last):
@@ -138,10 +148,11 @@ def forward_strips(x, weights, bias, floor, y, origin, geometry, first, last, st
 
 
 @jit
-def gradient_strips(x, dy, geometry, first, last, strip, dy_strip, sums):  # type: ignore[no-untyped-def]
+def gradient_strips(x, dy, geometry, size, first, last, strip, dy_strip, sums):  # type: ignore[no-untyped-def]
     """sums (kh, kw * C rounded up, O rounded up) += the weight gradient of strips first..last-1."""
-    channels, kh, kw, sh, sw, top = geometry[2:8]
-    oh, ow, outputs, strip_rows, length = geometry[9:]
+    channels, outputs, (oh, ow) = geometry.in_channels, geometry.out_channels, geometry.output
+    (kh, kw), (sh, sw), ((top, _), _) = geometry.kernel, geometry.stride, geometry.padding
+    strip_rows, length = size.rows, size.length
     strips = (oh + strip_rows - 1) // strip_rows
     step = rows_of_weights(kw * channels)
     depth = (kw * channels + step - 1) // step * step
@@ -188,35 +199,28 @@ def gradient_strips(x, dy, geometry, first, last, strip, dy_strip, sums):  # typ
 
 
 class _Strips:
-    """How a batch is cut: rows of output in a strip, strips in all, and the sizes of a strip's buffers."""
+    """How a batch is cut: the size of a strip, the number of strips, and the sizes of a strip's buffers."""
 
-    def __init__(
-        self, x_shape: tuple[int, ...], w_shape: tuple[int, ...], out: Pair, stride: Pair, pads: Pads
-    ) -> None:
-        n, height, width, channels = x_shape
-        kh, kw, _, outputs = w_shape
-        (oh, ow), (sh, sw) = out, stride
+    def __init__(self, geometry: ConvGeometry, images: int) -> None:
+        (oh, ow), (kh, kw), (sh, sw) = geometry.output, geometry.kernel, geometry.stride
+        outputs = geometry.out_channels
         # Micro-kernel tiles that begin inside the last pixels of a row read ROWS pixels all the same.
-        self.length = ((-(-ow // ROWS) * ROWS - 1) * sw + kw) * channels
+        length = ((-(-ow // ROWS) * ROWS - 1) * sw + kw) * geometry.in_channels
         self.columns = -(-outputs // WIDTH) * WIDTH
         numbers = STRIP_BYTES // 4
-        rows = min(numbers // (sh * self.length + ow * self.columns), -(-n * oh // LEAST_STRIPS), oh)
-        # An even number, for the sake of whoever takes the rows two by two.
-        self.rows = max(2, rows // 2 * 2)
+        rows = min(numbers // (sh * length + ow * self.columns), -(-images * oh // LEAST_STRIPS), oh)
+        # An even number of rows: a consumer may pool them two by two.
+        self.size = Strip(max(2, rows // 2 * 2), length)
         self.row_numbers = ow * outputs
-        self.geometry = (
-            height, width, channels, kh, kw, sh, sw, pads[0][0], pads[1][0],
-            oh, ow, outputs, self.rows, self.length,
-        )  # fmt: skip
-        self.count = n * -(-oh // self.rows)
+        self.image_rows, self.per_image = oh, -(-oh // self.size.rows)
+        self.count = images * self.per_image
         self.parts = min(PARTS, self.count)
-        self.numbers = ((self.rows - 1) * sh + kh) * self.length + ROWS
+        self.numbers = ((self.size.rows - 1) * sh + kh) * length + ROWS
 
     def image_row(self, strip: int) -> int:
         """The first row of the output in a strip, counted through the batch."""
-        oh = self.geometry[9]
-        n, place = divmod(strip, -(-oh // self.rows))
-        return n * oh + place * self.rows
+        n, position = divmod(strip, self.per_image)
+        return n * self.image_rows + position * self.size.rows
 
 
 def packed_weights(w: np.ndarray) -> np.ndarray:
@@ -236,15 +240,13 @@ def forward(
     x: np.ndarray,
     w: np.ndarray,
     b: np.ndarray | None,
-    stride: Pair,
-    pads: Pads,
+    geometry: ConvGeometry,
     relu: bool = False,
     out: np.ndarray | None = None,
 ) -> np.ndarray:
     """y (N, OH, OW, O) of x (N, H, W, C), w (kh, kw, C, O) and b (O,) or None; max(y, 0) with ``relu``."""
-    size = output_size("conv2d", (x.shape[1], x.shape[2]), (w.shape[0], w.shape[1]), stride, pads)
-    y = empty((len(x), *size, w.shape[3]), x.dtype) if out is None else out
-    compute(x, packed_weights(w), b, w.shape, stride, pads, y.shape, relu, y)
+    y = empty(geometry.y_shape(len(x)), x.dtype) if out is None else out
+    compute(x, packed_weights(w), b, geometry, relu, y)
     return y
 
 
@@ -252,16 +254,13 @@ def compute(
     x: np.ndarray,
     weights: np.ndarray,
     bias: np.ndarray | None,
-    w_shape: tuple[int, ...],
-    stride: Pair,
-    pads: Pads,
-    y_shape: tuple[int, ...],
+    geometry: ConvGeometry,
     relu: bool = False,
     out: np.ndarray | None = None,
     consumer: RowConsumer | None = None,
 ) -> None:
-    """Convolution with packed weights. y goes to ``out``, to ``consumer`` (see ``rows.py``) or to both."""
-    cut = _Strips(x.shape, w_shape, (y_shape[1], y_shape[2]), stride, pads)
+    """Convolution with packed weights. y goes to ``out``, to ``consumer`` (a ``RowConsumer``) or both."""
+    cut = _Strips(geometry, len(x))
     shift = np.zeros(cut.columns, x.dtype)
     if bias is not None:
         shift[: len(bias)] = bias
@@ -271,7 +270,7 @@ def compute(
     def part(p: int) -> None:
         strip, tile = empty(cut.numbers, x.dtype), empty(2 * ROWS * WIDTH, x.dtype)
         strip[...] = 0
-        target = empty(cut.rows * cut.row_numbers, x.dtype) if out is None else out.reshape(-1)
+        target = empty(cut.size.rows * cut.row_numbers, x.dtype) if out is None else out.reshape(-1)
         start, stop = p * cut.count // cut.parts, (p + 1) * cut.count // cut.parts
         step = stop - start if consumer is None else 1
         for s in range(start, stop, step):
@@ -279,7 +278,7 @@ def compute(
             origin = first * cut.row_numbers if out is None else 0
             forward_strips(
                 flat_x, weights, shift, floor, target, origin,
-                cut.geometry, s, s + step, strip, tile,
+                geometry, cut.size, s, s + step, strip, tile,
             )  # fmt: skip
             if consumer is not None:
                 at = first * cut.row_numbers - origin
@@ -290,28 +289,24 @@ def compute(
     workers.run(part, cut.parts)
 
 
-def has_input_gradient(w_shape: tuple[int, ...], stride: Pair, pads: Pads) -> bool:
-    """Whether ``backward_input`` knows this convolution: stride 1, padding less than the kernel."""
-    return stride == (1, 1) and all(max(p) < k for p, k in zip(pads, w_shape, strict=False))
+def has_input_gradient(geometry: ConvGeometry) -> bool:
+    """Whether ``backward_input`` computes this convolution's: stride 1, padding less than the kernel."""
+    padding = zip(geometry.padding, geometry.kernel, strict=True)
+    return geometry.stride == (1, 1) and all(max(pads) < k for pads, k in padding)
 
 
 def backward_input(
-    dy: np.ndarray, w: np.ndarray, x_shape: tuple[int, ...], pads: Pads, out: np.ndarray | None = None
+    dy: np.ndarray, w: np.ndarray, geometry: ConvGeometry, out: np.ndarray | None = None
 ) -> np.ndarray:
     """dx (N, H, W, C) for stride 1: the convolution of dy with w turned by 180 degrees, channels swapped."""
-    kh, kw = w.shape[:2]
     rotated = np.ascontiguousarray(w[::-1, ::-1].transpose(0, 1, 3, 2))
-    (top, bottom), (left, right) = pads
-    inside_out = ((kh - 1 - top, kh - 1 - bottom), (kw - 1 - left, kw - 1 - right))
-    return forward(dy, rotated, None, (1, 1), inside_out, out=out)
+    return forward(dy, rotated, None, geometry.transposed(), out=out)
 
 
-def backward_weight(
-    dy: np.ndarray, x: np.ndarray, w_shape: tuple[int, ...], stride: Pair, pads: Pads
-) -> np.ndarray:
+def backward_weight(dy: np.ndarray, x: np.ndarray, geometry: ConvGeometry) -> np.ndarray:
     """dw (kh, kw, C, O) of dy (N, OH, OW, O) and x (N, H, W, C)."""
-    kh, kw, channels, outputs = w_shape
-    cut = _Strips(x.shape, w_shape, (dy.shape[1], dy.shape[2]), stride, pads)
+    kh, kw, channels, outputs = geometry.w_shape
+    cut = _Strips(geometry, len(x))
     step = rows_of_weights(kw * channels)
     depth = -(-kw * channels // step) * step
     sums = np.zeros((cut.parts, kh, depth, cut.columns), x.dtype)
@@ -320,9 +315,11 @@ def backward_weight(
     def part(p: int) -> None:
         strip = empty(cut.numbers, x.dtype)
         strip[...] = 0
-        dy_strip = empty(cut.rows * dy.shape[2] * cut.columns, x.dtype)
+        dy_strip = empty(cut.size.rows * geometry.output[1] * cut.columns, x.dtype)
         first, last = p * cut.count // cut.parts, (p + 1) * cut.count // cut.parts
-        gradient_strips(flat_x, flat_dy, cut.geometry, first, last, strip, dy_strip, sums[p].reshape(-1))
+        gradient_strips(
+            flat_x, flat_dy, geometry, cut.size, first, last, strip, dy_strip, sums[p].reshape(-1)
+        )
 
     workers.run(part, cut.parts)
-    return np.ascontiguousarray(sums.sum(axis=0)[:, : kw * channels, :outputs]).reshape(w_shape)
+    return np.ascontiguousarray(sums.sum(axis=0)[:, : kw * channels, :outputs]).reshape(geometry.w_shape)

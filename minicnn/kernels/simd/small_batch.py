@@ -29,7 +29,7 @@ from minicnn.kernels.runtime.jit import jit, plain
 from minicnn.kernels.simd import microkernel
 from minicnn.kernels.simd.emitter import WIDTH, Emitter
 from minicnn.kernels.simd.intrinsics import address_of, emitted
-from minicnn.shapes import Pads, Pair
+from minicnn.shapes import ConvGeometry
 
 ROWS = microkernel.ROWS
 add_one, add_two = microkernel.add_one, microkernel.add_two
@@ -44,9 +44,10 @@ PARTS = 4
 AHEAD = 16
 
 
-def applies(pixels: int, w_shape: tuple[int, ...]) -> bool:
-    """Whether so few pixels and so many weights are for this kernel."""
-    return pixels <= MOST_PIXELS and w_shape[3] % WIDTH == 0 and math.prod(w_shape) >= LEAST_WEIGHTS
+def applies(geometry: ConvGeometry, images: int) -> bool:
+    """Whether a batch of so many images has few enough output pixels, and the filters enough weights."""
+    pixels, weights = images * math.prod(geometry.output), math.prod(geometry.w_shape)
+    return pixels <= MOST_PIXELS and geometry.out_channels % WIDTH == 0 and weights >= LEAST_WEIGHTS
 
 
 @emitted
@@ -86,19 +87,17 @@ def forward(
     x: np.ndarray,
     w: np.ndarray,
     b: np.ndarray | None,
-    stride: Pair,
-    pads: Pads,
-    y_shape: tuple[int, ...],
+    geometry: ConvGeometry,
     relu: bool = False,
     out: np.ndarray | None = None,
 ) -> np.ndarray:
     """y (N, OH, OW, O) of x (N, H, W, C), w (kh, kw, C, O) and b (O,) or None; max(y, 0) with ``relu``."""
-    outputs, pixels = w.shape[3], int(np.prod(y_shape[:3]))
+    outputs, pixels = geometry.out_channels, len(x) * math.prod(geometry.output)
     depth, tiles = w.size // outputs, -(-pixels // ROWS) * ROWS
     rows = empty((tiles, depth), x.dtype)
     rows[pixels:] = 0
-    patches.lay_out(plain(x), rows[:pixels], (y_shape[1], y_shape[2]), (w.shape[0], w.shape[1]), stride, pads)
-    y = empty(y_shape, x.dtype) if out is None else out
+    patches.lay_out(plain(x), rows[:pixels], geometry)
+    y = empty(geometry.y_shape(len(x)), x.dtype) if out is None else out
     columns, flat_rows, flat_w = y.reshape(pixels, outputs), rows.reshape(-1), plain(w).reshape(-1)
     panels = outputs // WIDTH
     parts = min(PARTS, -(-panels // 2))

@@ -45,6 +45,8 @@ from typing import Any
 
 import numpy as np
 
+from minicnn.shapes import ConvGeometry
+
 TILE = 4
 PATCH = 6
 PRODUCTS = PATCH * PATCH
@@ -137,24 +139,22 @@ def _tiles(x: np.ndarray, top: int, left: int, rows: int, columns: int, size: in
     return tiles
 
 
-def reference_forward(x: np.ndarray, w: np.ndarray, pads: tuple[tuple[int, int], ...]) -> np.ndarray:
+def reference_forward(x: np.ndarray, w: np.ndarray, geometry: ConvGeometry) -> np.ndarray:
     """y (N, OH, OW, O) of x (N, H, W, C) and w (3, 3, C, O), by the formula above."""
-    (top, bottom), (left, right) = pads
-    n, height, width, _ = x.shape
-    oh, ow = height + top + bottom - 2, width + left + right - 2
+    ((top, _), (left, _)), (oh, ow) = geometry.padding, geometry.output
     rows, columns = -(-oh // TILE), -(-ow // TILE)
     points = np.array(along_both(input_points, _tiles(x, top, left, rows, columns, PATCH)))
     filters = np.array(along_both(filter_points, w))
     products = np.einsum("ijnrqc,ijco->ijnrqo", points, filters)
     values = np.array(along_both(output_values, products))
-    y = values.transpose(2, 3, 0, 4, 1, 5).reshape(n, rows * TILE, columns * TILE, -1)
+    y = values.transpose(2, 3, 0, 4, 1, 5).reshape(len(x), rows * TILE, columns * TILE, -1)
     return np.ascontiguousarray(y[:, :oh, :ow])
 
 
-def reference_backward_weight(dy: np.ndarray, x: np.ndarray, pads: tuple[tuple[int, int], ...]) -> np.ndarray:
+def reference_backward_weight(dy: np.ndarray, x: np.ndarray, geometry: ConvGeometry) -> np.ndarray:
     """dw (3, 3, C, O) of dy (N, OH, OW, O), by the formula above."""
-    (top, _), (left, _) = pads
-    rows, columns = -(-dy.shape[1] // TILE), -(-dy.shape[2] // TILE)
+    ((top, _), (left, _)), (oh, ow) = geometry.padding, geometry.output
+    rows, columns = -(-oh // TILE), -(-ow // TILE)
     points = np.array(along_both(input_points, _tiles(x, top, left, rows, columns, PATCH)))
     gradients = np.array(along_both(output_gradient_points, _tiles(dy, 0, 0, rows, columns, TILE)))
     sums = np.einsum("ijnrqc,ijnrqo->ijco", points, gradients)

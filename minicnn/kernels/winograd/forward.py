@@ -44,8 +44,15 @@ from minicnn.kernels.simd import microkernel
 from minicnn.kernels.simd.emitter import WIDTH
 from minicnn.kernels.simd.intrinsics import address_of
 from minicnn.kernels.winograd.algebra import PRODUCTS, TILE
-from minicnn.kernels.winograd.tiles import pack_filters, panels, place_tiles, plane_of, transform_tiles
-from minicnn.shapes import Pads, Pair
+from minicnn.kernels.winograd.tiles import (
+    pack_filters,
+    panels,
+    place_tiles,
+    plane_of,
+    tile_numbers,
+    transform_tiles,
+)
+from minicnn.shapes import ConvGeometry
 
 ROWS = microkernel.ROWS
 set_one, set_two = microkernel.set_one, microkernel.set_two
@@ -137,13 +144,12 @@ class Filters:
 class _Tasks:
     """How the output is cut: into rows of tiles and, where these are few, panels of channels; then blocks."""
 
-    def __init__(self, x: np.ndarray, y_shape: tuple[int, ...]) -> None:
-        (n, height, width, self.channels), (_, oh, ow, self.outputs) = x.shape, y_shape
-        self.size = (height, width)
-        self.image_rows, self.row_numbers = oh, ow * self.outputs
+    def __init__(self, geometry: ConvGeometry, images: int) -> None:
+        channels, outputs, (oh, ow) = geometry.in_channels, geometry.out_channels, geometry.output
+        self.image_rows, self.row_numbers = oh, ow * outputs
         self.tile_rows, self.columns = -(-oh // TILE), -(-ow // TILE)
-        self.total, self.panels = n * self.tile_rows, panels(self.outputs)
-        wide = self.channels + self.outputs > WIDE_CHANNELS
+        self.total, self.panels = images * self.tile_rows, panels(outputs)
+        wide = channels + outputs > WIDE_CHANNELS
         # Rows of tiles that make whole tiles of the micro-kernel; a task has a multiple of them.
         step = ROWS // math.gcd(ROWS, self.columns)
         wanted = WIDE_TILES if wide else min(TASK_TILES, -(-self.total // LEAST_TASKS) * self.columns)
@@ -157,8 +163,8 @@ class _Tasks:
         self.block = min(WIDE_BLOCK if wide else BLOCK, most)
         panel = self.block * WIDTH
         widest = min(self.group, self.panels)
-        self.workspace = PRODUCTS * (plane_of(panels(self.channels) * panel) + plane_of(widest * panel))
-        self.patch = PRODUCTS * panels(self.channels) * WIDTH
+        self.workspace = PRODUCTS * (plane_of(panels(channels) * panel) + plane_of(widest * panel))
+        self.patch = PRODUCTS * panels(channels) * WIDTH
 
     def part(self, task: int) -> tuple[int, int, int, int]:
         """First tile, the one after the last, first panel, the one after the last."""
@@ -168,41 +174,40 @@ class _Tasks:
 
     def image_row(self, task: int) -> int:
         """The first row of the output that a task computes, counted through the batch."""
-        n, place = divmod(min(task // self.groups * self.rows, self.total), self.tile_rows)
-        return n * self.image_rows + place * TILE
+        n, row = divmod(min(task // self.groups * self.rows, self.total), self.tile_rows)
+        return n * self.image_rows + row * TILE
 
 
 def compute(
     x: np.ndarray,
     filters: Filters | np.ndarray,
     bias: np.ndarray | None,
-    corner: Pair,
-    y_shape: tuple[int, ...],
+    geometry: ConvGeometry,
     relu: bool = False,
     out: np.ndarray | None = None,
     consumer: RowConsumer | None = None,
 ) -> None:
-    """The convolution with transformed filters; pixel (0, 0) of y sees x from -corner on. y goes to ``out``.
+    """The convolution with transformed filters. y goes to ``out``.
 
-    ``consumer`` (see ``rows.py``) receives the rows of y while they are in the cache; without ``out`` they
-    are nowhere else, and y as a whole never exists.
+    ``consumer`` (see ``RowConsumer``) receives the rows of y while they are in the cache; without ``out``
+    they are nowhere else, and y as a whole never exists.
     """
-    tasks = _Tasks(x, y_shape)
+    tasks = _Tasks(geometry, len(x))
     if tasks.groups > 1 and consumer is not None:
         # No task has all channels of its rows; the output is small.
-        y = empty(y_shape, x.dtype) if out is None else out
-        compute(x, filters, bias, corner, y_shape, relu, y)
+        y = empty(geometry.y_shape(len(x)), x.dtype) if out is None else out
+        compute(x, filters, bias, geometry, relu, y)
         consumer.expect(1)
-        consumer(0, 0, y_shape[0] * y_shape[1], y.reshape(-1))
+        consumer(0, 0, len(x) * geometry.output[0], y.reshape(-1))
         return
     if isinstance(filters, Filters) and tasks.count > tasks.groups:
         # Every task would need the same panels.
         filters = filters.all()
     shift = np.zeros(tasks.panels * WIDTH, x.dtype)
     if bias is not None:
-        shift[: tasks.outputs] = bias
+        shift[: len(bias)] = bias
     floor = np.array([0 if relu else -np.inf], x.dtype)
-    geometry = (*tasks.size, tasks.channels, *corner, tasks.image_rows, y_shape[2], tasks.outputs)
+    numbers = tile_numbers(geometry)
     flat_x = plain(x).reshape(-1)
     longest = tasks.rows * TILE * tasks.row_numbers if out is None else 0
     idle: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
@@ -219,7 +224,7 @@ def compute(
         packed, panel = (filters.panels(*part[2:]), part[2]) if isinstance(filters, Filters) else (filters, 0)
         forward_tiles(
             flat_x, packed, shift, floor, target, origin - start,
-            geometry, tasks.block, (*part, panel), work, patch,
+            numbers, tasks.block, (*part, panel), work, patch,
         )  # fmt: skip
         if consumer is not None:
             last = tasks.image_row(t + 1)
@@ -235,26 +240,20 @@ def forward(
     x: np.ndarray,
     w: np.ndarray,
     b: np.ndarray | None,
-    pads: Pads,
+    geometry: ConvGeometry,
     relu: bool = False,
     out: np.ndarray | None = None,
 ) -> np.ndarray:
     """y (N, OH, OW, O) of x (N, H, W, C), w (3, 3, C, O) and b (O,) or None; max(y, 0) with ``relu``."""
-    y = empty(output_shape(x.shape, w.shape, pads), x.dtype) if out is None else out
-    compute(x, Filters(w), b, (pads[0][0], pads[1][0]), y.shape, relu, y)
+    y = empty(geometry.y_shape(len(x)), x.dtype) if out is None else out
+    compute(x, Filters(w), b, geometry, relu, y)
     return y
 
 
-def output_shape(x_shape: tuple[int, ...], w_shape: tuple[int, ...], pads: Pads) -> tuple[int, ...]:
-    n, height, width, _ = x_shape
-    return n, height + sum(pads[0]) - 2, width + sum(pads[1]) - 2, w_shape[3]
-
-
 def backward_input(
-    dy: np.ndarray, w: np.ndarray, x_shape: tuple[int, ...], pads: Pads, out: np.ndarray | None = None
+    dy: np.ndarray, w: np.ndarray, geometry: ConvGeometry, out: np.ndarray | None = None
 ) -> np.ndarray:
     """dx (N, H, W, C): the same convolution of dy, with w rotated and the padding turned inside out."""
-    dx = empty(x_shape, dy.dtype) if out is None else out
-    corner = (2 - pads[0][0], 2 - pads[1][0])
-    compute(dy, Filters(w, rotated=True), None, corner, x_shape, out=dx)
+    dx = empty(geometry.x_shape(len(dy)), dy.dtype) if out is None else out
+    compute(dy, Filters(w, rotated=True), None, geometry.transposed(), out=dx)
     return dx

@@ -24,11 +24,18 @@ from minicnn.kernels.winograd.algebra import (
     output_gradient_points,
     output_values,
 )
+from minicnn.shapes import ConvGeometry
 
 
 def panels(channels: int) -> int:
     """Panels of WIDTH channels."""
     return -(-channels // WIDTH)
+
+
+def tile_numbers(geometry: ConvGeometry) -> tuple[int, ...]:
+    """What the compiled loops read of a geometry: (height, width, channels, top, left, oh, ow, outputs)."""
+    (top, _), (left, _) = geometry.padding
+    return *geometry.image, geometry.in_channels, top, left, *geometry.output, geometry.out_channels
 
 
 @jit

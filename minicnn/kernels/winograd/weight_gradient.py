@@ -28,11 +28,12 @@ from minicnn.kernels.winograd.algebra import PATCH, PRODUCTS, TILE
 from minicnn.kernels.winograd.tiles import (
     cut_out,
     panels,
+    tile_numbers,
     transform_filter_gradient,
     transform_input,
     transform_output_gradient,
 )
-from minicnn.shapes import Pads
+from minicnn.shapes import ConvGeometry
 
 ROWS = microkernel.ROWS
 add_one, add_two = microkernel.add_one, microkernel.add_two
@@ -131,19 +132,16 @@ def gradient_filters(sums, base, depth, channels, outputs, first, last, dw, patc
                         dw[(t * channels + c) * outputs + p * WIDTH + lane] = patch[t * WIDTH + lane]
 
 
-def backward_weight(dy: np.ndarray, x: np.ndarray, pads: Pads) -> np.ndarray:
+def backward_weight(dy: np.ndarray, x: np.ndarray, geometry: ConvGeometry) -> np.ndarray:
     """dw (3, 3, C, O) of dy (N, OH, OW, O) and x (N, H, W, C)."""
-    _, height, width, channels = x.shape
-    n, oh, ow, outputs = dy.shape
-    (top, _), (left, _) = pads
-    geometry = (height, width, channels, top, left, oh, ow, outputs)
-    tiles = n * -(-oh // TILE) * -(-ow // TILE)
+    oh, ow = geometry.output
+    tiles = len(dy) * -(-oh // TILE) * -(-ow // TILE)
     flat_x, flat_dy = plain(x).reshape(-1), plain(dy).reshape(-1)
-    dw = np.empty((3, 3, channels, outputs), x.dtype)
-    if PRODUCTS * panels(channels) * panels(outputs) * WIDTH**2 <= SUM_NUMBERS:
-        _by_blocks(flat_x, flat_dy, geometry, tiles, dw)
+    dw = np.empty(geometry.w_shape, x.dtype)
+    if PRODUCTS * panels(geometry.in_channels) * panels(geometry.out_channels) * WIDTH**2 <= SUM_NUMBERS:
+        _by_blocks(flat_x, flat_dy, tile_numbers(geometry), tiles, dw)
     else:
-        _by_runs(flat_x, flat_dy, geometry, tiles, dw)
+        _by_runs(flat_x, flat_dy, tile_numbers(geometry), tiles, dw)
     return dw
 
 

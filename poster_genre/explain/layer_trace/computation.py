@@ -23,7 +23,7 @@ from minicnn.layers.reshape import Flatten
 from poster_genre.errors import PosterGenreError
 from poster_genre.explain.layer_trace import formulas
 from poster_genre.explain.layer_trace.formulas import Computation, Position
-from poster_genre.explain.layer_trace.receptive_field import concat_source, window_of
+from poster_genre.explain.layer_trace.receptive_field import concat_source
 from poster_genre.explain.layer_trace.steps import Step, image_shape
 from poster_genre.explain.layer_trace.trace import Trace, as_image
 
@@ -115,14 +115,13 @@ def _formula(
         return {"kind": "input"}
     if isinstance(layer, Parallel):
         return _merge(trace, step, layer, position, value)
-    x, source = trace.image(step.inputs[0]), trace.steps[step.inputs[0]]
-    window = window_of(step, source)
-    if isinstance(layer, Conv2D) and window is not None:
-        return formulas.convolution(layer, x, window, position, input_channel, value)
-    if isinstance(layer, MaxPool2D) and window is not None:
-        return formulas.max_pooling(x, window, position, value)
-    if isinstance(layer, AveragePool2D) and window is not None:
-        return formulas.average_pooling(x, window, position, value)
+    x = trace.image(step.inputs[0])
+    if isinstance(layer, Conv2D):
+        return formulas.convolution(layer, x, position, input_channel, value)
+    if isinstance(layer, MaxPool2D):
+        return formulas.max_pooling(x, layer.geometry((1, *x.shape)), position, value)
+    if isinstance(layer, AveragePool2D):
+        return formulas.average_pooling(x, layer.geometry((1, *x.shape)), position, value)
     if isinstance(layer, GlobalMaxPool2D):
         return formulas.global_maximum(x[:, :, position[2]], value)
     if isinstance(layer, GlobalAveragePool2D):

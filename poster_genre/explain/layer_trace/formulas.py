@@ -17,8 +17,9 @@ from minicnn.layers.activation import LeakyReLU, ReLU, Sigmoid, SiLU, Tanh, sigm
 from minicnn.layers.conv import Conv2D
 from minicnn.layers.dense import Dense
 from minicnn.layers.normalization import BatchNorm
+from minicnn.shapes import Geometry, PoolGeometry
 from poster_genre.errors import PosterGenreError
-from poster_genre.explain.layer_trace.receptive_field import Window
+from poster_genre.explain.layer_trace.receptive_field import corner
 
 Computation = dict[str, Any]
 """What a number is computed from, under names that depend on its ``kind``; ready for JSON."""
@@ -30,7 +31,7 @@ LISTED = 12  # of a long sum, this many positive and this many negative addends 
 
 
 def convolution(
-    layer: Conv2D, x: np.ndarray, window: Window, position: Position, input_channel: int | None, value: float
+    layer: Conv2D, x: np.ndarray, position: Position, input_channel: int | None, value: float
 ) -> Computation:
     """Patch, kernel, products and sum for one input channel of x (H, W, C), and every input channel's sum.
 
@@ -38,10 +39,11 @@ def convolution(
     for an input channel that the output channel's group does not read.
     """
     row, column, out = position
+    geometry = layer.geometry((1, *x.shape))
     per_group = layer.in_channels // layer.groups
     first = out // (layer.out_channels // layer.groups) * per_group
     weight = layer.weight.data[:, :, :, out].astype(np.float64)
-    patch, on_image = read_window(x[:, :, first : first + per_group], window, row, column)
+    patch, on_image = read_window(x[:, :, first : first + per_group], geometry, row, column)
     products = patch * weight
     sums = products.sum(axis=(0, 1))
     order = np.argsort(-np.abs(sums), kind="stable")
@@ -56,9 +58,9 @@ def convolution(
     bias = None if layer.bias is None else float(layer.bias.data[out])
     return {
         "kind": "convolution",
-        "corner": list(window.corner(row, column)),
-        "size": list(window.size),
-        "dilation": list(window.dilation),
+        "corner": list(corner(geometry, row, column)),
+        "size": list(geometry.kernel),
+        "dilation": list(geometry.dilation),
         "input_channel": first + shown,
         "patch": patch[:, :, shown].tolist(),
         "on_image": on_image.tolist(),
@@ -72,15 +74,15 @@ def convolution(
     }
 
 
-def read_window(x: np.ndarray, window: Window, row: int, column: int) -> tuple[np.ndarray, np.ndarray]:
+def read_window(x: np.ndarray, geometry: Geometry, row: int, column: int) -> tuple[np.ndarray, np.ndarray]:
     """The window of output pixel (row, column) on x (H, W, C).
 
     Returns its numbers, float64 (kh, kw, C) with 0 where a cell is padding, and bool (kh, kw): True where a
     cell is on the image.
     """
-    top, left = window.corner(row, column)
-    rows = top + np.arange(window.size[0]) * window.dilation[0]
-    columns = left + np.arange(window.size[1]) * window.dilation[1]
+    top, left = corner(geometry, row, column)
+    rows = top + np.arange(geometry.kernel[0]) * geometry.dilation[0]
+    columns = left + np.arange(geometry.kernel[1]) * geometry.dilation[1]
     on_image = np.logical_and.outer(
         (rows >= 0) & (rows < x.shape[0]), (columns >= 0) & (columns < x.shape[1])
     )
@@ -88,31 +90,35 @@ def read_window(x: np.ndarray, window: Window, row: int, column: int) -> tuple[n
     return np.where(on_image[:, :, None], x[cells].astype(np.float64), 0.0), on_image
 
 
-def max_pooling(x: np.ndarray, window: Window, position: Position, value: float) -> Computation:
+def max_pooling(x: np.ndarray, geometry: PoolGeometry, position: Position, value: float) -> Computation:
     """The window on x (H, W, C) and the maximum of its cells on the image, the first of equal ones."""
-    cells, on_image, entries = _pooling_window("max pooling", x, window, position)
+    cells, on_image, entries = _pooling_window("max pooling", x, geometry, position)
     winner = int(np.where(on_image, cells, -np.inf).argmax())
-    return {**entries, "winner": list(divmod(winner, window.size[1])), **compared(cells.flat[winner], value)}
+    return {
+        **entries,
+        "winner": list(divmod(winner, geometry.kernel[1])),
+        **compared(cells.flat[winner], value),
+    }
 
 
-def average_pooling(x: np.ndarray, window: Window, position: Position, value: float) -> Computation:
+def average_pooling(x: np.ndarray, geometry: PoolGeometry, position: Position, value: float) -> Computation:
     """The window on x (H, W, C) and the mean of its cells on the image; padding is not counted."""
-    cells, on_image, entries = _pooling_window("average pooling", x, window, position)
+    cells, on_image, entries = _pooling_window("average pooling", x, geometry, position)
     total, count = float(cells.sum()), int(on_image.sum())
     return {**entries, "sum": total, "count": count, **compared(total / count, value)}
 
 
 def _pooling_window(
-    kind: str, x: np.ndarray, window: Window, position: Position
+    kind: str, x: np.ndarray, geometry: PoolGeometry, position: Position
 ) -> tuple[np.ndarray, np.ndarray, Computation]:
     """The cells (kh, kw) under a pooling window, which of them are on the image, and the entries for both."""
     row, column, channel = position
-    patch, on_image = read_window(x[:, :, channel : channel + 1], window, row, column)
+    patch, on_image = read_window(x[:, :, channel : channel + 1], geometry, row, column)
     cells = patch[:, :, 0]
     entries: Computation = {
         "kind": kind,
-        "corner": list(window.corner(row, column)),
-        "size": list(window.size),
+        "corner": list(corner(geometry, row, column)),
+        "size": list(geometry.kernel),
         "dilation": [1, 1],
         "patch": cells.tolist(),
         "on_image": on_image.tolist(),

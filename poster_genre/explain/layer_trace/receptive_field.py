@@ -15,7 +15,7 @@ from minicnn.layers.conv import Conv2D
 from minicnn.layers.dense import Dense
 from minicnn.layers.pooling import AveragePool2D, GlobalAveragePool2D, GlobalMaxPool2D, MaxPool2D
 from minicnn.layers.reshape import Flatten
-from minicnn.shapes import Pads, Pair, resolve_padding
+from minicnn.shapes import Geometry, Pair, effective_kernel
 from poster_genre.explain.layer_trace.steps import Step, image_shape
 
 
@@ -28,32 +28,20 @@ class Region(NamedTuple):
     right: int
 
 
-class Window(NamedTuple):
-    """The windows of a layer on its input, in pixels; each entry is (vertical, horizontal)."""
-
-    size: Pair
-    stride: Pair
-    dilation: Pair
-    pads: Pads
-
-    def corner(self, row: int, column: int) -> Pair:
-        """Row and column of the top left cell of the window of output pixel (row, column).
-
-        Outside the image (negative, say) where that cell is padding.
-        """
-        return row * self.stride[0] - self.pads[0][0], column * self.stride[1] - self.pads[1][0]
-
-
-def window_of(step: Step, source: Step) -> Window | None:
-    """The windows of a convolution or a pooling layer that reads ``source``; None for any other layer."""
-    layer, size = step.layer, (source.shape[0], source.shape[-2] if len(source.shape) == 3 else 1)
-    if isinstance(layer, Conv2D):
-        pads = resolve_padding(layer.padding, size, layer.kernel_size, layer.stride, layer.dilation)
-        return Window(layer.kernel_size, layer.stride, layer.dilation, pads)
-    if isinstance(layer, (MaxPool2D, AveragePool2D)):
-        pads = resolve_padding(layer.padding, size, layer.size, layer.stride)
-        return Window(layer.size, layer.stride, (1, 1), pads)
+def geometry_of(step: Step, source: Step) -> Geometry | None:
+    """How the windows of a convolution or a pooling layer lie on ``source``; None for any other layer."""
+    if isinstance(step.layer, (Conv2D, MaxPool2D, AveragePool2D)):
+        return step.layer.geometry((1, *source.shape))
     return None
+
+
+def corner(geometry: Geometry, row: int, column: int) -> Pair:
+    """Row and column of the top left cell of the window of output pixel (row, column).
+
+    Outside the image (negative, say) where that cell is padding.
+    """
+    (top, _), (left, _) = geometry.padding
+    return row * geometry.stride[0] - top, column * geometry.stride[1] - left
 
 
 def receptive_field(steps: Sequence[Step], index: int, row: int, column: int, channel: int) -> Region:
@@ -100,12 +88,12 @@ def input_region(step: Step, source: Step, region: Region, channel: int | None) 
     """
     height, width, channels = image_shape(source.shape)
     layer = step.layer
-    window = window_of(step, source)
-    if window is not None:
-        top, left = window.corner(region.top, region.left)
-        bottom, right = window.corner(region.bottom - 1, region.right - 1)
-        bottom += (window.size[0] - 1) * window.dilation[0] + 1
-        right += (window.size[1] - 1) * window.dilation[1] + 1
+    geometry = geometry_of(step, source)
+    if geometry is not None:
+        top, left = corner(geometry, region.top, region.left)
+        bottom, right = corner(geometry, region.bottom - 1, region.right - 1)
+        bottom += effective_kernel(geometry.kernel[0], geometry.dilation[0])
+        right += effective_kernel(geometry.kernel[1], geometry.dilation[1])
         return Region(max(top, 0), max(left, 0), min(bottom, height), min(right, width))
     if isinstance(layer, Flatten) and channel is not None:
         row, column = divmod(channel // channels, width)

@@ -19,8 +19,7 @@ from minicnn.layers.activation import ReLU
 from minicnn.layers.conv import Conv2D
 from minicnn.layers.normalization import BatchNorm
 from minicnn.layers.pooling import MaxPool2D
-from minicnn.shapes import output_size
-from tests.minicnn.geometry import DTYPES, numbers, pairs
+from tests.minicnn.geometry import DTYPES, numbers, output, pairs
 
 # Where two numbers are closer than this, rounding may decide which is the larger.
 CLEAR = 2e-4
@@ -62,7 +61,7 @@ def cases(draw):
     n = draw(st.integers(1, 3))
     least = (max(1, (k - 1) * d + 1 - sum(p)) for k, d, p in zip(kernel, dilation, pads, strict=True))
     size = tuple(draw(st.integers(side, max(side, 7))) for side in least)
-    out = output_size("", size, kernel, stride, pads, dilation)
+    out = output(size, kernel, stride, pads, dilation)
     assume(n * out[0] * out[1] >= 12)
     options = {"kernel_size": kernel, "stride": stride, "padding": pads, "dilation": dilation}
     return Case(

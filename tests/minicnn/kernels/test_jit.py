@@ -115,17 +115,18 @@ def test_a_temporary_folder_that_others_can_write_to_is_refused(tmp_path, monkey
         cache_folder._temporary_cache()
 
 
-def test_an_edit_to_any_kernel_changes_the_name_of_the_folder(tmp_path, monkeypatch):
+@pytest.mark.parametrize("file", ["kernels/compiled/pooling.py", "kernels/dispatch.py", "shapes.py"])
+def test_an_edit_to_a_kernel_or_to_the_geometries_changes_the_name_of_the_folder(tmp_path, monkeypatch, file):
     cache_folder.source_hash.cache_clear()
     before = cache_folder.source_hash()
-    kernels = tmp_path / "kernels"
-    shutil.copytree(Path(cache_folder.__file__).parents[1], kernels)
-    monkeypatch.setattr(cache_folder, "__file__", str(kernels / "runtime" / "cache_folder.py"))
+    package = tmp_path / "minicnn"
+    shutil.copytree(Path(cache_folder.__file__).parents[2], package, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(cache_folder, "__file__", str(package / "kernels" / "runtime" / "cache_folder.py"))
     cache_folder.source_hash.cache_clear()
     try:
         assert cache_folder.source_hash() == before
-        pooling = kernels / "compiled" / "pooling.py"
-        pooling.write_text(pooling.read_text() + "\n")
+        with open(package / file, "a") as source:
+            source.write("\n")
         cache_folder.source_hash.cache_clear()
         assert cache_folder.source_hash() != before
     finally:

@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minicnn.kernels import dispatch
+from minicnn.shapes import ConvGeometry, PoolGeometry
 from tests.minicnn.geometry import (
     BACKENDS,
     DTYPES,
+    convolution,
     convolutions,
     numbers,
-    output_shape,
     pools,
     small_integers,
 )
@@ -30,50 +31,49 @@ pytestmark = pytest.mark.parametrize("backend", FAST)
 
 @settings(deadline=None, max_examples=40)
 @given(convolutions(), dtypes)
-def test_convolution_is_that_of_the_loops(backend, g, dtype):
-    x, w, b = numbers(g.x_shape, dtype), numbers(g.w_shape, dtype, 1), numbers((g.filters,), dtype, 2)
-    expected = dispatch.conv2d_forward(x, w, b, *g.settings, "naive")
-    assert_close(dispatch.conv2d_forward(x, w, b, *g.settings, backend), expected, w[..., 0].size)
+def test_convolution_is_that_of_the_loops(backend, case, dtype):
+    x, w = numbers(case.x_shape, dtype), numbers(case.w_shape, dtype, 1)
+    b = numbers(case.w_shape[3:], dtype, 2)
+    expected = dispatch.conv2d_forward(x, w, b, case.geometry, "naive")
+    assert_close(dispatch.conv2d_forward(x, w, b, case.geometry, backend), expected, w[..., 0].size)
 
 
 @settings(deadline=None, max_examples=40)
 @given(convolutions(), dtypes)
-def test_convolution_gradients_are_those_of_the_loops(backend, g, dtype):
-    x, w = numbers(g.x_shape, dtype), numbers(g.w_shape, dtype, 1)
-    dy = numbers(output_shape(g), dtype, 3)
-    expected = dispatch.conv2d_backward_input(dy, w, x.shape, *g.settings, "naive")
-    actual = dispatch.conv2d_backward_input(dy, w, x.shape, *g.settings, backend)
+def test_convolution_gradients_are_those_of_the_loops(backend, case, dtype):
+    x, w = numbers(case.x_shape, dtype), numbers(case.w_shape, dtype, 1)
+    dy = numbers(case.y_shape, dtype, 3)
+    expected = dispatch.conv2d_backward_input(dy, w, case.geometry, "naive")
+    actual = dispatch.conv2d_backward_input(dy, w, case.geometry, backend)
     assert_close(actual, expected, w[:, :, 0].size)
-    expected = dispatch.conv2d_backward_weight(dy, x, w.shape, *g.settings, "naive")
-    actual = dispatch.conv2d_backward_weight(dy, x, w.shape, *g.settings, backend)
+    expected = dispatch.conv2d_backward_weight(dy, x, case.geometry, "naive")
+    actual = dispatch.conv2d_backward_weight(dy, x, case.geometry, backend)
     assert_close(actual, expected, dy[..., 0].size)
 
 
 @settings(deadline=None, max_examples=40)
 @given(pools(), dtypes, st.booleans())
-def test_max_pool_is_that_of_the_loops_ties_included(backend, g, dtype, ties):
-    x = (small_integers if ties else numbers)(g.x_shape, dtype)
-    settings = (g.kernel, g.stride, g.pads)
-    y, argmax = dispatch.maxpool2d_forward(x, *settings, backend)
-    expected, expected_argmax = dispatch.maxpool2d_forward(x, *settings, "naive")
+def test_max_pool_is_that_of_the_loops_ties_included(backend, case, dtype, ties):
+    x, geometry = (small_integers if ties else numbers)(case.x_shape, dtype), case.geometry
+    y, argmax = dispatch.maxpool2d_forward(x, geometry, backend)
+    expected, expected_argmax = dispatch.maxpool2d_forward(x, geometry, "naive")
     np.testing.assert_array_equal(y, expected)
     np.testing.assert_array_equal(argmax, expected_argmax)
     assert argmax.dtype == np.uint8
     dy = numbers(y.shape, dtype, 1)
-    actual = dispatch.maxpool2d_backward(dy, argmax, x.shape, *settings, backend)
-    assert_close(actual, dispatch.maxpool2d_backward(dy, argmax, x.shape, *settings, "naive"), 16)
+    actual = dispatch.maxpool2d_backward(dy, argmax, geometry, backend)
+    assert_close(actual, dispatch.maxpool2d_backward(dy, argmax, geometry, "naive"), 16)
 
 
 @settings(deadline=None, max_examples=40)
 @given(pools(), dtypes)
-def test_average_pool_is_that_of_the_loops(backend, g, dtype):
-    x = numbers(g.x_shape, dtype)
-    settings = (g.kernel, g.stride, g.pads)
-    y = dispatch.averagepool2d_forward(x, *settings, backend)
-    assert_close(y, dispatch.averagepool2d_forward(x, *settings, "naive"), 16)
+def test_average_pool_is_that_of_the_loops(backend, case, dtype):
+    x, geometry = numbers(case.x_shape, dtype), case.geometry
+    y = dispatch.averagepool2d_forward(x, geometry, backend)
+    assert_close(y, dispatch.averagepool2d_forward(x, geometry, "naive"), 16)
     dy = numbers(y.shape, dtype, 1)
-    actual = dispatch.averagepool2d_backward(dy, x.shape, *settings, backend)
-    assert_close(actual, dispatch.averagepool2d_backward(dy, x.shape, *settings, "naive"), 16)
+    actual = dispatch.averagepool2d_backward(dy, geometry, backend)
+    assert_close(actual, dispatch.averagepool2d_backward(dy, geometry, "naive"), 16)
 
 
 @settings(deadline=None, max_examples=25)
@@ -144,26 +144,27 @@ DEPTHWISE = ((2, 7, 6, 4), (3, 2, 1, 8), (1, 2), ((1, 0), (2, 1)), (2, 1), 4)
 def everything(backend: str, prepare: Any = lambda x: x) -> list[np.ndarray]:
     """What every kernel puts out for one input, the arrays going through ``prepare`` first."""
     results = []
-    for x_shape, w_shape, *conv in (CONVOLUTION, DEPTHWISE):
+    for x_shape, w_shape, *windows in (CONVOLUTION, DEPTHWISE):
+        geometry = convolution(x_shape, w_shape, *windows)
         x, w = prepare(numbers(x_shape, np.float32)), prepare(numbers(w_shape, np.float32, 1))
         b = prepare(numbers(w_shape[3:], np.float32, 2))
-        y = dispatch.conv2d_forward(x, w, b, *conv, backend)
+        y = dispatch.conv2d_forward(x, w, b, geometry, backend)
         dy = prepare(y)
         results += [
             y,
-            dispatch.conv2d_backward_input(dy, w, x_shape, *conv, backend),
-            dispatch.conv2d_backward_weight(dy, x, w_shape, *conv, backend),
+            dispatch.conv2d_backward_input(dy, w, geometry, backend),
+            dispatch.conv2d_backward_weight(dy, x, geometry, backend),
         ]
     x = prepare(numbers((2, 7, 6, 4), np.float32))
-    pool = ((3, 2), (2, 1), ((1, 1), (0, 1)))
-    y, argmax = dispatch.maxpool2d_forward(x, *pool, backend)
-    average = dispatch.averagepool2d_forward(x, *pool, backend)
+    pool = PoolGeometry.of(x.shape, (3, 2), stride=(2, 1), padding=((1, 1), (0, 1)))
+    y, argmax = dispatch.maxpool2d_forward(x, pool, backend)
+    average = dispatch.averagepool2d_forward(x, pool, backend)
     results += [
         y,
         argmax,
-        dispatch.maxpool2d_backward(prepare(y), prepare(argmax), x.shape, *pool, backend),
+        dispatch.maxpool2d_backward(prepare(y), prepare(argmax), pool, backend),
         average,
-        dispatch.averagepool2d_backward(prepare(average), x.shape, *pool, backend),
+        dispatch.averagepool2d_backward(prepare(average), pool, backend),
     ]
     rows, upstream = prepare(numbers((300, 4), np.float32)), prepare(numbers((300, 4), np.float32, 1))
     gamma, beta = prepare(numbers((4,), np.float32, 2)), prepare(numbers((4,), np.float32, 3))
@@ -225,15 +226,16 @@ def test_the_same_input_gives_the_same_bits(backend):
 
 def test_images_larger_than_one_block_of_patches(backend):
     x, w = numbers((3, 40, 200, 16), np.float32), numbers((3, 3, 16, 8), np.float32, 1)
-    conv = ((1, 1), ((1, 1), (1, 1)), (1, 1), 1)
-    y = dispatch.conv2d_forward(x, w, None, *conv, backend)
-    corner = dispatch.conv2d_forward(x[2:, -4:, -4:], w, None, *conv, "naive")
+    geometry = ConvGeometry.of(x.shape, w.shape, padding="same")
+    y = dispatch.conv2d_forward(x, w, None, geometry, backend)
+    cut = x[2:, -4:, -4:]
+    corner = dispatch.conv2d_forward(cut, w, None, ConvGeometry.of(cut.shape, w.shape, padding=1), "naive")
     np.testing.assert_allclose(y[2:, -2:, -2:], corner[:, -2:, -2:], rtol=1e-4, atol=1e-4)
     # <conv(x, w), dy> is linear in x and in w, so that both gradients must give the same number back.
     dy = numbers(y.shape, np.float32, 2)
     product = float((y * dy).sum(dtype=np.float64))
-    dx = dispatch.conv2d_backward_input(dy, w, x.shape, *conv, backend)
-    dw = dispatch.conv2d_backward_weight(dy, x, w.shape, *conv, backend)
+    dx = dispatch.conv2d_backward_input(dy, w, geometry, backend)
+    dw = dispatch.conv2d_backward_weight(dy, x, geometry, backend)
     assert float((dx * x).sum(dtype=np.float64)) == pytest.approx(product, rel=1e-3, abs=1)
     assert float((dw * w).sum(dtype=np.float64)) == pytest.approx(product, rel=1e-3, abs=1)
 

@@ -8,7 +8,7 @@ import pytest
 from minicnn.kernels import dispatch
 from minicnn.kernels.compiled import depthwise
 from minicnn.kernels.reference import im2col
-from tests.minicnn.geometry import DTYPES, numbers
+from tests.minicnn.geometry import DTYPES, convolution, numbers
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -46,9 +46,9 @@ def test_a_channels_slice_is_averaged_as_it_is():
 @pytest.mark.parametrize("pads", [((0, 0), (0, 0)), ((1, 2), (2, 0)), ((3, 0), (0, 3))])
 def test_depthwise_3x3_agrees_with_im2col_inside_and_at_the_edges(stride, dilation, pads):
     x, w, b = (numbers(s, np.float64) for s in ((2, 9, 11, 5), (3, 3, 1, 5), (5,)))
-    settings = (stride, pads, dilation, 5)
-    y = depthwise.conv2d_forward(x, w, b, *settings)
-    np.testing.assert_allclose(y, im2col.conv2d_forward(x, w, b, *settings), atol=1e-12)
+    geometry = convolution(x.shape, w.shape, stride, pads, dilation, groups=5)
+    y = depthwise.conv2d_forward(x, w, b, geometry)
+    np.testing.assert_allclose(y, im2col.conv2d_forward(x, w, b, geometry), atol=1e-12)
     dy = numbers(y.shape, np.float64, 1)
-    dx = depthwise.conv2d_backward_input(dy, w, x.shape, *settings)
-    np.testing.assert_allclose(dx, im2col.conv2d_backward_input(dy, w, x.shape, *settings), atol=1e-12)
+    dx = depthwise.conv2d_backward_input(dy, w, geometry)
+    np.testing.assert_allclose(dx, im2col.conv2d_backward_input(dy, w, geometry), atol=1e-12)

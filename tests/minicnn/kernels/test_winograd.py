@@ -14,15 +14,14 @@ from minicnn.kernels.winograd import algebra as winograd_algebra
 from minicnn.kernels.winograd import forward as winograd
 from minicnn.kernels.winograd import weight_gradient as gradient
 from minicnn.layers.conv import Conv2D
-from tests.minicnn.geometry import DTYPES, numbers
+from minicnn.shapes import ConvGeometry
+from tests.minicnn.geometry import DTYPES, convolution, numbers
 from tests.minicnn.kernels.canaries import Walled
 
-ONE = ((1, 1), (1, 1))
-PLAIN = ((1, 1), ONE, (1, 1), 1)
 
-
-def settings_with(pads):
-    return (1, 1), pads, (1, 1), 1
+def same(x, w):
+    """The geometry of a convolution that keeps the image's size."""
+    return ConvGeometry.of(x.shape, w.shape, padding="same")
 
 
 def relative_error(actual, exact):
@@ -32,29 +31,31 @@ def relative_error(actual, exact):
 
 @st.composite
 def cases(draw):
-    """(x, w, pads, dy) in float64: odd sizes, borders, channels around and off the vector width."""
+    """(x, w, geometry, dy) in float64: odd sizes, borders, channels around and off the vector width."""
     pads = tuple((draw(st.integers(0, 3)), draw(st.integers(0, 3))) for _ in range(2))
     height, width = (draw(st.integers(max(1, 3 - sum(p)), 14)) for p in pads)
     channels = st.sampled_from([1, 3, 5, 15, 16, 17, 25, 32, 33, 48])
     c, o, n = draw(channels), draw(channels), draw(st.integers(1, 3))
-    out = (n, height + sum(pads[0]) - 2, width + sum(pads[1]) - 2, o)
+    geometry = convolution((n, height, width, c), (3, 3, c, o), padding=pads)
     return (
         numbers((n, height, width, c), np.float64),
         numbers((3, 3, c, o), np.float64, 1),
-        pads,
-        numbers(out, np.float64, 2),
+        geometry,
+        numbers((n, *geometry.output, o), np.float64, 2),
     )
 
 
 @settings(deadline=None, max_examples=20)
 @given(cases())
 def test_the_algebra_is_convolution_and_its_gradient(case):
-    x, w, pads, dy = case
+    x, w, geometry, dy = case
     x, w, dy = x[..., :3], w[:, :, :3, :2], dy[..., :2]
-    expected = naive.conv2d_forward(x, w, None, *settings_with(pads))
-    np.testing.assert_allclose(winograd_algebra.reference_forward(x, w, pads), expected, atol=1e-11)
-    expected = naive.conv2d_backward_weight(dy, x, w.shape, *settings_with(pads))
-    np.testing.assert_allclose(winograd_algebra.reference_backward_weight(dy, x, pads), expected, atol=1e-11)
+    geometry = geometry._replace(in_channels=x.shape[3], out_channels=w.shape[3])
+    expected = naive.conv2d_forward(x, w, None, geometry)
+    np.testing.assert_allclose(winograd_algebra.reference_forward(x, w, geometry), expected, atol=1e-11)
+    expected = naive.conv2d_backward_weight(dy, x, geometry)
+    actual = winograd_algebra.reference_backward_weight(dy, x, geometry)
+    np.testing.assert_allclose(actual, expected, atol=1e-11)
 
 
 @settings(deadline=None, max_examples=40)
@@ -62,52 +63,50 @@ def test_the_algebra_is_convolution_and_its_gradient(case):
 def test_kernels_in_float64_are_exact_and_stay_inside_their_arrays(case):
     walled = Walled()
     x, w, dy = (walled(a) for a in (case[0], case[1], case[3]))
-    pads = case[2]
+    geometry = case[2]
     b = numbers((w.shape[3],), np.float64, 3)
     y, dx = walled(np.zeros_like(dy)), walled(np.zeros_like(x))
-    winograd.forward(x, w, b, pads, out=y)
-    winograd.backward_input(dy, w, x.shape, pads, out=dx)
-    dw = gradient.backward_weight(dy, x, pads)
-    np.testing.assert_allclose(y, im2col.conv2d_forward(x, w, b, *settings_with(pads)), atol=1e-11)
-    expected = im2col.conv2d_backward_input(dy, w, x.shape, *settings_with(pads))
-    np.testing.assert_allclose(dx, expected, atol=1e-11)
-    expected = im2col.conv2d_backward_weight(dy, x, w.shape, *settings_with(pads))
-    np.testing.assert_allclose(dw, expected, atol=1e-11)
+    winograd.forward(x, w, b, geometry, out=y)
+    winograd.backward_input(dy, w, geometry, out=dx)
+    dw = gradient.backward_weight(dy, x, geometry)
+    np.testing.assert_allclose(y, im2col.conv2d_forward(x, w, b, geometry), atol=1e-11)
+    np.testing.assert_allclose(dx, im2col.conv2d_backward_input(dy, w, geometry), atol=1e-11)
+    np.testing.assert_allclose(dw, im2col.conv2d_backward_weight(dy, x, geometry), atol=1e-11)
     assert walled.stand()
 
 
 @settings(deadline=None, max_examples=25)
 @given(cases())
 def test_kernels_in_float32_lose_little(case):
-    x64, w64, pads, dy64 = case
+    x64, w64, geometry, dy64 = case
     x, w, dy = (a.astype(np.float32) for a in (x64, w64, dy64))
     x64, w64, dy64 = (a.astype(np.float64) for a in (x, w, dy))
-    set_ = settings_with(pads)
-    y, exact = winograd.forward(x, w, None, pads), im2col.conv2d_forward(x64, w64, None, *set_)
+    y, exact = winograd.forward(x, w, None, geometry), im2col.conv2d_forward(x64, w64, None, geometry)
     assert y.dtype == np.float32
     assert relative_error(y, exact) < 1e-5
-    dx = winograd.backward_input(dy, w, x.shape, pads)
-    assert relative_error(dx, im2col.conv2d_backward_input(dy64, w64, x.shape, *set_)) < 1e-5
-    dw = gradient.backward_weight(dy, x, pads)
-    assert relative_error(dw, im2col.conv2d_backward_weight(dy64, x64, w.shape, *set_)) < 1e-5
+    dx = winograd.backward_input(dy, w, geometry)
+    assert relative_error(dx, im2col.conv2d_backward_input(dy64, w64, geometry)) < 1e-5
+    dw = gradient.backward_weight(dy, x, geometry)
+    assert relative_error(dw, im2col.conv2d_backward_weight(dy64, x64, geometry)) < 1e-5
 
 
 @pytest.mark.parametrize(("o", "limit"), [(32, "SUM_NUMBERS"), (40, "RUN_NUMBERS")])
 def test_both_ways_of_summing_the_weight_gradient_agree(monkeypatch, o, limit):
     x, dy = numbers((5, 22, 17, 24), np.float64), numbers((5, 22, 17, o), np.float64, 1)
+    geometry = ConvGeometry.of(x.shape, (3, 3, 24, o), padding="same")
     monkeypatch.setattr(gradient, "SUM_NUMBERS", 2**30)
-    blocks = gradient.backward_weight(dy, x, ONE)
+    blocks = gradient.backward_weight(dy, x, geometry)
     monkeypatch.setattr(gradient, "SUM_NUMBERS", 0)
     if limit == "RUN_NUMBERS":
         monkeypatch.setattr(gradient, "RUN_NUMBERS", 36 * 72 * 40)
-    runs = gradient.backward_weight(dy, x, ONE)
+    runs = gradient.backward_weight(dy, x, geometry)
     np.testing.assert_allclose(blocks, runs, atol=1e-11)
 
 
 def test_the_points_chosen_err_half_as_much_as_the_usual_ones(monkeypatch):
     x, w = numbers((1, 24, 24, 32), np.float32), numbers((3, 3, 32, 16), np.float32, 1)
-    exact = im2col.conv2d_forward(x.astype(np.float64), w.astype(np.float64), None, *PLAIN)
-    chosen = relative_error(winograd_algebra.reference_forward(x, w, ONE), exact)
+    exact = im2col.conv2d_forward(x.astype(np.float64), w.astype(np.float64), None, same(x, w))
+    chosen = relative_error(winograd_algebra.reference_forward(x, w, same(x, w)), exact)
     a, b = 1.0, 2.0
     for name, value in {
         "POINT_A": a,
@@ -119,7 +118,7 @@ def test_the_points_chosen_err_half_as_much_as_the_usual_ones(monkeypatch):
         "_G0": 1 / (a * b) ** 2,
     }.items():
         monkeypatch.setattr(winograd_algebra, name, value)
-    usual = relative_error(winograd_algebra.reference_forward(x, w, ONE), exact)
+    usual = relative_error(winograd_algebra.reference_forward(x, w, same(x, w)), exact)
     assert chosen < 0.6 * usual
 
 
@@ -127,12 +126,12 @@ def test_the_points_chosen_err_half_as_much_as_the_usual_ones(monkeypatch):
 def test_float32_errors_stay_within_five_times_pytorchs():
     torch = pytest.importorskip("torch")
     x, w = numbers((2, 36, 24, 64), np.float32), numbers((3, 3, 64, 64), np.float32, 1)
-    exact = im2col.conv2d_forward(x.astype(np.float64), w.astype(np.float64), None, *PLAIN)
+    exact = im2col.conv2d_forward(x.astype(np.float64), w.astype(np.float64), None, same(x, w))
     theirs = torch.nn.functional.conv2d(
         torch.tensor(x.transpose(0, 3, 1, 2)), torch.tensor(w.transpose(3, 2, 0, 1)), padding=1
     )
     error = relative_error(theirs.numpy().transpose(0, 2, 3, 1), exact)
-    assert relative_error(winograd.forward(x, w, None, ONE), exact) < 5 * error
+    assert relative_error(winograd.forward(x, w, None, same(x, w)), exact) < 5 * error
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -141,9 +140,9 @@ def test_threads_change_no_bit(dtype):
 
     def everything():
         return (
-            winograd.forward(x, w, None, ONE),
-            winograd.backward_input(dy, w, x.shape, ONE),
-            gradient.backward_weight(dy, x, ONE),
+            winograd.forward(x, w, None, same(x, w)),
+            winograd.backward_input(dy, w, same(x, w)),
+            gradient.backward_weight(dy, x, same(x, w)),
         )
 
     before = workers.size()
@@ -161,18 +160,21 @@ def test_threads_change_no_bit(dtype):
 def test_strided_and_read_only_arrays_are_taken_as_they_are():
     x = numbers((2, 9, 9, 32), np.float32)[:, :, ::-1, ::2]
     w = numbers((3, 3, 32, 16), np.float32)[:, :, ::2]
-    expected = winograd.forward(x.copy(), w.copy(), None, ONE)
+    geometry = same(x, w)
+    expected = winograd.forward(x.copy(), w.copy(), None, geometry)
     x.flags.writeable = w.flags.writeable = False
-    np.testing.assert_array_equal(winograd.forward(x, w, None, ONE), expected)
+    np.testing.assert_array_equal(winograd.forward(x, w, None, geometry), expected)
     np.testing.assert_array_equal(
-        gradient.backward_weight(expected, x, ONE), gradient.backward_weight(expected, x.copy(), ONE)
+        gradient.backward_weight(expected, x, geometry),
+        gradient.backward_weight(expected, x.copy(), geometry),
     )
 
 
 def test_a_nan_stays_within_its_tile():
     x = numbers((1, 16, 16, 16), np.float32)
     x[0, 0, 0, 0] = np.nan
-    y = winograd.forward(x, numbers((3, 3, 16, 16), np.float32), None, ONE)
+    w = numbers((3, 3, 16, 16), np.float32)
+    y = winograd.forward(x, w, None, same(x, w))
     assert np.isnan(y[0, :2, :2]).all()
     assert not np.isnan(y[0, 4:]).any()
     assert not np.isnan(y[0, :, 4:]).any()

@@ -19,11 +19,11 @@ from minicnn.layers.activation import ReLU
 from minicnn.layers.conv import Conv2D
 from minicnn.layers.normalization import BatchNorm
 from minicnn.layers.pooling import MaxPool2D
+from minicnn.shapes import ConvGeometry
 from tests.minicnn.geometry import numbers
 
 SIZE = (14, 11)
-ONE = ((1, 1), (1, 1))
-SETTINGS = ((1, 1), ONE, (1, 1), 1)
+GEOMETRY = ConvGeometry.of((1, *SIZE, 16), (3, 3, 16, 24), padding="same")
 OUTLIER = 1e6
 pixels = st.tuples(st.integers(0, SIZE[0] - 1), st.integers(0, SIZE[1] - 1))
 
@@ -57,20 +57,20 @@ CLEAN = numbers((1, *SIZE, 16), np.float32)
 @settings(deadline=None, max_examples=30)
 @given(pixels, st.sampled_from([np.nan, np.inf, -np.inf]))
 def test_a_number_that_is_not_finite_spoils_every_output_that_sees_it_and_none_beyond_its_tile(pixel, value):
-    y = winograd.forward(image(pixel, value), WEIGHTS, None, ONE)[0]
+    y = winograd.forward(image(pixel, value), WEIGHTS, None, GEOMETRY)[0]
     assert not np.isfinite(y[seen_from(pixel)]).any()
     beyond = ~tile_of(pixel)
-    np.testing.assert_array_equal(y[beyond], winograd.forward(CLEAN, WEIGHTS, None, ONE)[0][beyond])
+    np.testing.assert_array_equal(y[beyond], winograd.forward(CLEAN, WEIGHTS, None, GEOMETRY)[0][beyond])
 
 
 @settings(deadline=None, max_examples=30)
 @given(pixels)
 def test_a_huge_number_costs_the_last_digits_within_its_tile_alone(pixel):
     x = image(pixel, OUTLIER)
-    y = winograd.forward(x, WEIGHTS, None, ONE)[0]
-    exact = im2col.conv2d_forward(x.astype(np.float64), WEIGHTS.astype(np.float64), None, *SETTINGS)[0]
+    y = winograd.forward(x, WEIGHTS, None, GEOMETRY)[0]
+    exact = im2col.conv2d_forward(x.astype(np.float64), WEIGHTS.astype(np.float64), None, GEOMETRY)[0]
     beyond = ~tile_of(pixel)
-    np.testing.assert_array_equal(y[beyond], winograd.forward(CLEAN, WEIGHTS, None, ONE)[0][beyond])
+    np.testing.assert_array_equal(y[beyond], winograd.forward(CLEAN, WEIGHTS, None, GEOMETRY)[0][beyond])
     assert np.abs(y - exact)[~beyond].max() < 2e-5 * OUTLIER
 
 
@@ -78,11 +78,13 @@ def test_a_huge_number_costs_the_last_digits_within_its_tile_alone(pixel):
 @given(pixels, st.sampled_from([np.nan, np.inf]))
 def test_gradients_that_are_not_finite_never_vanish_either(pixel, value):
     spoilt, clean = image(pixel, value), numbers((1, *SIZE, 24), np.float32, 2)
-    dx = winograd.backward_input(spoilt, WEIGHTS.transpose(0, 1, 3, 2), clean.shape, ONE)[0]
+    swapped = GEOMETRY._replace(in_channels=24, out_channels=16)
+    dx = winograd.backward_input(spoilt, WEIGHTS.transpose(0, 1, 3, 2), swapped)[0]
     assert not np.isfinite(dx[seen_from(pixel)]).any()
     with np.errstate(invalid="ignore"):
-        textbook = naive.conv2d_backward_weight(clean[..., :2], spoilt, (3, 3, 16, 2), *SETTINGS)
-    dw = winograd_gradient.backward_weight(clean, spoilt, ONE)[..., :2]
+        two = GEOMETRY._replace(out_channels=2)
+        textbook = naive.conv2d_backward_weight(clean[..., :2], spoilt, two)
+    dw = winograd_gradient.backward_weight(clean, spoilt, GEOMETRY)[..., :2]
     assert not np.isfinite(dw[~np.isfinite(textbook)]).any()
     others = [c for c in range(16) if c != 5]
     assert np.isfinite(dw[:, :, others]).all()

@@ -26,14 +26,15 @@ every_backend = pytest.mark.parametrize("backend", BACKENDS)
 @every_backend
 @settings(deadline=None, max_examples=30)
 @given(convolutions(symmetric=True), st.sampled_from(DTYPES), st.booleans())
-def test_forward_and_gradients_are_pytorchs(backend, g, dtype, bias):
+def test_forward_and_gradients_are_pytorchs(backend, case, dtype, bias):
     torch = pytest.importorskip("torch")
+    g = case.geometry
     layer = Conv2D(
-        g.x_shape[3],
-        g.filters,
+        g.in_channels,
+        g.out_channels,
         g.kernel,
         stride=g.stride,
-        padding=g.pads,
+        padding=g.padding,
         dilation=g.dilation,
         groups=g.groups,
         bias=bias,
@@ -43,11 +44,11 @@ def test_forward_and_gradients_are_pytorchs(backend, g, dtype, bias):
     )
     if bias:
         layer.bias.data[...] = numbers(layer.bias.data.shape, dtype, 1)
-    x = numbers(g.x_shape, dtype)
+    x = numbers(case.x_shape, dtype)
     y = layer.forward(x, training=True)
     tx, tw = torch_image(x), torch_leaf(to_oihw(layer.weight.data))
     tb = torch_leaf(layer.bias.data) if bias else None
-    padding = tuple(before for before, _ in g.pads)
+    padding = tuple(before for before, _ in g.padding)
     ty = torch.nn.functional.conv2d(tx, tw, tb, g.stride, padding, g.dilation, g.groups)
     terms = layer.weight.data[..., 0].size
     assert_close(y, from_torch_image(ty), terms)

@@ -18,13 +18,14 @@ every_backend = pytest.mark.parametrize("backend", BACKENDS)
 @every_backend
 @settings(deadline=None, max_examples=30)
 @given(pools(torch_like=True), st.sampled_from(DTYPES), st.booleans())
-def test_max_pool_and_its_gradient_are_pytorchs_ties_included(backend, g, dtype, ties):
+def test_max_pool_and_its_gradient_are_pytorchs_ties_included(backend, case, dtype, ties):
     torch = pytest.importorskip("torch")
-    layer = MaxPool2D(g.kernel, stride=g.stride, padding=g.pads, backend=backend)
-    x = (small_integers if ties else numbers)(g.x_shape, dtype)
+    g = case.geometry
+    layer = MaxPool2D(g.kernel, stride=g.stride, padding=g.padding, backend=backend)
+    x = (small_integers if ties else numbers)(case.x_shape, dtype)
     y = layer.forward(x, training=True)
     tx = torch_image(x)
-    ty = torch.nn.functional.max_pool2d(tx, g.kernel, g.stride, tuple(p for p, _ in g.pads))
+    ty = torch.nn.functional.max_pool2d(tx, g.kernel, g.stride, tuple(p for p, _ in g.padding))
     np.testing.assert_array_equal(y, from_torch_image(ty))
     dy = numbers(y.shape, dtype, 1)
     ty.backward(torch.tensor(to_nchw(dy)))
@@ -35,14 +36,15 @@ def test_max_pool_and_its_gradient_are_pytorchs_ties_included(backend, g, dtype,
 @every_backend
 @settings(deadline=None, max_examples=30)
 @given(pools(torch_like=True), st.sampled_from(DTYPES))
-def test_average_pool_and_its_gradient_are_pytorchs_without_the_padding(backend, g, dtype):
+def test_average_pool_and_its_gradient_are_pytorchs_without_the_padding(backend, case, dtype):
     torch = pytest.importorskip("torch")
-    layer = AveragePool2D(g.kernel, stride=g.stride, padding=g.pads, backend=backend)
-    x = numbers(g.x_shape, dtype)
+    g = case.geometry
+    layer = AveragePool2D(g.kernel, stride=g.stride, padding=g.padding, backend=backend)
+    x = numbers(case.x_shape, dtype)
     y = layer.forward(x, training=True)
     tx = torch_image(x)
     ty = torch.nn.functional.avg_pool2d(
-        tx, g.kernel, g.stride, tuple(p for p, _ in g.pads), count_include_pad=False
+        tx, g.kernel, g.stride, tuple(p for p, _ in g.padding), count_include_pad=False
     )
     assert_close(y, from_torch_image(ty), 16)
     dy = numbers(y.shape, dtype, 1)
