@@ -295,14 +295,12 @@ class ConvGeometry(NamedTuple):
             "w": self.w_shape,
             "dy": ("N", *self.output, self.out_channels),
         }
-        _check_arrays(name, arrays, expected, self.describe())
+        _check_arrays(name, arrays, expected, self)
 
     def describe(self) -> str:
-        """Channels, image, kernel and the settings that have an effect, in one line."""
-        words = describe_windows(self.kernel, self.stride, self.padding, self.dilation)
-        words += [f"groups={self.groups}"] if self.groups > 1 else []
-        channels = f"{self.in_channels} -> {self.out_channels} channels"
-        return ", ".join([channels, *words, _describe_sizes(self.image, self.output)])
+        """Channels, image and output, kernel and the settings that have an effect, in one line."""
+        words = [f"{self.in_channels} -> {self.out_channels} channels", *_describe(self)]
+        return ", ".join(words + ([f"groups={self.groups}"] if self.groups > 1 else []))
 
 
 class PoolGeometry(NamedTuple):
@@ -368,28 +366,34 @@ class PoolGeometry(NamedTuple):
             "dy": y_shape,
             "argmax": y_shape,
         }
-        _check_arrays(name, arrays, expected, self.describe())
+        _check_arrays(name, arrays, expected, self)
 
     def describe(self) -> str:
-        """Windows, image and output in one line."""
-        words = describe_windows(self.kernel, self.stride, self.padding)
-        return ", ".join([*words, _describe_sizes(self.image, self.output)])
+        """Image and output, size of the windows and the settings that have an effect, in one line."""
+        return ", ".join(_describe(self))
 
 
 Geometry = ConvGeometry | PoolGeometry
 
 
-def _describe_sizes(image: Pair, output: Pair) -> str:
-    return f"{image[0]}x{image[1]} -> {output[0]}x{output[1]} pixels"
+def _describe(geometry: Geometry) -> list[str]:
+    """Sizes and windows, each in a few words."""
+    padding: Padding = "valid" if geometry.padding == ((0, 0), (0, 0)) else geometry.padding
+    sizes = " -> ".join(f"{height}x{width}" for height, width in (geometry.image, geometry.output))
+    windows = describe_windows(geometry.kernel, geometry.stride, padding, geometry.dilation)
+    return [f"{sizes} pixels", *windows]
 
 
 def _check_arrays(
     name: str,
     arrays: Mapping[str, np.ndarray],
     expected: Mapping[str, Sequence[int | str]],
-    description: str,
+    geometry: Geometry,
 ) -> None:
     for key, array in arrays.items():
         if not _fits(array.shape, expected[key]):
             text = ", ".join(str(size) for size in expected[key])
-            raise ValueError(f"{name}: {key} must have shape ({text}) for {description}; got {array.shape}")
+            raise ValueError(
+                f"{name}: {key} must have shape ({text}), got {array.shape}; the geometry is "
+                f"{geometry.describe()}"
+            )

@@ -1,43 +1,50 @@
-"""Pure functions on arrays. Every fast kernel has a readable twin that the tests hold it against.
+"""Pure functions on arrays. Every fast kernel has a readable twin that the tests compare it with.
 
-A way through the files, each built on those before it:
+A guide through the files; each group builds on those before it.
 
-What is computed, for reading and as the oracle
-    naive.py              loops over single numbers: the definitions
-    im2col.py             convolution as one matrix product, in NumPy
-    vectorized.py         ReLU, pooling and batch normalisation in NumPy
+What is computed, for reading and as the oracle of the tests
+    reference/naive.py             loops over single numbers: the definitions
+    reference/im2col.py            convolution as one matrix product, in NumPy
+    reference/vectorized.py        ReLU, pooling and batch normalisation in NumPy
 
-Which of them runs
-    dispatch.py           by argument or environment: naive, numpy, or numba, which is all below
-    algorithms.py         which of the compiled convolutions, and why
+Which kernel runs
+    dispatch.py                    by argument or environment: naive, numpy, or numba, which is all below
+    algorithms.py                  which of the compiled convolutions, and why
 
-How compiled kernels come about
-    jit.py                Numba set up: compiling, the cache, the one message
-    workers.py            the threads that share the work of a kernel
-    blas.py               how many threads a matrix product of NumPy runs on
-    arrays.py             arrays that begin at a cache line
-    simd.py               vector instructions that Numba does not emit by itself
-    microkernel.py        the tile of a matrix product that the fast convolutions are made of
+What compiled kernels have in common
+    runtime/jit.py                 Numba's settings: compiling, the cache of machine code, the one message
+    runtime/workers.py             the threads that share the work of a kernel
+    runtime/blas.py                the number of threads of one matrix product in NumPy
+    runtime/threads.py             one number of threads for kernels and for NumPy's matrix products
+    runtime/aligned.py             arrays that begin at a cache line
+    runtime/chunks.py              passes over arrays, a piece that stays in the cache at a time
+    runtime/row_consumer.py        rows of an image passed on while they are in the cache
+    runtime/fingerprint.py         whether weights have changed since they were prepared
 
 Compiled loops, one idea a file
-    activation.py         ReLU, and dropout's masking
-    pooling.py            max and average pooling
-    normalization.py      batch normalisation
-    dense.py              a matrix product of few rows
-    depthwise.py          convolution with one filter a channel
-    patches.py            convolution as im2col in the cache and BLAS
+    compiled/activation.py         ReLU, and dropout's masking
+    compiled/pooling.py            max and average pooling
+    compiled/normalization.py      batch normalisation
+    compiled/dense.py              a matrix product of few rows
+    compiled/depthwise.py          convolution with one filter a channel
+    compiled/patches.py            convolution as im2col in the cache and BLAS
 
-Convolutions made of machine instructions, float32 only
-    implicit_gemm.py      a product with rows of the image that overlap
-    few_pixels.py         every weight read once, for one small image
-    winograd_algebra.py   fewer multiplications: the mathematics,
-    winograd_tiles.py     its steps on one tile,
-    winograd.py           forward and the input's gradient,
-    winograd_gradient.py  and the weights'
-    fingerprint.py        whether prepared weights may be used again
+Convolutions made of vector instructions, float32 only
+    simd/emitter.py                vector instructions that Numba does not emit by itself
+    simd/intrinsics.py             functions made of them, callable from compiled code
+    simd/microkernel.py            the tile of a matrix product that the fast convolutions are made of
+    simd/implicit_gemm.py          a product with rows of the image that overlap
+    simd/small_batch.py            every weight read once, for a batch of few pixels
+    winograd/algebra.py            3x3 with fewer multiplications: the mathematics,
+    winograd/tiles.py              its steps on one tile,
+    winograd/forward.py            forward and the input's gradient,
+    winograd/weight_gradient.py    and the weights'
 
-Several layers at once
-    fused_rows.py         batch normalisation, ReLU and max pooling on one row of pixels
-    fused.py              the same on images, forward and backward
-    rows.py               rows handed on while they are in the cache
+Several layers in one pass
+    fused/batchnorm_relu_pool.py   batch normalisation, ReLU and max pooling, forward and backward
+    fused/reference.py             the same on whole arrays, one layer after another
+    fused/records.py               the numbers of each channel, and where the pixels lie
+    fused/row_kernels.py           one row of pixels, in registers
+    fused/image_kernels.py         the row kernels over whole images
+    fused/consumers.py             receivers of a convolution's rows while they are cached
 """

@@ -15,6 +15,10 @@ import minicnn.kernels
 from minicnn.kernels import dispatch
 from minicnn.layers.conv import Conv2D
 from minicnn.layers.pooling import MaxPool2D
+from minicnn.shapes import ConvGeometry, PoolGeometry
+
+ONES = np.ones((1, 5, 4, 1), np.float32)
+WEIGHTS = np.ones((3, 3, 1, 2), np.float32)
 
 
 @pytest.fixture(autouse=True)
@@ -87,10 +91,47 @@ def test_a_layer_runs_on_the_backend_it_was_given(monkeypatch):
     assert used == ["minicnn.kernels.reference.naive", "minicnn.kernels.reference.vectorized"]
 
 
-def test_the_map_of_the_kernels_names_every_file_once() -> None:
-    files = [
-        path.name for path in Path(minicnn.kernels.__file__).parent.glob("*.py") if path.name != "__init__.py"
-    ]
-    assert sorted(re.findall(r"^    (\w+\.py) ", minicnn.kernels.__doc__ or "", re.MULTILINE)) == sorted(
-        files
-    )
+def test_the_guide_to_the_kernels_names_every_file_once() -> None:
+    folder = Path(minicnn.kernels.__file__).parent
+    paths = [path.relative_to(folder).as_posix() for path in folder.rglob("*.py")]
+    listed = re.findall(r"^    ([\w/]+\.py) ", minicnn.kernels.__doc__ or "", re.MULTILINE)
+    assert sorted(listed) == sorted(path for path in paths if not path.endswith("__init__.py"))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda g: dispatch.conv2d_forward(ONES[:, :-1], WEIGHTS, None, g, "numba"),
+            "conv2d_forward: x must",
+        ),
+        (lambda g: dispatch.conv2d_forward(ONES, WEIGHTS[:2], None, g, "numba"), "conv2d_forward: w must"),
+        (
+            lambda g: dispatch.conv2d_backward_input(ONES, WEIGHTS, g, "numba"),
+            "conv2d_backward_input: dy must",
+        ),
+        (
+            lambda g: dispatch.conv2d_backward_weight(ONES, ONES, g, "numba"),
+            "conv2d_backward_weight: dy must",
+        ),
+    ],
+)
+def test_arrays_that_do_not_fit_the_geometry_never_reach_a_kernel(call, message):
+    geometry = ConvGeometry.of(ONES.shape, WEIGHTS.shape)
+    with pytest.raises(ValueError, match=message + r".* is 1 -> 2 channels, 5x4 -> 3x2 pixels, 3x3$"):
+        call(geometry)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda g: dispatch.maxpool2d_forward(ONES[:, 1:], g, "numba"), "maxpool2d_forward: x must"),
+        (lambda g: dispatch.averagepool2d_forward(ONES[0], g, "numba"), "averagepool2d_forward: x must"),
+        (lambda g: dispatch.maxpool2d_backward(ONES, ONES, g, "numba"), "maxpool2d_backward: dy must"),
+        (lambda g: dispatch.averagepool2d_backward(ONES, g, "numba"), "averagepool2d_backward: dy must"),
+    ],
+)
+def test_arrays_that_do_not_fit_the_windows_never_reach_a_pooling_kernel(call, message):
+    geometry = PoolGeometry.of(ONES.shape, 2)
+    with pytest.raises(ValueError, match=message + r".* is 5x4 -> 2x2 pixels, 2x2, stride=\(2, 2\)$"):
+        call(geometry)

@@ -35,7 +35,7 @@ def test_a_convolutions_patch_kernel_and_sums_are_those_of_nested_loops(traced_p
         if not isinstance(layer, Conv2D):
             continue
         x, w = trace.image(trace.steps[index].inputs[0]), layer.weight.data.astype(np.float64)
-        (top, _), (left, _) = layer._pads((1, *x.shape))
+        (top, _), (left, _) = layer.geometry((1, *x.shape)).padding
         sums = np.zeros(x.shape[2])
         channel = int(RNG.integers(x.shape[2]))
         result = computation(trace, index, (i, j, o), channel)
