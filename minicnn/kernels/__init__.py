@@ -12,7 +12,8 @@ Which kernel runs
     algorithms.py                  which of the compiled convolutions, and why
 
 What compiled kernels have in common
-    runtime/jit.py                 Numba's settings: compiling, the cache of machine code, the one message
+    runtime/jit.py                 Numba's settings: compiling, and the one message about it
+    runtime/cache_folder.py        where compiled kernels are stored
     runtime/workers.py             the threads that share the work of a kernel
     runtime/blas.py                the number of threads of one matrix product in NumPy
     runtime/threads.py             one number of threads for kernels and for NumPy's matrix products
