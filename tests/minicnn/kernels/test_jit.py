@@ -120,7 +120,7 @@ def test_an_edit_to_a_kernel_or_to_the_geometries_changes_the_name_of_the_folder
     cache_folder.source_hash.cache_clear()
     before = cache_folder.source_hash()
     package = tmp_path / "minicnn"
-    shutil.copytree(Path(cache_folder.__file__).parents[2], package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(Path(cache_folder.__file__).parents[2], package)
     monkeypatch.setattr(cache_folder, "__file__", str(package / "kernels" / "runtime" / "cache_folder.py"))
     cache_folder.source_hash.cache_clear()
     try:
