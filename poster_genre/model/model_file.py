@@ -68,7 +68,9 @@ def save_model(model: TrainedModel, path: str | Path) -> None:
     try:
         save(path, arrays, metadata)
     except OSError as error:
-        raise PosterGenreError(f"cannot write the model file {path}: {error.strerror or error}") from error
+        raise PosterGenreError(
+            f"cannot write the model file {printable(str(path))}: {error.strerror or error}"
+        ) from error
 
 
 def half_if_exact(array: np.ndarray) -> np.ndarray:
@@ -100,27 +102,30 @@ def load_model(path: str | Path | None = None) -> TrainedModel:
 
 
 def _read(path: Path) -> TrainedModel:
+    name = printable(str(path))
     if path.is_dir():
-        raise PosterGenreError(f"{path} is a folder, not a model file; did you mean {path / 'model.npz'}?")
+        raise PosterGenreError(
+            f"{name} is a folder, not a model file; did you mean {Path(name) / 'model.npz'}?"
+        )
     if not path.exists():
         raise PosterGenreError(
-            f"there is no model file {path}; 'poster-genre train' writes one, OUT/model.npz"
+            f"there is no model file {name}; 'poster-genre train' writes one, OUT/model.npz"
         )
     try:
         arrays, metadata = load(path)
     except SerializeError as error:
         raise PosterGenreError(str(error)) from error
     except OSError as error:
-        raise PosterGenreError(f"cannot read the model file {path}: {error.strerror or error}") from error
+        raise PosterGenreError(f"cannot read the model file {name}: {error.strerror or error}") from error
     if metadata.get("kind") != KIND:
         raise PosterGenreError(
-            f"{path} is not a model file of poster-genre; a training run's model is OUT/model.npz, "
+            f"{name} is not a model file of poster-genre; a training run's model is OUT/model.npz, "
             "its last.npz and best.npz are checkpoints"
         )
     version = metadata.get("model_version")
     if version != VERSION:
         raise PosterGenreError(
-            f"{path} has the model format {printable(str(version), LONGEST_TEXT)}, this poster-genre reads "
+            f"{name} has the model format {printable(str(version), LONGEST_TEXT)}, this poster-genre reads "
             f"{VERSION}: use the version that wrote it, or train again"
         )
     try:
@@ -128,7 +133,7 @@ def _read(path: Path) -> TrainedModel:
     except (KeyError, TypeError, ValueError, ArithmeticError, MemoryError) as error:
         reason = printable(str(error), LONGEST_TEXT)
         raise PosterGenreError(
-            f"the model file {path} contradicts itself ({reason}); get it again or train anew"
+            f"the model file {name} contradicts itself ({reason}); get it again or train anew"
         ) from error
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from minicnn.serialize import SerializeError, leftovers, load
-from poster_genre.errors import UsageError
+from poster_genre.errors import UsageError, printable
 from poster_genre.output_path import contents, refuse_unwritable_folder
 
 LAST, BEST, MODEL, REPORT, HISTORY, CURVES = (
@@ -32,45 +32,47 @@ def check_new(folder: Path) -> None:
     _check_folder(folder)
     if folder.exists() and set(contents(folder)) - set(leftovers(folder)):
         more = "; to continue the run in it, add --resume" if (folder / LAST).exists() else ""
-        raise UsageError(f"--out {folder} is not empty; name a new folder{more}")
+        raise UsageError(f"--out {printable(str(folder))} is not empty; name a new folder{more}")
 
 
 def configuration_of(folder: Path) -> dict[str, Any]:
     """The configuration that the run in ``folder`` was started with. UsageError where none can be resumed."""
     _check_folder(folder)
     checkpoint = folder / LAST
+    name = printable(str(checkpoint))
     if not checkpoint.exists():
-        raise UsageError(f"--resume: there is no checkpoint {checkpoint}; start without --resume")
+        raise UsageError(f"--resume: there is no checkpoint {name}; start without --resume")
     try:
         _, metadata = load(checkpoint)
     except (SerializeError, OSError) as error:
-        raise UsageError(f"--resume: {checkpoint} cannot be continued ({error})") from error
+        raise UsageError(f"--resume: {name} cannot be continued ({error})") from error
     if "monitor" in metadata:  # of the best epoch: weights without the optimiser's state
-        raise UsageError(f"--resume: {checkpoint} is a copy of {BEST}, which cannot be resumed from")
+        raise UsageError(f"--resume: {name} is a copy of {BEST}, which cannot be resumed from")
     settings = metadata.get("settings")
     configuration = settings.get("configuration") if isinstance(settings, dict) else None
     if isinstance(configuration, dict) and configuration.keys() >= CONFIGURATION:
         return configuration
     raise UsageError(
-        f"--resume: {checkpoint} is not a checkpoint that 'poster-genre train' wrote; name a run's folder"
+        f"--resume: {name} is not a checkpoint that 'poster-genre train' wrote; name a run's folder"
     )
 
 
 def check_same_run(folder: Path, started: dict[str, Any], now: dict[str, Any]) -> None:
     """UsageError unless the posters and the package's recipe are those that the run was started with."""
+    name = printable(str(folder))
     if started["data_fingerprint"] != now["data_fingerprint"]:
         raise UsageError(
-            f"--resume: the run in {folder} was started on other posters or labels; give it the same data, "
-            "or start a new run in another folder"
+            f"--resume: the run in {name} was started on other posters or labels; give it the same "
+            "data, or start a new run in another folder"
         )
     if started["spec"] != now["spec"]:
         raise UsageError(
             f"--resume: this version of poster-genre trains {now['spec']['name']!r} differently than the run "
-            f"in {folder} was started; start a new run in another folder"
+            f"in {name} was started; start a new run in another folder"
         )
 
 
 def _check_folder(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
-        raise UsageError(f"--out {folder} is a file; name a folder")
+        raise UsageError(f"--out {printable(str(folder))} is a file; name a folder")
     refuse_unwritable_folder(folder)
