@@ -39,9 +39,8 @@ def describe(path: str | os.PathLike[str], out: str | os.PathLike[str] | None = 
     if folder is None:
         return text
     write_report(inspection, folder)
-    return (
-        f"{text}\n\nPicture, defects and numbers: {folder / PICTURE}, {folder / DEFECTS}, {folder / NUMBERS}"
-    )
+    files = ", ".join(printable(str(folder / name)) for name in (PICTURE, DEFECTS, NUMBERS))
+    return f"{text}\n\nPicture, defects and numbers: {files}"
 
 
 def write_report(inspection: Inspection, folder: Path) -> None:
