@@ -9,9 +9,7 @@ import numpy as np
 
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.genres import GENRES, N_GENRES
-from poster_genre.model.trained_model import top_of
-
-NOT_FINITE = "the network's output is not a finite number; the weights in the model file are damaged"
+from poster_genre.model.trained_model import NOT_FINITE, top_of
 
 
 class GenreProbability(TypedDict):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Explain the prediction, and write the poster and its heat map as one PNG, whole or not at all."""
     from poster_genre.classifier import PosterGenreClassifier
     from poster_genre.cli.pictures import read_picture
-    from poster_genre.explain.explain import genre_index
+    from poster_genre.genres import genre_index
     from poster_genre.output_path import refuse_unwritable_file
 
     out = Path(arguments.out)
@@ -61,11 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
 def explain_with_progress(
     classifier: PosterGenreClassifier, poster: Image.Image, genre: str | None, method: str
 ) -> ExplainResult:
-    """``explain`` with a progress bar for occlusion. PosterGenreError if the result is not finite."""
-    import numpy as np
-
+    """``explain`` with a progress bar for occlusion."""
     from poster_genre.explain.explain import explain
-    from poster_genre.predictions import NOT_FINITE
     from poster_genre.progress import progress_bar
 
     with progress_bar("Occluding", None, " squares", enabled=method == "occlusion") as bar:
@@ -74,19 +70,16 @@ def explain_with_progress(
             bar.total = total
             bar.update(done - bar.n)
 
-        result = explain(classifier, poster, genre, method=method, progress=progress)
-    if not math.isfinite(result.probability) or not np.isfinite(result.heat).all():
-        raise PosterGenreError(NOT_FINITE)
-    return result
+        return explain(classifier, poster, genre, method=method, progress=progress)
 
 
 def write_card(result: ExplainResult, poster: Image.Image, out: Path) -> None:
     """Write the poster beside its heat map as a PNG. PosterGenreError if it cannot be written."""
     from minicnn.serialize import atomic_write
-    from poster_genre.explain.heatmap import render
+    from poster_genre.explain.card import render_card
 
     try:
         with atomic_write(out) as file:
-            render(result, poster).save(file, "PNG")
+            render_card(result, poster).save(file, "PNG")
     except OSError as error:
         raise PosterGenreError(f"cannot write the picture {out}: {error.strerror or error}") from error

@@ -23,6 +23,7 @@ from poster_genre.model.spec import ModelSpec
 from poster_genre.model.thresholds import fit_thresholds
 
 BATCH = 64  # posters that go through the network together
+NOT_FINITE = "the network's output is not a finite number; the weights in the model file are damaged"
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,12 +11,12 @@ from minicnn.layers.activation import Sigmoid
 from minicnn.layers.dense import Dense
 from minicnn.layers.dropout import Dropout
 from minicnn.layers.pooling import GlobalAveragePool2D, GlobalMaxPool2D
-from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.errors import PosterGenreError
 from poster_genre.explain.layer_trace.receptive_field import concat_source
 from poster_genre.explain.layer_trace.trace import Trace
 from poster_genre.genres import GENRES
 from poster_genre.model.calibration import log_odds
+from poster_genre.model.trained_model import TrainedModel
 
 
 def last_dense(trace: Trace) -> tuple[int, Dense]:
@@ -91,13 +91,11 @@ def feature_origin(trace: Trace, index: int, feature: int) -> dict[str, Any]:
             return {"how": how, "step": index, "channel": feature}
 
 
-def genre_answers(
-    classifier: PosterGenreClassifier, views: Sequence[Trace], predicted: np.ndarray
-) -> list[dict[str, Any]]:
+def genre_answers(model: TrainedModel, views: Sequence[Trace], predicted: np.ndarray) -> list[dict[str, Any]]:
     """For each genre, in the order of GENRES, the numbers from the log-odds to the predicted probability.
 
     ``views``      the traces of the poster and, where predictions average over both, of its mirror image.
-    ``predicted``  the result of ``predict_proba`` for the poster, (25,).
+    ``predicted``  the model's probabilities of the poster, (25,).
 
     Each is a dictionary ready for JSON:
 
@@ -110,9 +108,9 @@ def genre_answers(
     """
     index, _ = last_dense(views[0])
     odds = [view.outputs[index] for view in views]
-    raw = [classifier.trained_.spec.probabilities(view.outputs[-1]) for view in views]
+    raw = [model.spec.probabilities(view.outputs[-1]) for view in views]
     mean = np.stack(raw).mean(axis=0)
-    calibration = classifier.trained_.calibration
+    calibration = model.calibration
     final = mean if calibration is None else calibration.apply(mean[None])[0]
     return [
         {

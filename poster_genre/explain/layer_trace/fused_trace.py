@@ -14,21 +14,19 @@ import numpy as np
 from minicnn.containers import Parallel, Sequential
 from minicnn.fusion.sequential import Block, FusedSequential
 from minicnn.layer import Layer
-from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.explain.layer_trace.steps import Step
 from poster_genre.explain.layer_trace.trace import merge_branches
+from poster_genre.model.trained_model import TrainedModel
 
 
-def fused_outputs(
-    steps: Sequence[Step], classifier: PosterGenreClassifier, pixels: np.ndarray
-) -> list[np.ndarray | None]:
+def fused_outputs(steps: Sequence[Step], model: TrainedModel, pixels: np.ndarray) -> list[np.ndarray | None]:
     """The fused network's output at each step for uint8 pixels (h, w, 3); None where it has none.
 
-    Each in the step's shape, without the batch. Nothing is written into the classifier.
+    Each in the step's shape, without the batch. Nothing is written into the model.
     """
-    x = classifier.trained_.spec.to_input(pixels[None])
+    x = model.spec.to_input(pixels[None])
     outputs = {"input": x}
-    _run(classifier.trained_.fast_network(), "", x, outputs)
+    _run(model.fast_network(), "", x, outputs)
     return [outputs[step.name][0] if step.name in outputs else None for step in steps]
 
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from minicnn.containers import Parallel
-from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.errors import PosterGenreError
 from poster_genre.explain.layer_trace.steps import Step
+from poster_genre.model.trained_model import NOT_FINITE, TrainedModel
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,12 +47,16 @@ def as_image(output: np.ndarray) -> np.ndarray:
     return output if output.ndim == 3 else output.reshape(1, 1, -1)
 
 
-def trace_poster(steps: Sequence[Step], classifier: PosterGenreClassifier, pixels: np.ndarray) -> Trace:
+def trace_poster(steps: Sequence[Step], model: TrainedModel, pixels: np.ndarray) -> Trace:
     """The trace of one poster, uint8 (h, w, 3) at the network's input size.
 
-    Nothing is written into the classifier; threads that share it run one after the other.
+    Nothing is written into the model, so threads may share it. Raises PosterGenreError where the network's
+    output is not finite.
     """
-    return trace_input(steps, classifier.trained_.spec.to_input(pixels[None])[0])
+    trace = trace_input(steps, model.spec.to_input(pixels[None])[0])
+    if not np.isfinite(trace.outputs[-1]).all():
+        raise PosterGenreError(NOT_FINITE)
+    return trace
 
 
 def trace_input(steps: Sequence[Step], x: np.ndarray) -> Trace:

@@ -15,8 +15,9 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from poster_genre.errors import PosterGenreError
-from poster_genre.explain.explain import METHODS, ExplainResult, Progress, genre_index
-from poster_genre.genres import GENRES, N_GENRES
+from poster_genre.explain.explain import METHODS, ExplainResult
+from poster_genre.explain.occlusion import Progress
+from poster_genre.genres import GENRES, N_GENRES, genre_index
 from poster_genre.web.api.deadline import before_deadline
 from poster_genre.web.api.upload_form import UploadForm, read_pictures
 from poster_genre.web.app_state import AppState, state_of

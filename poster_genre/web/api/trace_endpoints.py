@@ -22,12 +22,12 @@ from starlette.routing import Route
 
 from minicnn.layers.conv import Conv2D
 from poster_genre.errors import PosterGenreError
-from poster_genre.explain.explain import genre_index
 from poster_genre.explain.layer_trace import images
 from poster_genre.explain.layer_trace.computation import check_position, computation_chain
 from poster_genre.explain.layer_trace.contributions import contributions, feature_origin
 from poster_genre.explain.layer_trace.descriptions import group_titles
 from poster_genre.explain.layer_trace.receptive_field import receptive_field
+from poster_genre.genres import genre_index
 from poster_genre.web.api.query_parameters import (
     ground_of,
     is_lenient,
@@ -123,7 +123,7 @@ async def numbers(request: Request) -> Response:
 
 def pixel_of(traces: LayerTraces, token: str, index: tuple[int, int, int], mirrored: bool) -> dict[str, Any]:
     """The pixel that a number of the input was computed from, and how."""
-    spec, channel = traces.classifier.trained_.spec, index[2]
+    spec, channel = traces.model.spec, index[2]
     value = int(view_of(traces.sessions.pixels(token), mirrored)[index])
     return {
         "pixel": value,

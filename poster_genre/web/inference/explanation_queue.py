@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from poster_genre.classifier import PosterGenreClassifier
-from poster_genre.explain.explain import ExplainResult, Progress, explain
+from poster_genre.explain.explain import ExplainResult, explain
+from poster_genre.explain.occlusion import Progress
 from poster_genre.web.inference.capacity import Capacity
 from poster_genre.web.limits import Limits
 

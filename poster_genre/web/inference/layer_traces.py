@@ -34,9 +34,9 @@ class LayerTraces:
     """
 
     def __init__(self, classifier: PosterGenreClassifier, limits: Limits) -> None:
-        self.classifier = classifier
-        self.steps = network_steps(classifier.trained_.network, classifier.trained().spec.input_size)
-        self.two_views = classifier.trained().spec.flip_average
+        self.model = classifier.trained()
+        self.steps = network_steps(self.model.network, self.model.spec.input_size)
+        self.two_views = self.model.spec.flip_average
         self.sessions = TraceSessions()
         self.queue = TraceQueue(limits)
 
@@ -66,7 +66,7 @@ class LayerTraces:
         if trace.fused:
             return trace
         pixels = view_of(self.sessions.pixels(token), mirrored)
-        fused = await self.queue.run(lambda: fused_outputs(self.steps, self.classifier, pixels))
+        fused = await self.queue.run(lambda: fused_outputs(self.steps, self.model, pixels))
         trace = replace(trace, fused=fused)
         self.sessions.store_trace(token, mirrored, trace)
         return trace
@@ -74,7 +74,7 @@ class LayerTraces:
     def warm_up(self, pixels: np.ndarray) -> None:
         """Trace a poster as ``start`` does, and compute what the first click needs."""
         [first, *_], _, _ = self._trace_views(pixels)
-        fused_outputs(self.steps, self.classifier, pixels)
+        fused_outputs(self.steps, self.model, pixels)
         images.atlas(first.image(0), images.display_scale(first.image(0)), "light")
 
     def _trace_views(
@@ -83,11 +83,11 @@ class LayerTraces:
         views = [
             self._trace_view(pixels, mirrored) for mirrored in ((False, True) if self.two_views else (False,))
         ]
-        answers = genre_answers(self.classifier, views, self.classifier.predict_proba(pixels[None])[0])
+        answers = genre_answers(self.model, views, self.model.probabilities(pixels[None])[0])
         return views, answers, describe_steps(views[0])
 
     def _trace_view(self, pixels: np.ndarray, mirrored: bool) -> Trace:
-        return trace_poster(self.steps, self.classifier, view_of(pixels, mirrored))
+        return trace_poster(self.steps, self.model, view_of(pixels, mirrored))
 
 
 def view_of(pixels: np.ndarray, mirrored: bool) -> np.ndarray:

@@ -12,7 +12,9 @@ from minicnn.layers.conv import Conv2D
 from minicnn.layers.dense import Dense
 from minicnn.layers.pooling import GlobalAveragePool2D, GlobalMaxPool2D
 from poster_genre.classifier import PosterGenreClassifier
-from poster_genre.explain.explain import enlarge, explain, grad_cam
+from poster_genre.explain.explain import explain
+from poster_genre.explain.grad_cam import grad_cam
+from poster_genre.explain.heat_map import resize_map
 from poster_genre.genres import N_GENRES
 from poster_genre.model.network_parts import RowToImage, network_parts
 from poster_genre.model.networks import build_model
@@ -112,15 +114,15 @@ def test_the_maps_of_backbones_add_up_as_their_logits_do() -> None:
     classifier = averaging(2, 2)
     expected = contribution(classifier, 0, 4) + contribution(classifier, 1, 4)
     np.testing.assert_allclose(
-        grad_cam(classifier, noise(), 4), np.maximum(expected, 0), rtol=1e-4, atol=1e-6
+        grad_cam(classifier.trained_, noise(), 4), np.maximum(expected, 0), rtol=1e-4, atol=1e-6
     )
 
 
 def test_a_coarse_backbone_shares_its_evidence_among_the_cells_of_a_fine_one() -> None:
     classifier = averaging(1, 2)
-    coarse = enlarge(contribution(classifier, 1, 4), SIZE) / 4
+    coarse = resize_map(contribution(classifier, 1, 4), SIZE) / 4
     expected = np.maximum(contribution(classifier, 0, 4) + coarse, 0)
-    np.testing.assert_allclose(grad_cam(classifier, noise(), 4), expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(grad_cam(classifier.trained_, noise(), 4), expected, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("method", ["grad-cam", "occlusion"])

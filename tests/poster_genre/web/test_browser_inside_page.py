@@ -43,7 +43,7 @@ def trace(web_classifier: PosterGenreClassifier, poster: bytes) -> Trace:
     pixels = load_poster(poster, web_classifier.trained_.spec.input_size)
     return trace_poster(
         network_steps(web_classifier.trained_.network, web_classifier.trained_.spec.input_size),
-        web_classifier,
+        web_classifier.trained_,
         pixels,
     )
 
@@ -178,7 +178,7 @@ def test_the_mirror_image_shows_its_own_numbers(
     with page.expect_response(re.compile("mirrored=1")):
         page.check("#mirror")
     pixels = load_poster(poster, web_classifier.trained_.spec.input_size)
-    value = trace_poster(trace.steps, web_classifier, pixels[:, ::-1]).outputs[1][4, 1, 1]
+    value = trace_poster(trace.steps, web_classifier.trained_, pixels[:, ::-1]).outputs[1][4, 1, 1]
     page.wait_for_function(
         "wanted => Math.abs(parseFloat(document.querySelector('.account.focused .result strong').textContent"
         ".replace('−', '-')) - wanted) < 1e-6",
@@ -284,9 +284,8 @@ def test_every_map_of_every_network_is_shown_and_leads_to_its_own_numbers(
 ) -> None:
     classifier = live_ensemble.state.classifier
     pixels = load_poster(poster, classifier.trained_.spec.input_size)
-    trace = trace_poster(
-        network_steps(classifier.trained_.network, classifier.trained_.spec.input_size), classifier, pixels
-    )
+    model = classifier.trained_
+    trace = trace_poster(network_steps(model.network, model.spec.input_size), model, pixels)
     with opener(browser, live_ensemble) as opened:
         page = opened("/model")
         page.route("**/static/examples/horror.jpg", lambda route: route.fulfill(body=poster))

@@ -30,7 +30,7 @@ def trace(web_classifier: PosterGenreClassifier, pixels: np.ndarray) -> Trace:
     """The trace of the same poster, computed without the server."""
     return trace_poster(
         network_steps(web_classifier.trained_.network, web_classifier.trained_.spec.input_size),
-        web_classifier,
+        web_classifier.trained_,
         pixels,
     )
 
@@ -99,7 +99,7 @@ def test_the_mirror_image_can_be_traced_too(
     pixels: np.ndarray,
     trace: Trace,
 ) -> None:
-    other = trace_poster(trace.steps, web_classifier, pixels[:, ::-1])
+    other = trace_poster(trace.steps, web_classifier.trained_, pixels[:, ::-1])
     answer = get(live, session, "numbers/1", row=4, column=1, channel=2, mirrored=1).json()
     assert answer["chain"][0]["value"] == float(other.outputs[1][4, 1, 2])
     picture = np.array(opened(get(live, session, "poster.png", mirrored=1)))

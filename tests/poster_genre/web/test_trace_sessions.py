@@ -24,7 +24,7 @@ from poster_genre.web.problem_details import Problem
 def trace(web_classifier: PosterGenreClassifier, poster: bytes) -> Trace:
     size = web_classifier.trained_.spec.input_size
     steps = network_steps(web_classifier.trained_.network, size)
-    return trace_poster(steps, web_classifier, load_poster(poster, size))
+    return trace_poster(steps, web_classifier.trained_, load_poster(poster, size))
 
 
 def pixels(size: int = 1000) -> np.ndarray:

@@ -40,5 +40,5 @@ def traced_poster(request: pytest.FixtureRequest) -> tuple[PosterGenreClassifier
     size = classifier.trained_.spec.input_size
     pixels = RNG.integers(0, 256, (*size, 3)).astype(np.uint8)
     steps = network_steps(classifier.trained_.network, size)
-    trace = trace_poster(steps, classifier, pixels)
-    return classifier, pixels, replace(trace, fused=fused_outputs(steps, classifier, pixels))
+    trace = trace_poster(steps, classifier.trained_, pixels)
+    return classifier, pixels, replace(trace, fused=fused_outputs(steps, classifier.trained_, pixels))

@@ -54,13 +54,13 @@ def test_the_features_of_an_ensemble_come_from_all_members(traced_poster: Any) -
 def views_of(classifier: PosterGenreClassifier, pixels: np.ndarray) -> list[Trace]:
     steps = network_steps(classifier.trained_.network, classifier.trained_.spec.input_size)
     both = [pixels, pixels[:, ::-1]] if classifier.trained_.spec.flip_average else [pixels]
-    return [trace_poster(steps, classifier, view) for view in both]
+    return [trace_poster(steps, classifier.trained_, view) for view in both]
 
 
 def test_the_last_probability_is_the_classifiers_prediction(traced_poster: Any) -> None:
     classifier, pixels, _ = traced_poster
     expected = classifier.predict_proba(pixels[None])[0]
-    answers = genre_answers(classifier, views_of(classifier, pixels), expected)
+    answers = genre_answers(classifier.trained_, views_of(classifier, pixels), expected)
     np.testing.assert_allclose([each["probability"] for each in answers], expected, atol=1e-6)
     for each in answers:
         assert each["answer_difference"] == abs(each["probability"] - each["answer"]) < 1e-5
@@ -70,7 +70,7 @@ def test_the_last_probability_is_the_classifiers_prediction(traced_poster: Any) 
 def test_a_calibrated_probability_is_slope_and_offset_of_log_odds(fitted: PosterGenreClassifier) -> None:
     pixels = RNG.integers(0, 256, (*fitted.trained_.spec.input_size, 3)).astype(np.uint8)
     predicted = fitted.predict_proba(pixels[None])[0]
-    for each in genre_answers(fitted, views_of(fitted, pixels), predicted):
+    for each in genre_answers(fitted.trained_, views_of(fitted, pixels), predicted):
         assert each["mean"] == pytest.approx((each["p"] + each["mirrored_p"]) / 2, abs=1e-7)
         odds = each["slope"] * np.log(each["mean"] / (1 - each["mean"])) + each["offset"]
         assert each["probability"] == pytest.approx(1 / (1 + np.exp(-odds)), abs=1e-6)

@@ -13,6 +13,7 @@ from poster_genre.errors import PosterGenreError
 from poster_genre.explain.layer_trace.computation import computation
 from poster_genre.explain.layer_trace.steps import network_steps
 from poster_genre.explain.layer_trace.trace import trace_poster
+from tests.poster_genre.explain.shape_posters import averaging_model
 
 
 def test_the_last_steps_output_is_bit_for_bit_the_networks(traced_poster: Any) -> None:
@@ -48,7 +49,7 @@ def test_a_steps_shape_is_that_of_its_output(traced_poster: Any) -> None:
 
 def test_tracing_a_poster_writes_nothing_into_the_network(traced_poster: Any) -> None:
     classifier, pixels, trace = traced_poster
-    trace_poster(trace.steps, classifier, pixels)
+    trace_poster(trace.steps, classifier.trained_, pixels)
     assert all(layer._recorded is None for _, layer in classifier.trained_.network.layers())
 
 
@@ -71,3 +72,11 @@ def test_a_computation_gives_the_distance_from_the_fused_networks_number(traced_
     result = computation(trace, last, (0, 0, 2))
     assert result["fast"] == float(trace.fused[last][2])
     assert result["fast_difference"] == abs(result["fast"] - float(trace.outputs[last][2]))
+
+
+def test_a_network_whose_output_is_not_finite_is_an_error() -> None:
+    model = averaging_model()
+    model.network[3].weight.data[...] = np.inf
+    steps = network_steps(model.network, model.spec.input_size)
+    with np.errstate(all="ignore"), pytest.raises(PosterGenreError, match="not a finite number"):
+        trace_poster(steps, model, np.full((*model.spec.input_size, 3), 9, np.uint8))
