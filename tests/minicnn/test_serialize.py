@@ -20,7 +20,7 @@ from minicnn.layers.activation import ReLU
 from minicnn.layers.dense import Dense
 from minicnn.layers.normalization import BatchNorm
 from minicnn.serialize import SerializeError, load, load_weights, save, save_weights
-from tests.read_only import read_only
+from tests.unwritable import unwritable_folder
 
 ARRAYS = {"parameter/0.weight": np.arange(6, dtype=np.float32).reshape(2, 3), "count": np.array(7)}
 
@@ -230,9 +230,10 @@ def test_a_folder_that_does_not_exist_is_reported(tmp_path):
         save(tmp_path / "missing" / "f", ARRAYS, {})
 
 
-def test_a_read_only_folder_is_reported(tmp_path):
-    with read_only(tmp_path), pytest.raises(OSError, match="could not write f"):
-        save(tmp_path / "f", ARRAYS, {})
+def test_an_unwritable_folder_is_reported(tmp_path):
+    folder = unwritable_folder(tmp_path)
+    with pytest.raises(PermissionError, match="could not write f"):
+        save(folder / "f", ARRAYS, {})
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace"])

@@ -13,7 +13,7 @@ from poster_genre.output_path import (
     refuse_unwritable_folder,
     remove_clutter,
 )
-from tests.read_only import read_only
+from tests.unwritable import unwritable_folder
 
 
 def test_a_folder_that_can_be_written_or_created_passes_and_stays_as_it_is(tmp_path: Path) -> None:
@@ -23,15 +23,15 @@ def test_a_folder_that_can_be_written_or_created_passes_and_stays_as_it_is(tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_read_only_folder_is_refused_for_itself_for_a_new_folder_and_for_a_file(tmp_path: Path) -> None:
-    with read_only(tmp_path):
-        for check in (
-            lambda: refuse_unwritable_folder(tmp_path),
-            lambda: refuse_unwritable_folder(tmp_path / "new" / "deep"),
-            lambda: refuse_unwritable_file(tmp_path / "report.html"),
-        ):
-            with pytest.raises(PosterGenreError, match=r"^cannot write to .*; name another folder$"):
-                check()
+def test_an_unwritable_folder_is_refused_for_itself_for_a_new_folder_and_for_a_file(tmp_path: Path) -> None:
+    folder = unwritable_folder(tmp_path)
+    for check in (
+        lambda: refuse_unwritable_folder(folder),
+        lambda: refuse_unwritable_folder(folder / "new" / "deep"),
+        lambda: refuse_unwritable_file(folder / "report.html"),
+    ):
+        with pytest.raises(PosterGenreError, match=r"^cannot write to .*; name another folder$"):
+            check()
 
 
 def test_a_folder_below_a_file_is_refused_by_the_name_of_the_file(tmp_path: Path) -> None:

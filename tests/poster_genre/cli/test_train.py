@@ -18,7 +18,7 @@ import pytest
 from poster_genre.cli.main import main
 from tests.poster_genre.cli.command_line import in_process
 from tests.poster_genre.data.layouts import only_split
-from tests.read_only import read_only
+from tests.unwritable import unwritable_folder
 
 
 def test_training_leaves_the_promised_files(trained_run):
@@ -162,8 +162,8 @@ def test_an_output_folder_below_a_file_is_refused_before_the_posters_are_read(tm
 
 
 def test_an_output_folder_without_permission_is_refused_before_the_posters_are_read(tmp_path, capsys):
-    with read_only(tmp_path):
-        assert main(["train", "--data", "nowhere", "--out", str(tmp_path / "run")]) == 1
+    folder = unwritable_folder(tmp_path)
+    assert main(["train", "--data", "nowhere", "--out", str(folder / "run")]) == 1
     assert "cannot write to" in capsys.readouterr().err
 
 

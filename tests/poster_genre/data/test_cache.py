@@ -12,13 +12,13 @@ import platformdirs
 import pytest
 
 from minicnn.serialize import LEFTOVER
-from poster_genre.data import cache
+from poster_genre.data import cache, cache_entry
 from poster_genre.data.cache import cache_directory, cached_posters
 from poster_genre.data.dataset import PosterDataset, load_dataset
 from poster_genre.data.transforms import load_poster
 from poster_genre.errors import PosterGenreError
 from tests.poster_genre.data.layouts import jpeg, sound, write_folder, write_zip
-from tests.read_only import read_only
+from tests.unwritable import unwritable_folder
 
 SIZE = (12, 8)
 
@@ -223,14 +223,32 @@ def test_a_flipped_bit_is_noticed_where_a_poster_is_missing_from_the_entry(
 
 
 def test_a_damaged_entry_in_a_folder_that_cannot_be_written_is_decoded_into_a_temporary_file(
-    dataset: PosterDataset, cache_folder: Path, capfd: pytest.CaptureFixture[str]
+    dataset: PosterDataset,
+    cache_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
+    def refuse(_: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
     cached_posters(dataset, SIZE, progress=False)
     flip_one_bit(next(cache_folder.glob("*.npy")), -1)
-    with read_only(cache_folder):
-        posters = cached_posters(dataset, SIZE, progress=False)
-        assert (posters.images == expected(dataset)).all()
-        assert "cannot be stored in" in capfd.readouterr().err
+    monkeypatch.setattr(cache_entry, "atomic_write", refuse)
+    posters = cached_posters(dataset, SIZE, progress=False)
+    assert (posters.images == expected(dataset)).all()
+    assert "cannot be stored in" in capfd.readouterr().err
+
+
+def test_an_unwritable_cache_folder_is_a_warning_and_the_posters_are_decoded(
+    dataset: PosterDataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("POSTER_GENRE_CACHE", str(unwritable_folder(tmp_path)))
+    posters = cached_posters(dataset, SIZE, progress=False)
+    assert (posters.images == expected(dataset)).all()
+    assert capfd.readouterr().err.startswith("warning: the decoded posters cannot be stored in")
 
 
 BUILD = """

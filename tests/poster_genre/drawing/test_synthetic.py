@@ -16,7 +16,7 @@ from poster_genre.drawing.pen import Pen
 from poster_genre.drawing.synthetic import contact_sheet, draw_poster, random_genres, write_dataset
 from poster_genre.errors import PosterGenreError, UsageError
 from poster_genre.genres import GENRES, INDEX
-from tests.read_only import read_only
+from tests.unwritable import unwritable_folder
 
 SMALL = (72, 48)
 
@@ -260,8 +260,9 @@ def test_a_failure_halfway_leaves_nothing_behind(tmp_path, monkeypatch, failure)
 
 
 def test_a_folder_that_may_not_be_written_is_one_sentence(tmp_path):
-    with read_only(tmp_path), pytest.raises(PosterGenreError, match=r"^cannot write to [^\n]+$"):
-        write_dataset(tmp_path / "out", 1, 0, size=SMALL, progress=False)
+    folder = unwritable_folder(tmp_path)
+    with pytest.raises(PosterGenreError, match=r"^cannot write to [^\n]+$"):
+        write_dataset(folder / "out", 1, 0, size=SMALL, progress=False)
 
 
 @pytest.mark.parametrize("below", ["out", "deep/out"])
