@@ -1,4 +1,4 @@
-"""Pictures of what limits the networks, for the model card.
+"""Charts of overfitting, class imbalance and size, for the model card.
 
     python -m benchmarks.experiments.figures --data PATH --original original/model.npz --out tutorials/images
 
@@ -95,12 +95,13 @@ def imbalance(labels: np.ndarray, train: np.ndarray, path: Path) -> None:
 
 
 def size(posters: int, path: Path, log: Path = LOG) -> None:
-    """Every run a point, and a line through the means; runs that the log lacks are left out."""
+    """A point for each run and a line through the means. Runs that the log lacks are left out."""
     rows = [row for row in read_log(log) if row["engine"] == "twin"]
 
     def runs(idea: str) -> list[dict[str, str]]:
-        full_name = f"{LIGHT}+{idea}" if idea else LIGHT
-        return [row for row in rows if row["idea"] == full_name]
+        """The runs of an idea on top of the base of the trials of size."""
+        name = f"{LIGHT}+{idea}" if idea else LIGHT
+        return [row for row in rows if row["idea"] == name]
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), sharey=True, layout="constrained")
     _points(left, [(share * posters, runs(idea)) for idea, share in BY_POSTERS.items() if runs(idea)])
@@ -130,6 +131,7 @@ def _points(axis: Any, groups: Sequence[tuple[float, list[dict[str, str]]]]) -> 
 
 
 def tidy(axis: Any) -> None:
+    """A light grid and small ticks, without the upper and right edges."""
     axis.grid(color="0.9", linewidth=0.6)
     axis.set_axisbelow(True)
     axis.spines[["top", "right"]].set_visible(False)
@@ -137,6 +139,7 @@ def tidy(axis: Any) -> None:
 
 
 def main() -> None:
+    """Draw the three charts into the folder that the command line names."""
     parser = argparse.ArgumentParser(description="Draw overfitting.png, imbalance.png and size.png.")
     parser.add_argument("--data", required=True, help="folder or zip with train.csv and Images")
     parser.add_argument(

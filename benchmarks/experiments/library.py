@@ -1,4 +1,4 @@
-"""The same trials with minicnn, where ``compact`` has what a trial changes: they hold the twin to account."""
+"""The same trials with minicnn, if ``compact`` can express them: a check of the twin."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.experiments.twin import Posters, Settings, score
+from benchmarks.experiments.posters import Posters, score
+from benchmarks.experiments.settings import Settings
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.model.networks import SPECS
 from poster_genre.model.spec import ModelSpec, Recipe
@@ -19,7 +20,7 @@ IN_NETWORK = ("widths", "blocks", "stem_stride", "dropout")
 
 
 def specification(settings: Settings) -> ModelSpec:
-    """``compact`` with these settings. Raises ValueError for what only the twin can do."""
+    """``compact`` with these settings. ValueError if only the twin can express them."""
     supported = {"height", "width", "precision", *IN_RECIPE, *IN_AUGMENTATION, *IN_NETWORK}
     for field in fields(Settings):
         if field.name not in supported and getattr(settings, field.name) != field.default:
@@ -42,13 +43,13 @@ def train(settings: Settings, posters: Posters, seed: int, threads: int) -> tupl
     classifier.fit(posters.train_x, posters.train_y)
     seconds = time.perf_counter() - start
     probabilities = classifier.predict_proba(posters.val_x)
-    some = slice(0, len(posters.train_x), max(len(posters.train_x) // 1000, 1))
+    sample = slice(0, len(posters.train_x), max(len(posters.train_x) // 1000, 1))
     parameters = classifier.trained_.network.parameters()
     row: dict[str, Any] = {
         "params": sum(parameter.data.size for parameter in parameters.values()),
         "seconds": round(seconds),
         "train_loss": classifier.trained_.history[-1]["loss"],
         **score(posters.val_y, probabilities),
-        "train_auc": score(posters.train_y[some], classifier.predict_proba(posters.train_x[some]))["auc"],
+        "train_auc": score(posters.train_y[sample], classifier.predict_proba(posters.train_x[sample]))["auc"],
     }
     return row, probabilities

@@ -7,8 +7,8 @@ All runs of one length are explained together by a sum, fitted by least squares:
     score = base + (seed) + sum of the effects of the ideas that are on
 
 For an idea that was tried alone this is the mean paired difference to the base, seed by seed; for those of
-the factorial design it is the mean of the runs with the idea minus the mean of those without. What the sum
-leaves unexplained is the noise between runs, which gives every effect its standard error.
+the factorial design it is the mean of the runs with the idea minus the mean of those without. The
+residuals are the noise between runs, which gives every effect its standard error.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ import numpy as np
 
 from benchmarks.experiments.run import LOG, read_log
 
-SHOWN = {"auc": "macro AUC", "map": "macro mAP", "micro_ap": "micro AP", "top1": "top-1", "hit3": "hit@3"}
-DRAWN = ("auc", "map")
+MEASURES = {"auc": "macro AUC", "map": "macro mAP", "micro_ap": "micro AP", "top1": "top-1", "hit3": "hit@3"}
+DRAWN_MEASURES = ("auc", "map")
 Row = dict[str, str]
 
 
@@ -41,6 +41,7 @@ class Effect:
 
 
 def ideas_of(row: Row) -> list[str]:
+    """The ideas that were on in a run."""
     return [] if row["idea"] == "base" else row["idea"].split("+")
 
 
@@ -64,17 +65,17 @@ def effects(rows: list[Row]) -> list[Effect]:
     terms += [lambda row, idea=idea: idea in ideas_of(row) for idea in changes]  # type: ignore[misc]
     design = np.array([[term(row) for term in terms] for row in rows], float)
     inverse = np.linalg.pinv(design)
-    known = np.isclose((inverse @ design).diagonal(), 1)
+    identifiable = np.isclose((inverse @ design).diagonal(), 1)
     freedom = len(rows) - np.linalg.matrix_rank(design)
     by_idea = {idea: Effect(idea, change, 0, {}, {}) for idea, change in changes.items()}
-    for measure in SHOWN:
+    for measure in MEASURES:
         scores = np.array([float(row[measure]) for row in rows])
         fitted = inverse @ scores
-        rest = scores - design @ fitted
-        noise = math.sqrt(rest @ rest / freedom) if freedom else math.nan
+        residuals = scores - design @ fitted
+        noise = math.sqrt(residuals @ residuals / freedom) if freedom else math.nan
         errors = noise * np.sqrt((inverse**2).sum(axis=1))
         for i, idea in enumerate(changes, start=1 + len(seeds)):
-            by_idea[idea].value[measure] = float(fitted[i]) if known[i] else math.nan
+            by_idea[idea].value[measure] = float(fitted[i]) if identifiable[i] else math.nan
             by_idea[idea].error[measure] = float(errors[i])
     counted = [
         Effect(e.idea, e.change, sum(e.idea in ideas_of(row) for row in rows), e.value, e.error)
@@ -87,50 +88,50 @@ def effects(rows: list[Row]) -> list[Effect]:
 def table(rows: list[Row]) -> str:
     """As Markdown: the base's scores, then what each idea adds to them, with its standard error."""
     base = [row for row in comparable(rows) if row["idea"] == "base"]
-    means = {m: sum(float(row[m]) for row in base) / max(len(base), 1) for m in SHOWN}
+    means = {m: sum(float(row[m]) for row in base) / max(len(base), 1) for m in MEASURES}
     lines = [
-        "| idea | change | runs | " + " | ".join(SHOWN.values()) + " |",
-        "|---|---|---|" + "---|" * len(SHOWN),
-        f"| base | | {len(base)} | " + " | ".join(f"{means[m]:.4f}" for m in SHOWN) + " |",
+        "| idea | change | runs | " + " | ".join(MEASURES.values()) + " |",
+        "|---|---|---|" + "---|" * len(MEASURES),
+        f"| base | | {len(base)} | " + " | ".join(f"{means[m]:.4f}" for m in MEASURES) + " |",
     ]
     for e in effects(rows):
-        cells = " | ".join(f"{e.value[m]:+.4f} ± {e.error[m]:.4f}" for m in SHOWN)
+        cells = " | ".join(f"{e.value[m]:+.4f} ± {e.error[m]:.4f}" for m in MEASURES)
         lines.append(f"| {e.idea} | {e.change} | {e.runs} | {cells} |")
     return "\n".join(lines)
 
 
 def within_runs(rows: list[Row]) -> str:
-    """Effects that need no run of their own: every run is scored with and without. Mean ± standard error."""
+    """Effects within each run, which is scored with and without them: mean ± standard error."""
     lines = []
-    for column, what in (("raw_auc", "averaging the weights"), ("plain_auc", "adding the mirror image")):
+    for column, change in (("raw_auc", "averaging the weights"), ("plain_auc", "adding the mirror image")):
         gains = [float(row["auc"]) - float(row[column]) for row in rows if row[column]]
         if len(gains) > 1:
             error = float(np.std(gains, ddof=1)) / math.sqrt(len(gains))
-            lines.append(f"{what}: {np.mean(gains):+.4f} ± {error:.4f} macro AUC in {len(gains)} runs")
+            lines.append(f"{change}: {np.mean(gains):+.4f} ± {error:.4f} macro AUC in {len(gains)} runs")
     return "\n".join(lines)
 
 
 def draw(rows: list[Row], path: Path) -> None:
-    """One line an idea: a bar for its effect, a whisker for two standard errors to each side."""
+    """Write a chart: for each idea a bar for its effect, and a line of two standard errors to each side."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    shown = effects(rows)
-    figure, axes = plt.subplots(1, 2, figsize=(11, 1.4 + 0.3 * len(shown)), sharey=True, layout="constrained")
-    for axis, measure in zip(axes, DRAWN, strict=True):
-        _panel(axis, shown, measure)
-        axis.set_title(f"what it adds to the {SHOWN[measure]} on val", fontsize=10, loc="left")
-    axes[0].set_yticks(range(len(shown)), [effect.change for effect in shown], fontsize=8)
+    drawn = effects(rows)
+    figure, axes = plt.subplots(1, 2, figsize=(11, 1.4 + 0.3 * len(drawn)), sharey=True, layout="constrained")
+    for axis, measure in zip(axes, DRAWN_MEASURES, strict=True):
+        _panel(axis, drawn, measure)
+        axis.set_title(f"effect on {MEASURES[measure]} on val", fontsize=10, loc="left")
+    axes[0].set_yticks(range(len(drawn)), [effect.change for effect in drawn], fontsize=8)
     axes[0].invert_yaxis()
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
 
-def _panel(axis: Any, shown: list[Effect], measure: str) -> None:
+def _panel(axis: Any, drawn: list[Effect], measure: str) -> None:
     axis.axvline(0, color="0.3", linewidth=0.8)
-    for line, effect in enumerate(shown):
+    for line, effect in enumerate(drawn):
         value, error = effect.value[measure], effect.error[measure]
         significant = abs(value) > 2 * error
         colour = "0.7" if not significant else "#4c8a5b" if value > 0 else "#b5583f"
@@ -144,6 +145,7 @@ def _panel(axis: Any, shown: list[Effect], measure: str) -> None:
 
 
 def main() -> None:
+    """Print the table, and draw the chart with --out."""
     parser = argparse.ArgumentParser(description="The effect of each idea, from log.csv.")
     parser.add_argument("--log", type=Path, default=LOG)
     parser.add_argument("--out", type=Path, help="draw the chart into this PNG file")

@@ -44,6 +44,7 @@ COLUMNS = (
 
 
 def read_log(path: Path = LOG) -> list[dict[str, str]]:
+    """The rows of the log; none if there is no such file."""
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as file:
@@ -51,7 +52,7 @@ def read_log(path: Path = LOG) -> list[dict[str, str]]:
 
 
 def append(path: Path, row: dict[str, Any], columns: Sequence[str] = COLUMNS) -> None:
-    """One more row; a number is written with four decimals, which is less than the noise between seeds."""
+    """Append a row. Numbers get four decimals, which is finer than the noise between seeds."""
     with WRITING, path.open("a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, lineterminator="\n")
         if file.tell() == 0:
@@ -62,18 +63,19 @@ def append(path: Path, row: dict[str, Any], columns: Sequence[str] = COLUMNS) ->
 
 
 def main() -> None:
+    """Run the trials that the command line names and the log lacks."""
     parser = argparse.ArgumentParser(
         description="Run the trials that the log lacks.",
         epilog="example: python -m benchmarks.experiments.run --data posters --only base squeeze --seeds 0 1",
     )
     parser.add_argument("--data", help="folder or zip with train.csv and Images")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="these, such as squeeze or squeeze+square")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="these runs, such as squeeze+square")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1], help="for --only")
     parser.add_argument("--engine", choices=("twin", "minicnn"), default="twin")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--log", type=Path, default=LOG)
     parser.add_argument("--save", type=Path, help="folder for val's probabilities, one .npy a run")
-    parser.add_argument("--list", action="store_true", help="print the table and leave")
+    parser.add_argument("--list", action="store_true", help="print the ideas and exit")
     arguments = parser.parse_args()
 
     from benchmarks.experiments.table import IDEAS, SCREEN, SINGLES, ideas_of
@@ -91,12 +93,12 @@ def main() -> None:
     jobs = [job for job in dict.fromkeys(jobs) if (*job, arguments.engine) not in done]
     if not jobs:
         return
-    # On one thread each, two runs together are quicker than one after the other on two threads.
+    # Two runs at the same time on one thread each take less time than two in sequence on two threads.
     at_once = min(len(jobs), arguments.threads) if arguments.engine == "twin" else 1
     threads = max(arguments.threads // at_once, 1)
     with ThreadPoolExecutor(at_once) as pool:
-        for ended in [pool.submit(run, name, seed, threads, arguments) for name, seed in jobs]:
-            ended.result()
+        for future in [pool.submit(run, name, seed, threads, arguments) for name, seed in jobs]:
+            future.result()
 
 
 def run(name: str, seed: int, threads: int, arguments: argparse.Namespace) -> None:
@@ -106,19 +108,21 @@ def run(name: str, seed: int, threads: int, arguments: argparse.Namespace) -> No
     from torch import nn
 
     from benchmarks.experiments import library, twin
+    from benchmarks.experiments.posters import read_posters, score
     from benchmarks.experiments.table import IDEAS, ideas_of, settings_of
     from minicnn import metrics
     from poster_genre.genres import GENRES
 
     settings = settings_of(name)
     torch.set_num_threads(threads)
-    posters = twin.read_posters(arguments.data, (settings.height, settings.width))
+    posters = read_posters(arguments.data, (settings.height, settings.width))
 
     def report(epoch: int, loss: float, average: nn.Module) -> None:
+        """Print the loss, and every four epochs the scores on val."""
         text = f"{name} seed {seed} epoch {epoch}/{settings.epochs} loss {loss:.4f}"
         if epoch % 4 == 0 and epoch < settings.epochs:
-            reached = twin.score(posters.val_y, twin.predict(average, posters.val_x))
-            text += f" auc {reached['auc']:.4f} map {reached['map']:.4f}"
+            scores = score(posters.val_y, twin.predict(average, posters.val_x))
+            text += f" auc {scores['auc']:.4f} map {scores['map']:.4f}"
         print(text, flush=True)
 
     if arguments.engine == "twin":
@@ -141,17 +145,17 @@ def run(name: str, seed: int, threads: int, arguments: argparse.Namespace) -> No
     }
     append(arguments.log, row)
     precision = metrics.average_precision_by_column(posters.val_y, probabilities)
-    run_of = {"idea": name, "seed": seed, "engine": arguments.engine}
+    key = {"idea": name, "seed": seed, "engine": arguments.engine}
     append(
         arguments.log.with_name(BY_GENRE),
-        run_of | dict(zip(GENRES, map(float, precision), strict=True)),
-        (*run_of, *GENRES),
+        key | dict(zip(GENRES, map(float, precision), strict=True)),
+        (*key, *GENRES),
     )
     if arguments.save is not None:
         arguments.save.mkdir(parents=True, exist_ok=True)
         np.save(arguments.save / f"{name}-{seed}.npy", probabilities)
-    shown = {k: round(v, 4) if isinstance(v, float) else v for k, v in numbers.items()}
-    print(f"{name} seed {seed}: {shown}", flush=True)
+    printed = {k: round(v, 4) if isinstance(v, float) else v for k, v in numbers.items()}
+    print(f"{name} seed {seed}: {printed}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""The ideas, each one change of the base, and the runs that try them, alone and several at a time.
+"""The ideas, each one change of the base settings, and the runs that measure them, alone or in combination.
 
 A run is named by its ideas: ``squeeze`` or ``squeeze+square+no-mixup``; ``base`` has none.
 
 ``SCREEN`` is a fractional factorial design (Box, Hunter and Hunter, "Statistics for Experimenters", chapter
-6): 16 runs in which each of seven ideas is on in 8 and off in 8, and any two of them meet in 4. The effect of
-an idea is then a difference of two means of 8 runs; with as many runs, each with one idea alone, the standard
-error of each effect would be twice as large.
+6): 16 runs in which each of seven ideas is on in 8 and off in 8, and any two of them are on together in 4.
+The effect of an idea is then a difference of two means of 8 runs. As many runs with one idea each would
+measure an effect with twice the standard error.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from benchmarks.experiments.twin import Settings
+from benchmarks.experiments.settings import Settings
 
 BASE = Settings()
 
 
 @dataclass(frozen=True)
 class Idea:
+    """A change in words, and the settings that make it."""
+
     change: str
     settings: dict[str, Any]
 
@@ -77,7 +79,7 @@ _idea("longer", "16 epochs", epochs=16)
 _idea("long", "24 epochs", epochs=24)
 
 # In row r of the design the idea of column c is on where r & c has an odd number of ones. The second seed
-# runs the opposite of every row, which keeps the effects of single ideas clear of the interactions of two.
+# runs the opposite of every row, so that interactions of two ideas do not bias the effects of single ones.
 COLUMNS = {
     1: "squeeze",
     2: "average",
@@ -90,7 +92,7 @@ COLUMNS = {
 
 
 def settings_of(name: str) -> Settings:
-    """The settings of a run by its name. KeyError for an idea there is none of."""
+    """The settings of a run by its name. KeyError for an unknown idea."""
     settings = BASE
     for idea in ideas_of(name):
         settings = replace(settings, **IDEAS[idea].settings)
@@ -98,6 +100,7 @@ def settings_of(name: str) -> Settings:
 
 
 def ideas_of(name: str) -> list[str]:
+    """The ideas in the name of a run."""
     return [] if name == "base" else name.split("+")
 
 
@@ -112,9 +115,7 @@ def _screen() -> list[tuple[str, int]]:
 
 
 SCREEN = _screen()
-LIGHT = (
-    "shifts+no-dropout+no-mixup+fast"  # the base of the trials of data and network size: it does not underfit
-)
+LIGHT = "shifts+no-dropout+no-mixup+fast"  # little regularisation: the base of the trials of size
 SINGLES = [
     (name, seed)
     for name in (

@@ -43,7 +43,7 @@ def test_a_pipe_with_a_writer_is_read_to_its_end(pipe, posters):
 
 @needs_pipes
 def test_a_pipe_with_more_than_a_picture_may_have_is_refused(pipe, monkeypatch):
-    monkeypatch.setattr("poster_genre.data.transforms.MAX_BYTES", 10)
+    monkeypatch.setattr("poster_genre.data.image_reader.MAX_BYTES", 10)
     with open(os.open(pipe, os.O_RDWR), "wb") as both_ends:
         both_ends.write(b"x" * 11)
         both_ends.flush()
