@@ -13,7 +13,7 @@ DETAILS = (
     "progress are finished. Needs the extra: pip install 'poster-genre[web]'."
 )
 EXAMPLE = "poster-genre serve --port 8000"
-WEB_PACKAGES = ("starlette", "uvicorn", "python_multipart")
+WEB_PACKAGES = ("starlette", "uvicorn", "python_multipart", "markdown_it", "yaml")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -15,7 +15,8 @@ from PIL import Image
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.model.spec import ModelSpec
 
-MISSING = [name for name in ("starlette", "uvicorn", "python_multipart", "httpx") if find_spec(name) is None]
+PACKAGES = ("starlette", "uvicorn", "python_multipart", "markdown_it", "yaml", "httpx")
+MISSING = [name for name in PACKAGES if find_spec(name) is None]
 
 
 class Unsupported(pytest.Module):
