@@ -1,7 +1,7 @@
-// The page's side of the interface. A server that is busy is asked again a few times.
+// Requests to the API. A request to a busy server is repeated a few times.
 const TRIES = 8;
 
-export class Refused extends Error {}
+export class RequestFailed extends Error {}
 
 export async function predict(blob) {
   const form = new FormData();
@@ -9,11 +9,11 @@ export async function predict(blob) {
   // "lenient": a picture that cannot be read is an answer too, not a failed request.
   const answer = await post("/api/v1/predict?top=25", form, { Prefer: "handling=lenient" });
   const [result] = (await answer.json()).results;
-  if (result.error) throw new Refused(sentence(result.error));
+  if (result.error) throw new RequestFailed(sentence(result.error));
   return result;
 }
 
-// A heat map; progress(done, of) is called while occlusion is at work.
+// A heat map; progress(done, of) is called during occlusion.
 export async function explain(blob, genre, method, progress, signal) {
   const form = new FormData();
   form.append("image", blob, "poster");
@@ -22,10 +22,10 @@ export async function explain(blob, genre, method, progress, signal) {
   const answer = await post("/api/v1/explain", form, { Accept: "application/x-ndjson" }, signal);
   for await (const line of lines(answer.body)) {
     if (line.result) return line.result;
-    if (line.problem) throw new Refused(line.problem.detail);
+    if (line.problem) throw new RequestFailed(line.problem.detail);
     progress(line.done, line.of);
   }
-  throw new Refused("The answer broke off. Try again.");
+  throw new RequestFailed("The answer broke off. Try again.");
 }
 
 async function post(path, body, headers = {}, signal = undefined) {
@@ -35,7 +35,7 @@ async function post(path, body, headers = {}, signal = undefined) {
       answer = await fetch(path, { method: "POST", body, headers, signal });
     } catch (error) {
       if (error.name === "AbortError") throw error;
-      throw new Refused("The server does not answer. Is it still running?");
+      throw new RequestFailed("The server does not answer. Is it still running?");
     }
     if (answer.ok) return answer;
     if (answer.status === 503 && attempt < TRIES) {
@@ -44,14 +44,14 @@ async function post(path, body, headers = {}, signal = undefined) {
       continue;
     }
     const problem = await answer.json().catch(() => ({}));
-    throw new Refused(sentence(problem.detail ?? `The server answered ${answer.status}.`));
+    throw new RequestFailed(sentence(problem.detail ?? `The server answered ${answer.status}.`));
   }
 }
 
-// "image 1 is empty (0 bytes)" as a person wants to read it.
+// "image 1 is empty (0 bytes)" as a sentence: "This file is empty (0 bytes)."
 export function sentence(text) {
-  const said = text.replace(/^image \d+/, "this file");
-  return said[0].toUpperCase() + said.slice(1) + (/[.!?]$/.test(said) ? "" : ".");
+  const shown = text.replace(/^image \d+/, "this file");
+  return shown[0].toUpperCase() + shown.slice(1) + (/[.!?]$/.test(shown) ? "" : ".");
 }
 
 async function* lines(stream) {

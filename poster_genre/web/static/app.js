@@ -1,16 +1,16 @@
 // The predict page: pictures come in by drop, paste, file or example; each becomes an entry; one is shown.
-import { Refused, explain, predict } from "./api.js";
-import { card, percent } from "./card.js";
+import { RequestFailed, explain, predict } from "./api.js";
+import { percent, resultCard } from "./result_card.js";
 import { element } from "./element.js";
-import { fitting, limitsOf } from "./fitting.js";
+import { shrinkIfLarge, limitsOf } from "./shrink_picture.js";
 import { galleryCard, summary } from "./gallery.js";
-import { draw } from "./heat.js";
-import { row } from "./row.js";
-import { forgetPoster, keepPoster } from "./shelf.js";
+import { drawHeatMap } from "./heat_map.js";
+import { genreRow } from "./genre_row.js";
+import { deletePoster, storePoster } from "./stored_poster.js";
 
-const AT_ONCE = 2; // posters asked about at a time
+const AT_ONCE = 2; // posters that are sent at a time
 const MOST = 60; // posters on the page
-const UNSURE = "Not sure: the poster says hardly more than how common the genres are. Take it as a guess.";
+const UNSURE = "Not sure: this poster says little, so the numbers are close to how common each genre is. Take it as a guess.";
 const SEVERAL = "A film may have several genres, so the numbers need not sum to 100 %.";
 
 const $ = (id) => document.getElementById(id);
@@ -20,10 +20,10 @@ const limits = limitsOf(document.querySelector(".desk"));
 let entries = [];
 let current = null;
 let reading = 0;
-let looking = null; // the AbortController of the heat map that is being computed
+let explaining = null; // the AbortController of the heat map that is being computed
 let version = "";
 
-// Coming in.
+// Adding posters.
 
 function add(files) {
   const pictures = [...files].slice(0, MOST - entries.length);
@@ -65,23 +65,23 @@ async function read(entry) {
   entry.state = "reading";
   render(entry);
   try {
-    const { blob, smaller } = await fitting(entry.blob, limits);
+    const { blob, smaller } = await shrinkIfLarge(entry.blob, limits);
     entry.blob = blob;
     if (smaller) entry.note = "The picture is large, so a smaller copy of it was sent.";
     entry.result = await predict(entry.blob);
     entry.state = "done";
   } catch (error) {
-    if (!(error instanceof Refused)) throw error;
+    if (!(error instanceof RequestFailed)) throw error;
     entry.problem = error.message;
     entry.state = "failed";
   }
   if (entries.includes(entry)) render(entry);
 }
 
-// On the page.
+// Showing a poster.
 
 function show(entry) {
-  stopLooking();
+  stopExplaining();
   current = entry;
   render(entry);
 }
@@ -106,7 +106,7 @@ function render(entry) {
   showMap(entry);
   if (state === "done") {
     announce(top.slice(0, 3).map(({ genre, probability }) => `${genre} ${percent(probability)}`).join(", "), entry.name);
-    keepPoster(entry.blob);
+    storePoster(entry.blob);
   } else if (state === "failed") {
     announce("This file could not be read", entry.name);
   } else {
@@ -114,14 +114,14 @@ function render(entry) {
   }
 }
 
-// What is said aloud may be longer than what is shown.
-function announce(said, seen = said) {
+// A text for screen readers, which may be longer than the one that is shown.
+function announce(text, shown = text) {
   const status = $("status");
-  if (status.dataset.said === said) return;
-  status.dataset.said = said;
+  if (status.dataset.announced === text) return;
+  status.dataset.announced = text;
   status.replaceChildren(
-    element("span", { textContent: seen, ariaHidden: "true" }),
-    element("span", { className: "unseen-text", textContent: said }),
+    element("span", { textContent: shown, ariaHidden: "true" }),
+    element("span", { className: "unseen-text", textContent: text }),
   );
 }
 
@@ -146,22 +146,22 @@ function showPoster(entry) {
   poster.src = entry.url;
 }
 
-// Rows are reused, so that bars move and focus stays; without genres, ghosts keep the room.
+// Rows are reused, so that bars move and focus stays; without genres, placeholders ("ghosts") take their room.
 function fill(list, genres, ghosts) {
   const count = genres.length || ghosts;
   while (list.children.length > count) list.lastChild.remove();
-  while (list.children.length < count) list.append(row());
+  while (list.children.length < count) list.append(genreRow());
   [...list.children].forEach((item, i) => {
     const button = item.firstChild;
     const [name, value, bar] = button.children;
-    const found = genres[i];
-    button.classList.toggle("ghost", !found);
-    button.disabled = !found;
-    button.dataset.genre = found?.genre ?? "";
-    name.textContent = found?.genre ?? "No genre";
-    value.textContent = found ? percent(found.probability) : "00 %";
-    item.ariaHidden = found ? null : "true";
-    bar.firstChild.style.transform = `translateX(${100 * ((found?.probability ?? 0) - 1)}%)`;
+    const entry = genres[i];
+    button.classList.toggle("ghost", !entry);
+    button.disabled = !entry;
+    button.dataset.genre = entry?.genre ?? "";
+    name.textContent = entry?.genre ?? "No genre";
+    value.textContent = entry ? percent(entry.probability) : "00 %";
+    item.ariaHidden = entry ? null : "true";
+    bar.firstChild.style.transform = `translateX(${100 * ((entry?.probability ?? 0) - 1)}%)`;
   });
 }
 
@@ -174,14 +174,14 @@ function showDoubt({ state, result, note }) {
 // Heat maps.
 
 function choose(genre) {
-  stopLooking();
+  stopExplaining();
   current.genre = current.genre === genre ? null : genre;
   showMap(current);
 }
 
-function stopLooking() {
-  looking?.abort();
-  looking = null;
+function stopExplaining() {
+  explaining?.abort();
+  explaining = null;
   $("progress").classList.remove("busy");
 }
 
@@ -195,38 +195,38 @@ function showMap(entry) {
   $("heat").hidden = !map;
   $("frame").classList.toggle("mapped", Boolean(map));
   if (map) {
-    draw($("heat"), map);
-    const where = `Bright: where the poster speaks for ${map.genre}.`;
-    $("why-said").textContent = map.strength > 0 ? where : `Nothing on this poster speaks for ${map.genre}.`;
+    drawHeatMap($("heat"), map);
+    const bright = `Bright: where the poster speaks for ${map.genre}.`;
+    $("why-text").textContent = map.strength > 0 ? bright : `Nothing on this poster speaks for ${map.genre}.`;
   } else if (entry.genre) {
-    look(entry, entry.genre, method);
+    explainGenre(entry, entry.genre, method);
   } else {
-    $("why-said").textContent = "Choose a genre to see where on the poster it shows.";
+    $("why-text").textContent = "Choose a genre to see where on the poster it shows.";
   }
 }
 
-async function look(entry, genre, method) {
+async function explainGenre(entry, genre, method) {
   const mine = new AbortController();
-  looking = mine;
+  explaining = mine;
   const progress = $("progress");
   progress.value = 0;
   progress.classList.toggle("busy", method === "occlusion");
-  $("why-said").textContent = `Looking for ${genre} …`;
+  $("why-text").textContent = `Looking for ${genre} …`;
   try {
     const step = (done, of) => {
-      if (looking === mine) progress.value = done / of;
+      if (explaining === mine) progress.value = done / of;
     };
     entry.maps.set(`${method} ${genre}`, await explain(entry.blob, genre, method, step, mine.signal));
-    if (looking === mine) {
-      stopLooking();
+    if (explaining === mine) {
+      stopExplaining();
       showMap(entry);
     }
   } catch (error) {
     if (error.name === "AbortError") return;
-    if (!(error instanceof Refused)) throw error;
-    if (looking === mine) {
-      stopLooking();
-      $("why-said").textContent = error.message;
+    if (!(error instanceof RequestFailed)) throw error;
+    if (explaining === mine) {
+      stopExplaining();
+      $("why-text").textContent = error.message;
     }
   }
 }
@@ -238,27 +238,27 @@ function renderGallery() {
   const shelf = $("shelf");
   while (shelf.children.length > entries.length) shelf.lastChild.remove();
   entries.forEach((entry, i) => {
-    if (!shelf.children[i]) shelf.append(galleryCard(fetchOut));
+    if (!shelf.children[i]) shelf.append(galleryCard(showFromGallery));
     const button = shelf.children[i].firstChild;
     button.entry = entry;
     button.ariaCurrent = String(entry === current);
-    const [thumb, said] = button.children;
+    const [thumb, text] = button.children;
     if (thumb.dataset.url !== entry.url) {
       thumb.dataset.url = entry.url;
       thumb.src = entry.url;
     }
-    said.replaceChildren(element("span", { className: "file", textContent: entry.name }), ...summary(entry));
+    text.replaceChildren(element("span", { className: "file", textContent: entry.name }), ...summary(entry));
   });
 }
 
-function fetchOut(entry) {
+function showFromGallery(entry) {
   show(entry);
   $("stage").scrollIntoView({ block: "nearest" });
 }
 
 function clear() {
-  stopLooking();
-  forgetPoster();
+  stopExplaining();
+  deletePoster();
   for (const { url } of entries) URL.revokeObjectURL(url);
   entries = [];
   current = null;
@@ -273,20 +273,20 @@ function clear() {
   for (const id of ["clear", "more", "save-card", "save-json", "why", "hide"]) $(id).disabled = true;
   $("doubt").textContent = SEVERAL;
   $("doubt").classList.remove("unsure");
-  $("why-said").textContent = "Choose a genre to see where on the poster it shows.";
+  $("why-text").textContent = "Choose a genre to see where on the poster it shows.";
   fill($("top"), [], 3);
   fill($("rest"), [], 0);
   announce("No poster yet");
   $("drop").focus();
 }
 
-// To keep.
+// Saving.
 
 async function saveCard() {
   version ||= (await (await fetch("/api/v1/model")).json()).version;
   const heat = $("heat").hidden ? null : $("heat");
   const shownGenre = heat ? current.genre : null;
-  save(await card($("poster"), heat, current.result, { about: version, shownGenre }), "poster-genres.png");
+  save(await resultCard($("poster"), heat, current.result, { about: version, shownGenre }), "poster-genres.png");
 }
 
 function saveJson() {
@@ -302,7 +302,7 @@ function save(blob, name) {
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
-// Wiring.
+// Events.
 
 for (const id of ["drop", "choose"]) $(id).addEventListener("click", () => $("file").click());
 $("camera").addEventListener("click", () => $("photo").click());
@@ -326,7 +326,7 @@ $("answer").addEventListener("click", ({ target }) => {
 $("hide").addEventListener("click", () => choose(current.genre));
 for (const radio of document.querySelectorAll('input[name="method"]')) {
   radio.addEventListener("change", () => {
-    stopLooking();
+    stopExplaining();
     showMap(current);
   });
 }
@@ -346,7 +346,7 @@ for (const button of document.querySelectorAll(".example")) {
   button.addEventListener("click", () => addExample(button.dataset.example));
 }
 
-let depth = 0; // dragenter and dragleave come for every element on the way
+let depth = 0; // dragenter and dragleave come for every element under the pointer
 const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
 addEventListener("dragenter", (event) => {
   if (carriesFiles(event)) document.body.classList.toggle("dragging", (depth += 1) > 0);

@@ -1,5 +1,5 @@
-// The cards of the gallery: a thumbnail and what was found.
-import { percent } from "./card.js";
+// The cards of the gallery: a thumbnail and the genres.
+import { percent } from "./result_card.js";
 import { element } from "./element.js";
 
 // A card whose button carries its entry; chosen(entry) is called when it is pressed.
@@ -8,12 +8,12 @@ export function galleryCard(chosen) {
   thumb.addEventListener("error", () => {
     thumb.removeAttribute("src");
   });
-  const button = element("button", { type: "button", className: "card" }, thumb, element("span", { className: "said" }));
+  const button = element("button", { type: "button", className: "card" }, thumb, element("span", { className: "summary" }));
   button.addEventListener("click", () => chosen(button.entry));
   return element("li", {}, button);
 }
 
-// What a card says of its entry, besides the name.
+// A card's text besides the name: the genres, or the problem.
 export function summary({ state, result, problem }) {
   if (state === "failed") return [element("span", { className: "bad", textContent: problem })];
   if (state !== "done") return [element("span", { textContent: "Reading …" })];

@@ -1,8 +1,8 @@
-// Light, dark, or as the system has it. Runs before the first paint, so that nothing flashes.
+// Light, dark, or as the system is set. Runs before the first paint, so that nothing flashes.
 (() => {
   const system = matchMedia("(prefers-color-scheme: dark)");
   const ORDER = ["system", "light", "dark"];
-  const SAID = { system: "as the system has them", light: "light", dark: "dark" };
+  const NAMES = { system: "as the system is set", light: "light", dark: "dark" };
   let chosen = "system";
   try {
     chosen = localStorage.getItem("theme") ?? "system";
@@ -13,7 +13,7 @@
 
   function show() {
     document.documentElement.dataset.theme = chosen === "system" ? (system.matches ? "dark" : "light") : chosen;
-    document.getElementById("theme")?.setAttribute("aria-label", `Colours: ${SAID[chosen]}`);
+    document.getElementById("theme")?.setAttribute("aria-label", `Colours: ${NAMES[chosen]}`);
   }
 
   show();

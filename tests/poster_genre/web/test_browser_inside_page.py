@@ -32,7 +32,7 @@ def open_inside(browser: Any, live: Any, poster: bytes) -> Iterator[Open]:
             page = opened("/model", **options)
             page.route("**/static/examples/horror.jpg", lambda route: route.fulfill(body=poster))
             page.goto(f"{live.url}/inside{address}")
-            page.wait_for_selector('#through[data-state="shown"] .account', state="attached")
+            page.wait_for_selector('#through[data-state="shown"] .computation', state="attached")
             return page
 
         yield inside
@@ -56,11 +56,11 @@ def choose(page: Any, step: int, channel: int, row: int, column: int) -> None:
     """By the address, then by mouse or keys as a test likes."""
     with page.expect_response(re.compile(rf"/numbers/{step}\?row={row}&column={column}&channel={channel}&")):
         page.evaluate(f"location.hash = '#step={step}&map={channel}&at={row},{column}'")
-    page.wait_for_selector(f'.account.focused[data-step="{step}"]')
+    page.wait_for_selector(f'.computation.focused[data-step="{step}"]')
 
 
 def result(page: Any, step: int) -> Any:
-    return page.locator(f'.account[data-step="{step}"] .result strong')
+    return page.locator(f'.computation[data-step="{step}"] .result strong')
 
 
 def state(page: Any) -> list[int]:
@@ -72,10 +72,10 @@ def test_a_click_on_a_map_shows_the_librarys_numbers_and_their_sum(open_inside: 
     page = open_inside()
     page.check("#digits")
     page.locator("#step-4 canvas.strip").click(position={"x": 8, "y": 8})
-    page.wait_for_selector('.account.focused[data-step="4"]')
+    page.wait_for_selector('.computation.focused[data-step="4"]')
     step, channel, row, column = state(page)
     assert step == 4
-    block = page.locator('.account[data-kind="convolution"]')
+    block = page.locator('.computation[data-kind="convolution"]')
     grids = block.locator("table.grid")
 
     def cells(which: int) -> np.ndarray:
@@ -109,7 +109,7 @@ def test_a_number_of_the_patch_leads_to_itself(open_inside: Open, trace: Trace) 
     page = open_inside()
     choose(page, 4, 2, 5, 5)
     page.locator("table.grid >> nth=0").locator("button").nth(4).click()
-    page.wait_for_selector('.account.focused[data-step="3"]')
+    page.wait_for_selector('.computation.focused[data-step="3"]')
     step, channel, row, column = state(page)
     assert (step, row, column) == (3, 5, 5)
     page.check("#digits")
@@ -132,7 +132,7 @@ def test_a_residual_sum_shows_its_two_addends(open_inside: Open, trace: Trace) -
     total = next(step for step in trace.steps if step.name == "block1_1")
     choose(page, total.index, 0, 3, 3)
     page.check("#digits")
-    values = page.locator(f'.account[data-step="{total.index}"] dd')
+    values = page.locator(f'.computation[data-step="{total.index}"] dd')
     addends = [np.float32(shown(values.nth(i))) for i in range(2)]
     assert addends == [trace.image(i)[3, 3, 0] for i in total.inputs]
 
@@ -157,7 +157,7 @@ def test_a_genres_contributions_and_bias_sum_to_its_score(open_inside: Open, tra
     page = open_inside()
     page.check("#digits")
     page.locator("#genres button", has_text="Action").click()
-    block = page.locator('.account[data-genre="Action"]')
+    block = page.locator('.computation[data-genre="Action"]')
     block.wait_for()
     values = [shown(each) for each in block.locator(".bars .value").all()]
     rest = [shown(each) for each in block.locator("dd").all()]
@@ -165,7 +165,7 @@ def test_a_genres_contributions_and_bias_sum_to_its_score(open_inside: Open, tra
     assert sum(values) + sum(rest) == pytest.approx(float(score), abs=1e-5)
     assert np.float32(shown(block.locator(".result strong"))) == score
     expected = page.locator("#genres button", has_text="Action").locator(".value").text_content()
-    assert page.locator('.account[data-kind="answer"] .result strong').text_content() == expected
+    assert page.locator('.computation[data-kind="answer"] .result strong').text_content() == expected
     shot(page, "inside-genre")
 
 
@@ -180,7 +180,7 @@ def test_the_mirror_image_shows_its_own_numbers(
     pixels = load_poster(poster, web_classifier.trained_.spec.input_size)
     value = trace_poster(trace.steps, web_classifier.trained_, pixels[:, ::-1]).outputs[1][4, 1, 1]
     page.wait_for_function(
-        "wanted => Math.abs(parseFloat(document.querySelector('.account.focused .result strong').textContent"
+        "wanted => Math.abs(parseFloat(document.querySelector('.computation.focused .result strong').textContent"
         ".replace('−', '-')) - wanted) < 1e-6",
         arg=float(value),
     )
@@ -195,7 +195,7 @@ def test_a_poster_whose_session_ended_is_sent_again(open_inside: Open, live: Any
     with page.expect_response(re.compile("numbers/2")) as first:
         page.locator("#step-2 canvas.strip").click(position={"x": 8, "y": 8})
     assert first.value.status == 204
-    page.wait_for_selector('.account.focused[data-step="2"]')
+    page.wait_for_selector('.computation.focused[data-step="2"]')
     assert page.is_hidden("#problem")
 
 
@@ -234,7 +234,7 @@ def test_a_picture_above_the_limits_can_be_traced(open_inside: Open) -> None:
 def test_no_width_makes_the_page_scroll_sideways(open_inside: Open, width: int, height: int) -> None:
     page = open_inside(viewport={"width": width, "height": height})
     page.locator("#step-4 canvas.strip").click(position={"x": 8, "y": 8})
-    page.wait_for_selector('.account.focused[data-step="4"]')
+    page.wait_for_selector('.computation.focused[data-step="4"]')
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.is_visible("table.grid >> nth=0")
     shot(page, f"inside-{width}")
@@ -246,10 +246,10 @@ def test_axe_finds_nothing_in_light_and_dark_colours(open_inside: Open) -> None:
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         page.locator("#step-6 canvas.strip").click(position={"x": 8, "y": 8})
-        page.wait_for_selector('.account.focused[data-step="6"]')
+        page.wait_for_selector('.computation.focused[data-step="6"]')
         problems += violations(page)
         page.locator("#genres button").first.click()
-        page.wait_for_selector('.account[data-kind="genre"]')
+        page.wait_for_selector('.computation[data-kind="genre"]')
         page.mouse.move(0, 0)
         problems += violations(page)
         shot(page, f"inside-{scheme}")
@@ -266,7 +266,7 @@ def test_a_click_on_the_edge_of_a_strip_is_a_click_on_its_nearest_map(open_insid
             strip.dispatchEvent(new MouseEvent("click", at));
         }"""
     )
-    page.wait_for_selector('.account.focused[data-step="2"]')
+    page.wait_for_selector('.computation.focused[data-step="2"]')
     assert state(page) == [2, 0, 0, 0]
 
 
@@ -290,7 +290,7 @@ def test_every_map_of_every_network_is_shown_and_leads_to_its_own_numbers(
         page = opened("/model")
         page.route("**/static/examples/horror.jpg", lambda route: route.fulfill(body=poster))
         page.goto(f"{live_ensemble.url}/inside")
-        page.wait_for_selector(".account", state="attached")
+        page.wait_for_selector(".computation", state="attached")
         page.check("#digits")
         strips = page.locator("canvas.strip")
         told = [int(strips.nth(i).get_attribute("aria-valuemax")) for i in range(strips.count())]
@@ -305,8 +305,8 @@ def test_every_map_of_every_network_is_shown_and_leads_to_its_own_numbers(
         assert [each.locator("canvas").count() for each in filters] == [8, 8, 8]
         joined = next(step.index for step in trace.steps if step.name == "networks")
         choose(page, joined, 40, 0, 0)
-        assert "Network 2" in page.text_content('.account[data-kind="joined"]')
+        assert "Network 2" in page.text_content('.computation[data-kind="joined"]')
         page.locator("#genres button").first.click()
-        page.wait_for_selector('.account[data-kind="genre"]')
+        page.wait_for_selector('.computation[data-kind="genre"]')
         assert {"Network 1", "Network 2"} <= set(page.locator(".pushed small").all_text_contents())
         shot(page, "inside-networks")

@@ -1,5 +1,6 @@
-// The last layer: which features pushed a genre up or down, and the way from its score to the answer.
-import { apart, el, number, signed, term } from "./write.js";
+// The last layer: which features pushed a genre up or down, and how its score becomes the answer.
+import { el } from "./elements.js";
+import { apart, number, signed, term } from "./numbers.js";
 
 const LISTED = 10;
 
@@ -7,45 +8,46 @@ export function percent(p) {
   return `${(100 * p).toFixed(1)} %`;
 }
 
-// found: what /genres/{genre} answers; answer: that genre's row of the visit; thumbnail(step, channel): a canvas.
-export function genreBlocks(found, answer, here, thumbnail) {
-  const up = found.features.filter(({ product }) => product > 0).slice(0, LISTED);
-  const down = found.features.filter(({ product }) => product < 0).slice(-LISTED).reverse();
+// contributions: the answer of /genres/{genre}; answer: that genre's row of the session; page: as for
+// computationBlock; thumbnail(step, channel): a canvas.
+export function genreBlocks(contributions, answer, page, thumbnail) {
+  const up = contributions.features.filter(({ product }) => product > 0).slice(0, LISTED);
+  const down = contributions.features.filter(({ product }) => product < 0).slice(-LISTED).reverse();
   const listed = [...up, ...down].reduce((sum, { product }) => sum + product, 0);
   const strongest = Math.max(...[...up, ...down].map(({ product }) => Math.abs(product)), 1e-12);
   const list = (title, features) => [
     el("p", { className: "lead" }, title),
-    el("ul", { className: "bars pushed" }, ...features.map((each) => pushed(each, strongest, here, thumbnail))),
+    el("ul", { className: "bars pushed" }, ...features.map((each) => pushed(each, strongest, page, thumbnail))),
   ];
-  const rest = found.features.length - up.length - down.length;
+  const rest = contributions.features.length - up.length - down.length;
   return [
     el(
       "section",
-      { className: "account focused", data: { kind: "genre", genre: found.genre } },
-      el("div", { className: "account-head" }, el("h3", {}, `The score of ${found.genre}`)),
+      { className: "computation focused", data: { kind: "genre", genre: contributions.genre } },
+      el("div", { className: "computation-head" }, el("h3", {}, `The score of ${contributions.genre}`)),
       el("p", { className: "formula" }, "sum of feature × weight, + bias"),
-      ...list(`Up: what speaks for ${found.genre}`, up),
-      ...list(`Down: what speaks against ${found.genre}`, down),
+      ...list(`Up: what speaks for ${contributions.genre}`, up),
+      ...list(`Down: what speaks against ${contributions.genre}`, down),
       rows([
-        [`the other ${rest} features together`, signed(found.total - listed)],
-        ["+ bias, the score of a blank network", signed(found.bias)],
+        [`the other ${rest} features together`, signed(contributions.total - listed)],
+        ["+ bias", signed(contributions.bias)],
       ]),
-      el("p", { className: "result" }, "= ", el("strong", {}, number(found.log_odds))),
-      el("p", { className: "check" }, `The sum over again in double precision: ${number(found.computed)}, ${apart(found.difference)}.`),
+      el("p", { className: "result" }, "= ", el("strong", {}, number(contributions.log_odds))),
+      el("p", { className: "check" }, `The same sum in double precision: ${number(contributions.computed)}, ${apart(contributions.difference)}.`),
     ),
-    journey(answer, found),
+    fromScoreToAnswer(answer, contributions),
   ];
 }
 
-function pushed({ feature, x, weight, product, origin }, strongest, here, thumbnail) {
+function pushed({ feature, x, weight, product, origin }, strongest, page, thumbnail) {
   const bar = el("span", { className: "fill", "aria-hidden": "true" });
   bar.classList.toggle("minus", product < 0);
   bar.style.width = `${(50 * Math.abs(product)) / strongest}%`;
-  const from = here.steps[origin.step];
+  const from = page.steps[origin.step];
   const named = origin.how === "unit" ? `number ${origin.channel}` : `${origin.how} of map ${origin.channel}`;
   return el("li", {}, el(
     "button",
-    { type: "button", data: { feature: String(feature) }, onclick: () => here.visit(origin) },
+    { type: "button", data: { feature: String(feature) }, onclick: () => page.goToOrigin(origin) },
     from.image ? thumbnail(origin.step, origin.channel) : null,
     el("span", { className: "name" }, named, from.network ? el("small", {}, from.network) : null, el("small", {}, `${number(x)} × ${term(weight)}`)),
     el("span", { className: "axis" }, bar),
@@ -53,7 +55,7 @@ function pushed({ feature, x, weight, product, origin }, strongest, here, thumbn
   ));
 }
 
-function journey(a, found) {
+function fromScoreToAnswer(a, contributions) {
   const two = a.mirrored_p !== null;
   const lines = [[`probability, 1 ÷ (1 + e^−score) of ${number(a.log_odds)}`, number(a.p)]];
   if (two) {
@@ -66,11 +68,11 @@ function journey(a, found) {
   }
   return el(
     "section",
-    { className: "account", data: { kind: "answer" } },
-    el("div", { className: "account-head" }, el("h3", {}, "From the score to the answer")),
+    { className: "computation", data: { kind: "answer" } },
+    el("div", { className: "computation-head" }, el("h3", {}, "From the score to the answer")),
     rows(lines),
-    el("p", { className: "result" }, "= ", el("strong", {}, percent(a.probability)), ` ${found.genre}`),
-    el("p", { className: "check" }, `The predict page answers ${number(a.answer)}, at full speed, ${apart(a.answer_difference)}.`),
+    el("p", { className: "result" }, "= ", el("strong", {}, percent(a.probability)), ` ${contributions.genre}`),
+    el("p", { className: "check" }, `The predict page, with the fused network, answers ${number(a.answer)}, ${apart(a.answer_difference)}.`),
   );
 }
 

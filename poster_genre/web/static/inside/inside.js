@@ -1,43 +1,44 @@
-// The inside page: a poster comes in, the network is laid out, and any number can be chosen.
-import { Refused } from "../api.js";
-import { fitting, limitsOf } from "../fitting.js";
-import { keepPoster, keptPoster } from "../shelf.js";
-import { Visit } from "./ask.js";
+// The inside page: a poster is traced, the network's layers are listed, and any number can be selected.
+import { RequestFailed } from "../api.js";
+import { shrinkIfLarge, limitsOf } from "../shrink_picture.js";
+import { storePoster, storedPoster } from "../stored_poster.js";
+import { TraceSession } from "./trace_session.js";
 import { percent } from "./genres.js";
 import { Lens } from "./lens.js";
 import { Strip } from "./strip.js";
-import { apart, el, ground, showAllDigits, whole } from "./write.js";
+import { el, ground } from "./elements.js";
+import { apart, showAllDigits, whole } from "./numbers.js";
 
 const $ = (id) => document.getElementById(id);
 const limits = limitsOf(document.querySelector(".choice"));
-const FIRST = 1; // the step that is looked at to begin with
+const FIRST = 1; // the step that is selected at first
 
-let visit = null;
+let session = null;
 let strips = new Map();
-let at = null;
+let selected = null; // { step, position: [row, column, channel], input }
 let mirrored = false;
-let entering = 0;
+let starts = 0;
 const lens = new Lens(choose, thumbnail);
 
-// Coming in.
+// Adding a poster.
 
-async function take(blob, keep = true) {
-  const mine = (entering += 1);
+async function take(blob, store = true) {
+  const mine = (starts += 1);
   $("problem").hidden = true;
   $("status").textContent = "Sending the poster through the network …";
   $("through").setAttribute("aria-busy", "true");
   try {
-    const entered = await Visit.enter((await fitting(blob, limits)).blob);
-    if (mine !== entering) return;
-    const same = visit && sameNetwork(visit.entered, entered.entered);
-    visit = entered;
-    if (keep) keepPoster(blob);
+    const started = await TraceSession.start((await shrinkIfLarge(blob, limits)).blob);
+    if (mine !== starts) return;
+    const same = session && sameNetwork(session.answer, started.answer);
+    session = started;
+    if (store) storePoster(blob);
     show(same);
   } catch (error) {
-    if (!(error instanceof Refused)) throw error;
-    if (mine === entering) refuse(error);
+    if (!(error instanceof RequestFailed)) throw error;
+    if (mine === starts) refuse(error);
   } finally {
-    if (mine === entering) $("through").removeAttribute("aria-busy");
+    if (mine === starts) $("through").removeAttribute("aria-busy");
   }
 }
 
@@ -57,29 +58,29 @@ function sameNetwork(one, other) {
 }
 
 function show(same) {
-  const { entered } = visit;
+  const { answer } = session;
   $("through").dataset.state = "shown";
-  $("mirror-label").hidden = !entered.two_views;
-  const most = [...entered.genres].sort((a, b) => b.probability - a.probability);
-  const said = most.slice(0, 3).map(({ genre, probability }) => `${genre} ${percent(probability)}`).join(", ");
-  $("status").textContent = `${said}. Plain layers one by one and the prediction at full speed: ${apart(entered.difference)}${entered.difference === 0 ? "" : " at most"}.`;
-  lens.enter(visit, mirrored);
+  $("mirror-label").hidden = !answer.two_views;
+  const ranked = [...answer.genres].sort((a, b) => b.probability - a.probability);
+  const text = ranked.slice(0, 3).map(({ genre, probability }) => `${genre} ${percent(probability)}`).join(", ");
+  $("status").textContent = `${text}. Difference between the layers one by one and the fused prediction: ${apart(answer.difference)}${answer.difference === 0 ? "" : " at most"}.`;
+  lens.start(session, mirrored);
   if (same) {
-    entered.steps.forEach((step) => strips.get(step.step) && Object.assign(strips.get(step.step), { step, visit: null, wanted: false }));
+    answer.steps.forEach((step) => strips.get(step.step) && Object.assign(strips.get(step.step), { step, session: null, path: null }));
     fillGenres();
   } else {
     layOut();
   }
   reload();
   const middle = (step) => [Math.floor(step.height / 2), Math.floor(step.width / 2), 0];
-  const wanted = same && at ? at : (fromAddress() ?? { step: FIRST, place: middle(entered.steps[FIRST]), input: null });
-  choose(wanted.step, wanted.place, { input: wanted.input, open: false });
+  const first = same && selected ? selected : (fromAddress() ?? { step: FIRST, position: middle(answer.steps[FIRST]), input: null });
+  choose(first.step, first.position, { input: first.input, open: false });
 }
 
 // The network.
 
 function layOut() {
-  const { steps, groups } = visit.entered;
+  const { steps, groups } = session.answer;
   strips = new Map();
   $("flow").replaceChildren(...groups.map((title, group) => {
     const members = steps.filter((step) => step.group === group);
@@ -95,7 +96,7 @@ function layOut() {
   for (const strip of strips.values()) strip.resize();
 }
 
-// The way through the network at a glance; a click goes there.
+// The groups of layers in the order of the network; a click scrolls to one.
 function overview(groups) {
   $("overview").replaceChildren(...groups.map((title, group) => el("li", {}, el(
     "button",
@@ -103,9 +104,9 @@ function overview(groups) {
       type: "button",
       data: { group: String(group) },
       onclick: () => {
-        const there = $(`group-${group}`);
-        there.scrollIntoView();
-        there.querySelector("h2").focus({ preventScroll: true });
+        const section = $(`group-${group}`);
+        section.scrollIntoView();
+        section.querySelector("h2").focus({ preventScroll: true });
       },
     },
     title,
@@ -117,18 +118,18 @@ const passing = new IntersectionObserver((entries) => {
   for (const { target, isIntersecting } of entries) target.classList.toggle("passing", isIntersecting);
   const [first] = document.querySelectorAll(".group.passing");
   for (const button of $("overview").querySelectorAll("button")) {
-    const here = button.dataset.group === first?.dataset.group;
-    if (here && button.ariaCurrent !== "true") {
+    const current = button.dataset.group === first?.dataset.group;
+    if (current && button.ariaCurrent !== "true") {
       const list = $("overview");
       list.scrollLeft = button.offsetLeft - list.clientWidth / 2 + button.offsetWidth / 2;
     }
-    button.ariaCurrent = String(here);
+    button.ariaCurrent = String(current);
   }
 }, { rootMargin: "-20% 0px -70% 0px" });
 
 function sizes(members) {
   const [first] = members;
-  const source = first.inputs.length ? `${size(visit.entered.steps[first.inputs[0]])} → ` : "";
+  const source = first.inputs.length ? `${size(session.answer.steps[first.inputs[0]])} → ` : "";
   return source + size(members[members.length - 1]);
 }
 
@@ -146,12 +147,12 @@ function branched(members) {
       if (step.branch) list.append(el("p", { className: "branch-name" }, step.branch));
       made.push(list);
     }
-    list.append(card(step));
+    list.append(stepCard(step));
   }
   return made;
 }
 
-function card(step) {
+function stepCard(step) {
   const made = el(
     "article",
     { className: "step", id: `step-${step.step}`, data: { step: String(step.step) } },
@@ -176,7 +177,7 @@ function facts(step) {
 
 function stripOf(step) {
   const strip = new Strip(step, ({ channel, row, column }) => {
-    const [oldRow, oldColumn] = at?.step === step.step ? at.place : [Math.floor(step.height / 2), Math.floor(step.width / 2)];
+    const [oldRow, oldColumn] = selected?.step === step.step ? selected.position : [Math.floor(step.height / 2), Math.floor(step.width / 2)];
     choose(step.step, [row ?? oldRow, column ?? oldColumn, channel]);
   });
   strips.set(step.step, strip);
@@ -205,12 +206,12 @@ function filterPicture(step) {
   const holder = el("div", { className: "filters", role: "img", "aria-label": `The ${out} filters as pictures` });
   for (let i = 0; i < out; i += 1) holder.append(Object.assign(document.createElement("canvas"), { width: kw, height: kh }));
   picture.src = `/api/v1/inside/filters.png?step=${step.step}`;
-  return el("div", {}, el("p", { className: "soft" }, `Its ${out} filters as pictures: where a filter is bright it looks for light of that colour, where it is dark for the lack of it; grey counts nothing.`), holder);
+  return el("div", {}, el("p", { className: "soft" }, `Its ${out} filters as pictures: bright where a weight of that colour is positive, dark where it is negative, grey where it is 0.`), holder);
 }
 
 function fillGenres() {
-  const rows = visit.entered.genres.map((each, channel) => ({ ...each, channel })).sort((a, b) => b.probability - a.probability);
-  const last = visit.entered.steps.find(({ title }) => title === "Genres");
+  const rows = session.answer.genres.map((each, channel) => ({ ...each, channel })).sort((a, b) => b.probability - a.probability);
+  const last = session.answer.steps.find(({ title }) => title === "Genres");
   $("genres")?.replaceChildren(...rows.map(({ genre, probability, channel }) => {
     const bar = el("span", { className: "fill", "aria-hidden": "true" });
     bar.style.width = `${100 * probability}%`;
@@ -230,8 +231,8 @@ const near = new IntersectionObserver((entries) => {
 }, { rootMargin: "400px" });
 
 function load(step) {
-  strips.get(step)?.load(visit, mirrored).catch((error) => {
-    if (!(error instanceof Refused)) throw error;
+  strips.get(step)?.load(session, mirrored).catch((error) => {
+    if (!(error instanceof RequestFailed)) throw error;
     refuse(error);
   });
 }
@@ -243,68 +244,69 @@ function reload() {
 
 // A small picture of one map, for lists.
 function thumbnail(step, channel) {
-  const { height, width } = visit.entered.steps[step];
+  const { height, width } = session.answer.steps[step];
   const canvas = Object.assign(document.createElement("canvas"), { className: "thumb", width, height });
   const strip = strips.get(step);
-  strip?.load(visit, mirrored).then(() => strip.drawTile(canvas.getContext("2d"), channel, 0, 0, width, height));
+  strip?.load(session, mirrored).then(() => strip.drawTile(canvas.getContext("2d"), channel, 0, 0, width, height));
   return canvas;
 }
 
 // Choosing.
 
-async function choose(step, place, { input = null, open = true, scroll = false } = {}) {
-  const before = at;
-  at = { step, place, input };
-  for (const [index, strip] of strips) strip.mark(index === step ? place[2] : null);
+async function choose(step, position, { input = null, open = true, scroll = false } = {}) {
+  const before = selected;
+  selected = { step, position, input };
+  for (const [index, strip] of strips) strip.mark(index === step ? position[2] : null);
   for (const each of document.querySelectorAll(".step")) each.classList.toggle("chosen", Number(each.dataset.step) === step);
   for (const each of document.querySelectorAll("#genres button")) {
-    each.setAttribute("aria-pressed", String(visit.entered.steps[step].title === "Genres" && Number(each.dataset.channel) === place[2]));
+    each.setAttribute("aria-pressed", String(session.answer.steps[step].title === "Genres" && Number(each.dataset.channel) === position[2]));
   }
   if (open) lens.open(true);
   if (scroll) $(`step-${step}`).scrollIntoView({ block: "nearest" });
   if (before && before.step !== step && open) $("lens-inside").scrollTop = 0;
   toAddress();
   try {
-    await lens.show(at);
+    await lens.show(selected);
   } catch (error) {
-    if (!(error instanceof Refused)) throw error;
+    if (!(error instanceof RequestFailed)) throw error;
     refuse(error);
   }
 }
 
-// The address holds what is looked at, not the poster.
+// The address has the selection, not the poster.
 function toAddress() {
-  const here = new URLSearchParams({ step: at.step, map: at.place[2], at: `${at.place[0]},${at.place[1]}` });
-  history.replaceState(null, "", `#${here}`);
+  const [row, column, channel] = selected.position;
+  const parameters = new URLSearchParams({ step: selected.step, map: channel, at: `${row},${column}` });
+  history.replaceState(null, "", `#${parameters}`);
 }
 
 function fromAddress() {
-  const here = new URLSearchParams(location.hash.slice(1));
-  const step = visit.entered.steps[Number(here.get("step") ?? -1)];
-  const [row, column] = (here.get("at") ?? "").split(",").map(Number);
-  const channel = Number(here.get("map") ?? -1);
+  const parameters = new URLSearchParams(location.hash.slice(1));
+  const step = session.answer.steps[Number(parameters.get("step") ?? -1)];
+  const [row, column] = (parameters.get("at") ?? "").split(",").map(Number);
+  const channel = Number(parameters.get("map") ?? -1);
   const fits = step && [row < step.height, column < step.width, channel < step.channels].every(Boolean);
   const whole = [row, column, channel].every((n) => Number.isInteger(n) && n >= 0);
-  return fits && whole ? { step: step.step, place: [row, column, channel], input: null } : null;
+  return fits && whole ? { step: step.step, position: [row, column, channel], input: null } : null;
 }
 
 addEventListener("hashchange", () => {
-  const wanted = visit && fromAddress();
-  if (wanted) choose(wanted.step, wanted.place, { scroll: true });
+  const linked = session && fromAddress();
+  if (linked) choose(linked.step, linked.position, { scroll: true });
 });
 
-// Switches and ways in.
+// Events.
 
 $("digits").addEventListener("change", () => {
   showAllDigits($("digits").checked);
   document.body.classList.toggle("all-digits", $("digits").checked);
-  if (lens.found) lens.write();
+  if (lens.computation) lens.write();
 });
 $("mirror").addEventListener("change", () => {
   mirrored = $("mirror").checked;
-  lens.enter(visit, mirrored);
+  lens.start(session, mirrored);
   reload();
-  choose(at.step, at.place, { input: at.input, open: false });
+  choose(selected.step, selected.position, { input: selected.input, open: false });
 });
 $("choose").addEventListener("click", () => $("file").click());
 $("file").addEventListener("change", () => {
@@ -337,12 +339,12 @@ new ResizeObserver(() => {
 
 let painted = ground();
 new MutationObserver(() => {
-  if (ground() === painted || !visit) return;
+  if (ground() === painted || !session) return;
   painted = ground();
   reload();
-  lens.show(at);
+  lens.show(selected);
 }).observe(document.documentElement, { attributeFilter: ["data-theme"] });
 
-const kept = await keptPoster();
-if (kept) await take(kept, false);
+const stored = await storedPoster();
+if (stored) await take(stored, false);
 else await takeExample(document.querySelector("[data-example]").dataset.example);

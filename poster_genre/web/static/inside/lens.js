@@ -1,18 +1,19 @@
-// The panel beside the network: one number, where it stands, and what made it.
-import { block, channelName } from "./accounts.js";
+// The panel beside the network: one number, its position, and how it was computed.
+import { channelName, computationBlock } from "./computations.js";
+import { el, ground } from "./elements.js";
 import { genreBlocks, percent } from "./genres.js";
 import { drawView, pixelAt } from "./views.js";
-import { el, ground, number } from "./write.js";
+import { number } from "./numbers.js";
 
 const $ = (id) => document.getElementById(id);
 
 export class Lens {
-  // choose(step, place, options) changes what is looked at; thumbnail(step, channel) draws a small map.
+  // choose(step, position, options) changes the selection; thumbnail(step, channel) draws a small map.
   constructor(choose, thumbnail) {
-    Object.assign(this, { choose, thumbnail, visit: null, at: null, pictures: new Map(), asked: 0 });
+    Object.assign(this, { choose, thumbnail, session: null, selected: null, pictures: new Map(), requests: 0 });
     $("view-map").addEventListener("click", (event) => {
       const step = this.step();
-      if (step?.image) this.choose(step.step, [...pixelAt($("view-map"), event, step.height, step.width), this.at.place[2]]);
+      if (step?.image) this.choose(step.step, [...pixelAt($("view-map"), event, step.height, step.width), this.selected.position[2]]);
     });
     $("view-map").addEventListener("keydown", (event) => this.key(event));
     $("previous").addEventListener("click", () => this.turn(-1));
@@ -21,14 +22,14 @@ export class Lens {
     new ResizeObserver(() => this.drawViews()).observe($("view-poster").parentElement);
   }
 
-  enter(visit, mirrored) {
-    this.visit = visit;
+  start(session, mirrored) {
+    this.session = session;
     this.mirrored = mirrored;
     this.pictures.clear();
   }
 
   step() {
-    return this.at && this.visit.entered.steps[this.at.step];
+    return this.selected && this.session.answer.steps[this.selected.step];
   }
 
   open(open) {
@@ -39,13 +40,13 @@ export class Lens {
   turn(by) {
     const step = this.step();
     if (!step) return;
-    const channel = (this.at.place[2] + by + step.channels) % step.channels;
-    this.choose(step.step, [this.at.place[0], this.at.place[1], channel]);
+    const channel = (this.selected.position[2] + by + step.channels) % step.channels;
+    this.choose(step.step, [this.selected.position[0], this.selected.position[1], channel]);
   }
 
   key(event) {
     const step = this.step();
-    const [row, column, channel] = this.at?.place ?? [0, 0, 0];
+    const [row, column, channel] = this.selected?.position ?? [0, 0, 0];
     const moved = {
       ArrowUp: [row - 1, column],
       ArrowDown: [row + 1, column],
@@ -62,101 +63,101 @@ export class Lens {
     this.choose(step.step, to);
   }
 
-  // at: { step, place: [row, column, channel], input }
-  async show(at) {
-    const asked = (this.asked += 1);
-    this.at = at;
+  // selected: { step, position: [row, column, channel], input }
+  async show(selected) {
+    const request = (this.requests += 1);
+    this.selected = selected;
     const step = this.step();
-    const genre = step.title === "Genres" ? this.visit.entered.genres[at.place[2]] : null;
-    const [found, pushed] = await Promise.all([
-      this.visit.json(`numbers/${step.step}?${this.query()}`),
-      genre && this.visit.json(`genres/${encodeURIComponent(genre.genre)}?mirrored=${this.mirrored ? 1 : 0}`),
+    const genre = step.title === "Genres" ? this.session.answer.genres[selected.position[2]] : null;
+    const [computation, contributions] = await Promise.all([
+      this.session.json(`numbers/${step.step}?${this.query()}`),
+      genre && this.session.json(`genres/${encodeURIComponent(genre.genre)}?mirrored=${this.mirrored ? 1 : 0}`),
     ]);
-    if (asked !== this.asked) return;
-    this.found = found;
-    this.pushed = pushed;
+    if (request !== this.requests) return;
+    this.computation = computation;
+    this.contributions = contributions;
     this.write();
-    await this.loadViews(asked);
+    await this.loadViews(request);
   }
 
   write() {
     const step = this.step();
-    const steps = this.visit.entered.steps;
-    const [, , channel] = this.at.place;
-    const account = this.found.chain.find((each) => each.step === step.step);
-    const genre = this.pushed ? this.visit.entered.genres[channel] : null;
+    const steps = this.session.answer.steps;
+    const [, , channel] = this.selected.position;
+    const computation = this.computation.chain.find((each) => each.step === step.step);
+    const genre = this.contributions ? this.session.answer.genres[channel] : null;
     $("lens-title").textContent = genre ? genre.genre : step.title;
-    $("lens-name").textContent = genre ? "one of 25 genres" : `${this.visit.entered.groups[step.group]} · ${step.name}`;
+    $("lens-name").textContent = genre ? "one of 25 genres" : `${this.session.answer.groups[step.group]} · ${step.name}`;
     $("which").textContent = step.step === 0 ? channelName(step, channel) : `${step.image ? "map " : ""}${channel} (0–${step.channels - 1})`;
-    $("read").replaceChildren(...this.said(step, account, genre));
-    $("grip-text").textContent = genre ? `${genre.genre} ${percent(genre.probability)}` : `${step.title} · ${number(account.value)}`;
+    $("read").replaceChildren(...this.summary(step, computation, genre));
+    $("grip-text").textContent = genre ? `${genre.genre} ${percent(genre.probability)}` : `${step.title} · ${number(computation.value)}`;
     $("tone-low").textContent = number(-step.scale);
     $("tone-high").textContent = number(step.scale);
-    const here = {
+    const page = {
       steps,
-      go: (to, place) => this.choose(to, place, { scroll: true }),
-      pick: (input) => this.choose(this.at.step, this.at.place, { input }),
-      visit: (origin) => this.choose(origin.step, this.middle(origin), { scroll: true }),
+      go: (to, position) => this.choose(to, position, { scroll: true }),
+      pick: (input) => this.choose(this.selected.step, this.selected.position, { input }),
+      goToOrigin: (origin) => this.choose(origin.step, this.middle(origin), { scroll: true }),
     };
     const before = $("lens-inside").scrollTop;
-    $("accounts").replaceChildren(
+    $("computations").replaceChildren(
       ...(genre
-        ? genreBlocks(this.pushed, genre, here, this.thumbnail)
-        : this.found.chain.map((each) => block(each, here, each.step === step.step))),
+        ? genreBlocks(this.contributions, genre, page, this.thumbnail)
+        : this.computation.chain.map((each) => computationBlock(each, page, each.step === step.step))),
     );
     $("lens-inside").scrollTop = before;
-    $("as-json").href = `/api/v1/inside/${this.visit.token}/numbers/${step.step}?${this.query()}`;
+    $("as-json").href = `/api/v1/inside/${this.session.token}/numbers/${step.step}?${this.query()}`;
   }
 
   query() {
-    const [row, column, channel] = this.at.place;
+    const [row, column, channel] = this.selected.position;
     const query = new URLSearchParams({ row, column, channel, mirrored: this.mirrored ? 1 : 0 });
-    if (this.at.input !== null && this.at.input !== undefined) query.set("input", this.at.input);
+    if (this.selected.input !== null && this.selected.input !== undefined) query.set("input", this.selected.input);
     return query;
   }
 
-  // The middle of a map; a single number has one place only.
+  // The middle of a map; a single number is its own middle.
   middle(origin) {
-    const step = this.visit.entered.steps[origin.step];
+    const step = this.session.answer.steps[origin.step];
     return [Math.floor(step.height / 2), Math.floor(step.width / 2), origin.channel];
   }
 
-  // What the second and the third picture show: { step, channel, frames, caption }, or nothing.
+  // The second and the third picture: { step, channel, frames, caption }, or nothing.
   others() {
     const step = this.step();
-    const { steps } = this.visit.entered;
+    const { steps } = this.session.answer;
     const whole = (origin, caption) => steps[origin.step].image && { step: steps[origin.step], channel: origin.channel, frames: [], caption };
-    if (this.pushed) {
-      const { features } = this.pushed;
+    if (this.contributions) {
+      const { features } = this.contributions;
       const [most, least] = [features[0].origin, features[features.length - 1].origin];
-      const named = (says, { step: at, channel: map }) => [says, steps[at].network, `map ${map}`].filter(Boolean).join(": ");
+      const named = (what, { step: index, channel: map }) => [what, steps[index].network, `map ${map}`].filter(Boolean).join(": ");
       return [whole(most, named("Most for", most)), whole(least, named("Most against", least))];
     }
     if (!step.image) {
-      const { origin } = this.found;
+      const { origin } = this.computation;
       const own = this.source();
       return [own ?? whole(origin, `The ${origin.how} of map ${origin.channel}`), null];
     }
-    const channel = this.at.place[2];
+    const channel = this.selected.position[2];
     const caption = step.step === 0 ? `This colour: ${channelName(step, channel)}` : `This map: ${channel}`;
-    return [this.source(), { step, channel, frames: [pixel(this.at.place)], caption }];
+    return [this.source(), { step, channel, frames: [pixel(this.selected.position)], caption }];
   }
 
-  said(step, account, genre) {
-    const [row, column, channel] = this.at.place;
-    const { field } = this.found;
-    const seen = `It sees ${field[3] - field[1]} × ${field[2] - field[0]} pixels of the poster.`;
-    if (genre) return [el("strong", {}, percent(genre.probability)), ` ${genre.genre}, from a score of ${number(account.value)}.`];
+  summary(step, computation, genre) {
+    const [row, column, channel] = this.selected.position;
+    const { field } = this.computation;
+    const text = `It depends on ${field[3] - field[1]} × ${field[2] - field[0]} pixels of the poster.`;
+    if (genre) return [el("strong", {}, percent(genre.probability)), ` ${genre.genre}, from a score of ${number(computation.value)}.`];
     const where = step.image ? `row ${row}, column ${column}, ${channelName(step, channel)}` : `number ${channel}`;
-    return [el("strong", {}, number(account.value)), ` at ${where}. ${seen}`];
+    return [el("strong", {}, number(computation.value)), ` at ${where}. ${text}`];
   }
 
-  // The map that the chain reads from, and where.
+  // The map that the chain reads from, and the window on it.
   source() {
-    const [first] = this.found.chain;
-    const { steps } = this.visit.entered;
+    const [first] = this.computation.chain;
+    const { steps } = this.session.answer;
     if (!first.inputs.length) return null;
-    if (first.kind === "joined" && this.step().image) return this.joined(first);
+    if (first.kind === "joined" && this.step().image) return this.concatenated(first);
     const step = steps[first.inputs[0]];
     if (!step.image || !this.step().image) return first.kind.startsWith("global") ? this.pooled(step, first) : null;
     const channel = first.input_channel ?? first.place[2];
@@ -173,29 +174,29 @@ export class Lens {
     return { step, channel, frames, caption };
   }
 
-  // The map of the branch that a joined one was taken over from.
-  joined(account) {
-    const step = this.visit.entered.steps[account.from_step];
-    const channel = account.from[2];
+  // The branch's map that a concatenated one was copied from.
+  concatenated(computation) {
+    const step = this.session.answer.steps[computation.from_step];
+    const channel = computation.from[2];
     const caption = step.network ? `${step.network}: map ${channel}` : `Reads map ${channel}`;
-    return { step, channel, frames: [pixel(account.from)], caption };
+    return { step, channel, frames: [pixel(computation.from)], caption };
   }
 
-  // The map that a global pooling makes one number of.
-  pooled(step, account) {
-    const channel = account.place[2];
-    const frames = account.winner ? [pixel(account.winner)] : [];
+  // The map that a global pooling reduces to one number.
+  pooled(step, computation) {
+    const channel = computation.place[2];
+    const frames = computation.winner ? [pixel(computation.winner)] : [];
     return { step, channel, frames, caption: `Reads map ${channel}` };
   }
 
-  async loadViews(asked) {
+  async loadViews(request) {
     const others = this.others();
     const [poster, ...maps] = await Promise.all([
       this.picture(`poster.png?mirrored=${this.mirrored ? 1 : 0}`),
       ...others.map((view) => view && this.map(view.step, view.channel)),
     ]);
-    if (asked !== this.asked) return;
-    this.views = { poster, maps, others, field: this.found.field };
+    if (request !== this.requests) return;
+    this.views = { poster, maps, others, field: this.computation.field };
     this.drawViews();
   }
 
@@ -206,7 +207,7 @@ export class Lens {
   async picture(path) {
     if (!this.pictures.has(path)) {
       if (this.pictures.size > 200) this.pictures.delete(this.pictures.keys().next().value);
-      this.pictures.set(path, this.visit.picture(path));
+      this.pictures.set(path, this.session.picture(path));
     }
     return this.pictures.get(path);
   }
@@ -215,7 +216,7 @@ export class Lens {
     if (!this.views) return;
     const { poster, maps, others, field } = this.views;
     const [top, left, bottom, right] = field;
-    const [size] = this.visit.entered.steps;
+    const [size] = this.session.answer.steps;
     drawView($("view-poster"), poster, size.height, size.width, [{ top, left, bottom, right, kind: "field" }]);
     $("caption-poster").textContent = "Receptive field";
     ["input", "map"].forEach((name, i) => {

@@ -1,13 +1,13 @@
 // A step's feature maps side by side on one canvas. Drawn when it comes into view; arrow keys go from map to map.
-import { ground } from "./write.js";
+import { ground } from "./elements.js";
 
 const GAP = 3;
-const ROWS = 2; // shown until all are asked for
+const ROWS = 2; // shown until all are requested
 
 export class Strip {
-  // step: what the server tells about it; choose({ channel, row, column }) is called for a click or a key.
+  // step: as POST /api/v1/inside describes it; choose({ channel, row, column }) is called for a click or a key.
   constructor(step, choose) {
-    Object.assign(this, { step, choose, chosen: null, atlas: null, all: false, columns: 1, wanted: false });
+    Object.assign(this, { step, choose, chosen: null, atlas: null, all: false, columns: 1, path: null });
     this.canvas = document.createElement("canvas");
     this.canvas.className = "strip";
     this.canvas.tabIndex = 0;
@@ -15,7 +15,7 @@ export class Strip {
     this.canvas.setAttribute("aria-label", `${step.image ? "Feature maps" : "Numbers"} of ${step.title}, ${step.name}`);
     this.canvas.setAttribute("aria-valuemin", "0");
     this.canvas.setAttribute("aria-valuemax", String(step.channels - 1));
-    this.say();
+    this.describe();
     this.canvas.addEventListener("click", (event) => this.click(event));
     this.canvas.addEventListener("keydown", (event) => this.key(event));
   }
@@ -80,14 +80,14 @@ export class Strip {
     pen.drawImage(this.atlas, left, top, wide, tall, x, y, width, height);
   }
 
-  // Resolves when the maps of this visit are drawn.
-  load(visit, mirrored) {
-    const wanted = `maps/${this.step.step}.png?ground=${ground()}&mirrored=${mirrored ? 1 : 0}`;
-    if (this.wanted !== wanted || this.visit !== visit) {
-      this.wanted = wanted;
-      this.visit = visit;
-      this.loading = visit.picture(wanted).then((atlas) => {
-        if (this.wanted !== wanted || this.visit !== visit) return;
+  // Resolves when the maps of this session are drawn.
+  load(session, mirrored) {
+    const path = `maps/${this.step.step}.png?ground=${ground()}&mirrored=${mirrored ? 1 : 0}`;
+    if (this.path !== path || this.session !== session) {
+      this.path = path;
+      this.session = session;
+      this.loading = session.picture(path).then((atlas) => {
+        if (this.path !== path || this.session !== session) return;
         this.atlas = atlas;
         this.draw();
       });
@@ -100,13 +100,13 @@ export class Strip {
     this.chosen = channel;
     if (channel !== null && this.hides && channel >= this.rows * this.columns) this.showAll(true);
     else this.draw();
-    this.say();
+    this.describe();
   }
 
-  say() {
-    const at = this.chosen ?? 0;
-    this.canvas.setAttribute("aria-valuenow", String(at));
-    this.canvas.setAttribute("aria-valuetext", `${this.step.image ? "map" : "number"} ${at} of ${this.step.channels}`);
+  describe() {
+    const channel = this.chosen ?? 0;
+    this.canvas.setAttribute("aria-valuenow", String(channel));
+    this.canvas.setAttribute("aria-valuetext", `${this.step.image ? "map" : "number"} ${channel} of ${this.step.channels}`);
   }
 
   showAll(all) {
@@ -129,7 +129,7 @@ export class Strip {
     const row = Math.floor(y / (height + GAP));
     const channel = row * this.columns + column;
     if (channel >= this.step.channels || row >= this.rows) return;
-    const within = (at, size, count) => Math.max(0, Math.min(Math.floor((at / size) * count), count - 1));
+    const within = (offset, size, count) => Math.max(0, Math.min(Math.floor((offset / size) * count), count - 1));
     this.choose({
       channel,
       row: within(y - row * (height + GAP), height, this.step.height),
@@ -138,17 +138,17 @@ export class Strip {
   }
 
   key(event) {
-    const at = this.chosen ?? 0;
+    const channel = this.chosen ?? 0;
     const last = this.step.channels - 1;
     const to = {
-      ArrowRight: at + 1,
-      ArrowLeft: at - 1,
-      ArrowDown: at + this.columns,
-      ArrowUp: at - this.columns,
+      ArrowRight: channel + 1,
+      ArrowLeft: channel - 1,
+      ArrowDown: channel + this.columns,
+      ArrowUp: channel - this.columns,
       Home: 0,
       End: last,
-      Enter: at,
-      " ": at,
+      Enter: channel,
+      " ": channel,
     }[event.key];
     if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();

@@ -1,6 +1,6 @@
 // The three pictures of the lens: the poster with the receptive field, the input map with the window, the map.
 
-// source: something to draw; frames: [{ top, left, bottom, right, kind }] in the picture's own pixels.
+// source: an image to draw; frames: [{ top, left, bottom, right, kind }] in the picture's own pixels.
 export function drawView(canvas, source, height, width, frames) {
   const box = canvas.parentElement.getBoundingClientRect();
   const dense = Math.min(devicePixelRatio || 1, 3);
@@ -44,6 +44,6 @@ function frame(pen, [left, top, width, height], dense) {
 // The pixel of a picture of height x width under a mouse event.
 export function pixelAt(canvas, event, height, width) {
   const box = canvas.getBoundingClientRect();
-  const within = (at, size, count) => Math.max(0, Math.min(Math.floor((at / size) * count), count - 1));
+  const within = (offset, size, count) => Math.max(0, Math.min(Math.floor((offset / size) * count), count - 1));
   return [within(event.clientY - box.top, box.height, height), within(event.clientX - box.left, box.width, width)];
 }

@@ -1,4 +1,4 @@
-// Elements and numbers.
+// Numbers as text.
 let digits = 4;
 
 export function showAllDigits(all) {
@@ -10,7 +10,7 @@ export function number(x) {
   return written(x, digits);
 }
 
-// The same for a narrow place: fewer digits, unless all are wanted.
+// The same for a narrow column: fewer digits, unless all are shown.
 export function narrow(x) {
   if (digits > 4) return number(x);
   const size = Math.abs(x);
@@ -41,27 +41,4 @@ export function apart(difference) {
 
 export function whole(n) {
   return n.toLocaleString("en");
-}
-
-export function el(tag, properties = {}, ...inside) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(properties)) {
-    if (name.startsWith("aria-") || name === "role" || name === "for") made.setAttribute(name, value);
-    else if (name === "data") Object.assign(made.dataset, value);
-    else if (name === "onclick") made.addEventListener("click", value);
-    else made[name] = value;
-  }
-  made.append(...inside.filter((each) => each !== null && each !== undefined));
-  return made;
-}
-
-export function ground() {
-  return document.documentElement.dataset.theme === "dark" ? "dark" : "light";
-}
-
-// A background between the panel and the tone of a number, as strong as the number.
-export function tint(element, x, scale) {
-  const strength = Math.min(Math.abs(x) / (scale || 1), 1) * 55;
-  element.style.setProperty("--tint", `${strength.toFixed(0)}%`);
-  element.classList.toggle("minus", x < 0);
 }

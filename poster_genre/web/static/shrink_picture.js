@@ -2,7 +2,7 @@
 const SHRUNK_SIDE = 2400; // of the copy, the longer side
 
 // limits: { bytes, pixels }. Resolves to { blob, smaller }.
-export async function fitting(blob, limits) {
+export async function shrinkIfLarge(blob, limits) {
   const url = URL.createObjectURL(blob);
   try {
     const picture = await loaded(url);
@@ -24,7 +24,7 @@ export async function fitting(blob, limits) {
   }
 }
 
-// What the page says of its server: <... data-max-bytes data-max-pixels>.
+// The server's limits, from the page: <... data-max-bytes data-max-pixels>.
 export function limitsOf(element) {
   return { bytes: Number(element.dataset.maxBytes), pixels: Number(element.dataset.maxPixels) };
 }

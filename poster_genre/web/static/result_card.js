@@ -1,9 +1,9 @@
-// The result as a picture to keep: the poster, its heat map if one is shown, and three bars.
+// The result as a picture to save: the poster, its heat map if one is shown, and three bars.
 const WIDTH = 1200;
 const HEIGHT = 800;
 const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", sans-serif';
 
-export function card(poster, heat, result, { about, shownGenre }) {
+export function resultCard(poster, heat, result, { about, shownGenre }) {
   const canvas = document.createElement("canvas");
   canvas.width = WIDTH;
   canvas.height = HEIGHT;
@@ -56,10 +56,10 @@ function fit(ratio, x, y, width, height) {
   return { x: x + (width - w) / 2, y: y + (height - h) / 2, width: w, height: h };
 }
 
-function text(context, said, x, y, font, colour) {
+function text(context, string, x, y, font, colour) {
   context.font = font;
   context.fillStyle = colour;
-  context.fillText(said, x, y);
+  context.fillText(string, x, y);
 }
 
 function bar(context, x, y, width, colour) {

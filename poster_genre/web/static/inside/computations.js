@@ -1,26 +1,27 @@
-// What made a number, in numbers: one block for each account that the server gives.
-import { apart, el, narrow, number, signed, term, tint, whole } from "./write.js";
+// How a number was computed: one block for each computation of the answer's chain.
+import { el, tint } from "./elements.js";
+import { apart, narrow, number, signed, term, whole } from "./numbers.js";
 
 const LISTED = 8;
 const BRANCHES = { body: "main path", projection: "shortcut" };
 
-// here: { steps, go(step, place), pick(inputChannel), branch(step) }
-export function block(account, here, focused) {
-  const step = here.steps[account.step];
+// page: { steps, go(step, position), pick(inputChannel) }
+export function computationBlock(computation, page, focused) {
+  const step = page.steps[computation.step];
   const title = el("h3", {}, step.title);
   const made = el(
     "section",
-    { className: `account${focused ? " focused" : ""}`, data: { step: String(account.step), kind: account.kind } },
-    el("div", { className: "account-head" }, title, jump(account, here, focused)),
-    ...WRITERS[account.kind](account, here, step),
+    { className: `computation${focused ? " focused" : ""}`, data: { step: String(computation.step), kind: computation.kind } },
+    el("div", { className: "computation-head" }, title, jump(computation, page, focused)),
+    ...WRITERS[computation.kind](computation, page, step),
   );
-  made.append(check(account));
+  made.append(check(computation));
   return made;
 }
 
-function jump(account, here, focused) {
+function jump(computation, page, focused) {
   if (focused) return el("span", { className: "badge" }, "chosen");
-  return el("button", { type: "button", className: "plain tiny", onclick: () => here.go(account.step, account.place) }, "Choose");
+  return el("button", { type: "button", className: "plain tiny", onclick: () => page.go(computation.step, computation.place) }, "Choose");
 }
 
 const WRITERS = {
@@ -43,46 +44,46 @@ const WRITERS = {
   ],
   activation: (a) => {
     if (a.function === "ReLU") {
-      const said = a.x > 0 ? "It is positive and stays." : "It is not positive: cut off to 0.";
-      return [formula("max(0, x)"), sum(`max(0, ${number(a.x)})`, a.value), el("p", { className: "soft" }, said)];
+      const text = a.x > 0 ? "It is positive and stays." : "It is not positive and becomes 0.";
+      return [formula("max(0, x)"), sum(`max(0, ${number(a.x)})`, a.value), el("p", { className: "soft" }, text)];
     }
     const written = { Sigmoid: "1 ÷ (1 + e⁻ˣ)", SiLU: "x ÷ (1 + e⁻ˣ)", Tanh: "tanh x", LeakyReLU: "x, or slope × x below 0" };
     return [formula(written[a.function] ?? a.function), rows([["x", number(a.x)]]), sum("", a.value)];
   },
-  "max pooling": (a, here, step) => [
+  "max pooling": (a, page, step) => [
     formula("the largest number of the window"),
     el("div", { className: "grids" }, grid(a.patch, {
       label: "window",
       inside: a.on_image,
       winner: a.winner,
-      go: (p, q) => here.go(step.inputs[0], [a.corner[0] + p, a.corner[1] + q, a.place[2]]),
+      go: (p, q) => page.go(step.inputs[0], [a.corner[0] + p, a.corner[1] + q, a.place[2]]),
     })),
-    el("p", {}, `${whole(a.size[0] * a.size[1])} numbers; the one in row ${a.winner[0] + 1}, column ${a.winner[1] + 1} of the window won.`),
+    el("p", {}, `${whole(a.size[0] * a.size[1])} numbers; the one in row ${a.winner[0] + 1}, column ${a.winner[1] + 1} of the window is the largest.`),
     sum("maximum", a.value),
   ],
-  "average pooling": (a, here, step) => [
-    formula("sum of the window ÷ pixels on the picture"),
+  "average pooling": (a, page, step) => [
+    formula("sum of the window ÷ number of its pixels within the map"),
     el("div", { className: "grids" }, grid(a.patch, {
       label: "window",
       inside: a.on_image,
-      go: (p, q) => here.go(step.inputs[0], [a.corner[0] + p, a.corner[1] + q, a.place[2]]),
+      go: (p, q) => page.go(step.inputs[0], [a.corner[0] + p, a.corner[1] + q, a.place[2]]),
     })),
     sum(`${number(a.sum)} ÷ ${a.count}`, a.value),
   ],
-  "global average": (a) => [formula("sum of the map ÷ its pixels"), sum(`${number(a.sum)} ÷ ${whole(a.count)}`, a.value)],
-  "global maximum": (a, here, step) => [
+  "global average": (a) => [formula("sum of the map ÷ number of its pixels"), sum(`${number(a.sum)} ÷ ${whole(a.count)}`, a.value)],
+  "global maximum": (a, page, step) => [
     formula("the largest number of the map"),
-    el("p", {}, "It stands at ", place(here, step.inputs[0], [...a.winner, a.place[2]]), "."),
+    el("p", {}, "It is at ", positionButton(page, step.inputs[0], [...a.winner, a.place[2]]), "."),
     sum("maximum", a.value),
   ],
-  sum: (a, here) => [formula("main path + shortcut"), ...parts(a, here, "+"), sum("", a.value)],
-  product: (a, here) => [formula("factor × factor"), ...parts(a, here, "×"), sum("", a.value)],
-  joined: (a, here) => [el("p", {}, "Taken over from ", place(here, a.from_step, a.from), ".")],
-  flatten: (a, here, step) => [el("p", {}, "Taken over from ", place(here, step.inputs[0], a.from), ".")],
-  dropout: (a) => [el("p", {}, `Passed on as it is. In training it was left out in ${Math.round(a.rate * 100)} % of the steps.`), sum("", a.value)],
-  dense: (a, here, step) => [
+  sum: (a, page) => [formula("main path + shortcut"), ...parts(a, page, "+"), sum("", a.value)],
+  product: (a, page) => [formula("factor × factor"), ...parts(a, page, "×"), sum("", a.value)],
+  joined: (a, page) => [el("p", {}, "Copied from ", positionButton(page, a.from_step, a.from), ".")],
+  flatten: (a, page, step) => [el("p", {}, "Copied from ", positionButton(page, step.inputs[0], a.from), ".")],
+  dropout: (a) => [el("p", {}, `Unchanged. In training it was set to 0 in ${Math.round(a.rate * 100)} % of the steps.`), sum("", a.value)],
+  dense: (a, page, step) => [
     formula("sum of x × weight, + bias"),
-    contributions(a, here, step),
+    contributions(a, page, step),
     rows([
       [`the other ${whole(a.features - a.up.length - a.down.length)} features together`, signed(a.rest)],
       [`all ${whole(a.features)} features`, number(a.total)],
@@ -92,12 +93,12 @@ const WRITERS = {
   ],
 };
 
-function convolution(a, here, step) {
-  const source = here.steps[step.inputs[0]];
+function convolution(a, page, step) {
+  const source = page.steps[step.inputs[0]];
   const name = channelName(source, a.input_channel);
   const count = a.size[0] * a.size[1];
   const outside = a.on_image.flat().filter((on) => !on).length;
-  const go = (p, q) => here.go(source.step, [a.corner[0] + p * a.dilation[0], a.corner[1] + q * a.dilation[1], a.input_channel]);
+  const go = (p, q) => page.go(source.step, [a.corner[0] + p * a.dilation[0], a.corner[1] + q * a.dilation[1], a.input_channel]);
   return [
     formula("sum over all input maps of patch × kernel, + bias"),
     el("p", { className: "soft" }, `Input ${name} of “${source.title}” (${source.name})`, outside ? `; ${outside} of the ${count} cells lie off the edge and count 0` : "", "."),
@@ -112,7 +113,7 @@ function convolution(a, here, step) {
     ),
     rows([[count > 1 ? `sum of the ${count} products` : "the product", number(a.sum)]]),
     el("p", { className: "lead" }, `All ${a.channels.length} input maps, by what they add`),
-    channelBars(a, here, source),
+    channelBars(a, page, source),
     rows([
       [`sum over all ${a.channels.length} maps`, number(a.total)],
       ["+ bias", a.bias === null ? "none: the normalisation has one" : signed(a.bias)],
@@ -121,7 +122,7 @@ function convolution(a, here, step) {
   ];
 }
 
-function channelBars(a, here, source) {
+function channelBars(a, page, source) {
   const strongest = Math.abs(a.channels[0][1]) || 1;
   const listed = a.channels.slice(0, LISTED);
   if (!listed.some(([channel]) => channel === a.input_channel)) {
@@ -133,7 +134,7 @@ function channelBars(a, here, source) {
     bar.style.width = `${(50 * Math.abs(value)) / strongest}%`;
     return el("li", {}, el(
       "button",
-      { type: "button", "aria-pressed": String(channel === a.input_channel), onclick: () => here.pick(channel) },
+      { type: "button", "aria-pressed": String(channel === a.input_channel), onclick: () => page.pick(channel) },
       el("span", { className: "name" }, channelName(source, channel)),
       el("span", { className: "axis" }, bar),
       el("span", { className: "value" }, signed(value)),
@@ -148,7 +149,7 @@ function channelBars(a, here, source) {
 }
 
 // A dense layer's features, each of which is a number of the step before.
-function contributions(a, here, step) {
+function contributions(a, page, step) {
   const strongest = Math.max(...[...a.up, ...a.down].map(([, , , product]) => Math.abs(product)), 1e-12);
   return el("ul", { className: "bars" }, ...[...a.up.slice(0, LISTED), ...a.down.slice(0, LISTED)].map(([feature, x, weight, product]) => {
     const bar = el("span", { className: "fill", "aria-hidden": "true" });
@@ -156,7 +157,7 @@ function contributions(a, here, step) {
     bar.style.width = `${(50 * Math.abs(product)) / strongest}%`;
     return el("li", {}, el(
       "button",
-      { type: "button", title: `${number(x)} × ${number(weight)}`, onclick: () => here.go(step.inputs[0], [0, 0, feature]) },
+      { type: "button", title: `${number(x)} × ${number(weight)}`, onclick: () => page.go(step.inputs[0], [0, 0, feature]) },
       el("span", { className: "name" }, `number ${feature}`),
       el("span", { className: "axis" }, bar),
       el("span", { className: "value" }, signed(product)),
@@ -169,18 +170,18 @@ export function channelName(source, channel) {
   return source.image ? `map ${channel}` : `number ${channel}`;
 }
 
-function parts(a, here, sign) {
+function parts(a, page, sign) {
   return [rows(a.parts.map((part, i) => [
-    [i ? `${sign} ` : "", place(here, part.step, part.place), ` (${BRANCHES[part.branch] ?? part.branch})`],
+    [i ? `${sign} ` : "", positionButton(page, part.step, part.place), ` (${BRANCHES[part.branch] ?? part.branch})`],
     number(part.value),
   ]))];
 }
 
-function place(here, step, at) {
-  const found = here.steps[step];
-  const where = found.image ? `row ${at[0]}, column ${at[1]}, ${channelName(found, at[2])}` : `number ${at[2]}`;
-  const whose = found.network ? `${found.network}, ` : "";
-  return el("button", { type: "button", className: "plain tiny", onclick: () => here.go(step, at) }, `${whose}${found.title}, ${where}`);
+function positionButton(page, index, [row, column, channel]) {
+  const step = page.steps[index];
+  const where = step.image ? `row ${row}, column ${column}, ${channelName(step, channel)}` : `number ${channel}`;
+  const whose = step.network ? `${step.network}, ` : "";
+  return el("button", { type: "button", className: "plain tiny", onclick: () => page.go(index, [row, column, channel]) }, `${whose}${step.title}, ${where}`);
 }
 
 function formula(text) {
@@ -197,8 +198,8 @@ function sum(text, value) {
 }
 
 function check(a) {
-  const again = a.difference === undefined ? "" : `Computed over again in double precision: ${number(a.computed)}, ${apart(a.difference)}. `;
-  const fast = a.fast === null ? "The fused network never writes it down." : `The fused network has ${number(a.fast)}, ${apart(a.fast_difference)}.`;
+  const again = a.difference === undefined ? "" : `Computed again in double precision: ${number(a.computed)}, ${apart(a.difference)}. `;
+  const fast = a.fast === null ? "The fused network does not store it." : `The fused network has ${number(a.fast)}, ${apart(a.fast_difference)}.`;
   return el("p", { className: "check" }, again, a.kind === "input" ? "" : fast);
 }
 

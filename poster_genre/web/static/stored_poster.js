@@ -1,4 +1,4 @@
-// The poster last looked at, kept in this browser alone, so that the inside page can go on with it.
+// The last poster, stored in this browser alone (IndexedDB), for the inside page.
 const NAME = "poster-genre";
 const STORE = "poster";
 
@@ -24,8 +24,8 @@ async function use(mode, act) {
   }
 }
 
-// Resolves to whether it could be kept; private windows may refuse.
-export async function keepPoster(blob) {
+// Resolves to whether it was stored; private windows may refuse.
+export async function storePoster(blob) {
   try {
     await use("readwrite", (store) => store.put(blob, "last"));
     return true;
@@ -34,8 +34,8 @@ export async function keepPoster(blob) {
   }
 }
 
-// The Blob that keepPoster was given last, or null.
-export async function keptPoster() {
+// The Blob that was stored last, or null.
+export async function storedPoster() {
   try {
     return (await use("readonly", (store) => store.get("last"))) ?? null;
   } catch {
@@ -43,10 +43,10 @@ export async function keptPoster() {
   }
 }
 
-export async function forgetPoster() {
+export async function deletePoster() {
   try {
     await use("readwrite", (store) => store.delete("last"));
   } catch {
-    // Nothing was kept.
+    // Nothing was stored.
   }
 }

@@ -1,4 +1,4 @@
-// Heat maps as colours: dark and clear where little speaks for the genre, bright where much does.
+// Heat maps as colours: dark and transparent where there is little evidence for the genre, bright where there is much.
 const STOPS = [
   [38, 38, 58],
   [87, 16, 110],
@@ -8,13 +8,13 @@ const STOPS = [
 ];
 
 export function colour(value) {
-  const at = Math.min(Math.max(value, 0), 1) * (STOPS.length - 1);
-  const low = Math.min(Math.floor(at), STOPS.length - 2);
-  return STOPS[low].map((channel, i) => Math.round(channel + (at - low) * (STOPS[low + 1][i] - channel)));
+  const position = Math.min(Math.max(value, 0), 1) * (STOPS.length - 1);
+  const low = Math.min(Math.floor(position), STOPS.length - 2);
+  return STOPS[low].map((channel, i) => Math.round(channel + (position - low) * (STOPS[low + 1][i] - channel)));
 }
 
 // Draw map.heat (rows of 0..1) at its own size; the page stretches the canvas over the poster.
-export function draw(canvas, map) {
+export function drawHeatMap(canvas, map) {
   canvas.width = map.width;
   canvas.height = map.height;
   const context = canvas.getContext("2d");

@@ -1,7 +1,7 @@
 // The row of one genre: its name, its value and its bar. index.html has the first three of them.
 import { element } from "./element.js";
 
-export function row() {
+export function genreRow() {
   const bar = element("span", { className: "bar", ariaHidden: "true" }, element("span", { className: "fill" }));
   const button = element(
     "button",

@@ -1,0 +1,76 @@
+// A poster's trace session on the server. The server ends it after a while; then the poster is sent again and the
+// request repeated.
+import { RequestFailed, sentence } from "../api.js";
+
+const TRIES = 8;
+// With this header an unreadable poster or an ended session is an answer with a success status: browsers write every
+// other status into their console.
+const LENIENT = { Prefer: "handling=lenient" };
+const ENDED = 204;
+
+export class TraceSession {
+  // answer: that of POST /api/v1/inside.
+  constructor(blob, answer) {
+    this.blob = blob;
+    this.answer = answer;
+    this.token = answer.token;
+    this.restarting = null;
+  }
+
+  static async start(blob) {
+    return new TraceSession(blob, await send(blob));
+  }
+
+  async json(path) {
+    return (await this.get(path)).json();
+  }
+
+  async picture(path) {
+    return createImageBitmap(await (await this.get(path)).blob());
+  }
+
+  async get(path) {
+    let answer = await fetchWithRetries(`/api/v1/inside/${this.token}/${path}`, { headers: LENIENT });
+    if (answer.status === ENDED) {
+      // Several requests may find the session ended; the poster is sent again once.
+      this.restarting ??= send(this.blob).then((restarted) => {
+        this.token = restarted.token;
+        setTimeout(() => {
+          this.restarting = null;
+        }, 1000);
+      });
+      await this.restarting;
+      answer = await fetchWithRetries(`/api/v1/inside/${this.token}/${path}`, { headers: LENIENT });
+    }
+    return succeeded(answer);
+  }
+}
+
+async function send(blob) {
+  const form = new FormData();
+  form.append("image", blob, "poster");
+  const response = await succeeded(await fetchWithRetries("/api/v1/inside", { method: "POST", body: form, headers: LENIENT }));
+  const answer = await response.json();
+  if (answer.error) throw new RequestFailed(sentence(answer.error));
+  return answer;
+}
+
+async function fetchWithRetries(path, options = {}) {
+  for (let attempt = 1; ; attempt += 1) {
+    let answer;
+    try {
+      answer = await fetch(path, options);
+    } catch {
+      throw new RequestFailed("The server does not answer. Is it still running?");
+    }
+    if (answer.status !== 503 || attempt === TRIES) return answer;
+    const seconds = Number(answer.headers.get("Retry-After")) || 1;
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1000 * (0.5 + Math.random())));
+  }
+}
+
+async function succeeded(answer) {
+  if (answer.ok) return answer;
+  const problem = await answer.json().catch(() => ({}));
+  throw new RequestFailed(sentence(problem.detail ?? `The server answered ${answer.status}.`));
+}
