@@ -180,8 +180,8 @@ def test_the_mirror_image_shows_its_own_numbers(
     pixels = load_poster(poster, web_classifier.trained_.spec.input_size)
     value = trace_poster(trace.steps, web_classifier.trained_, pixels[:, ::-1]).outputs[1][4, 1, 1]
     page.wait_for_function(
-        "wanted => Math.abs(parseFloat(document.querySelector('.computation.focused .result strong').textContent"
-        ".replace('−', '-')) - wanted) < 1e-6",
+        "value => Math.abs(parseFloat(document.querySelector('.computation.focused .result strong').textContent"
+        ".replace('−', '-')) - value) < 1e-6",
         arg=float(value),
     )
 
