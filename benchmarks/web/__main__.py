@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.__main__ import machine
 from benchmarks.web.clicks import clicks
-from benchmarks.web.load import Heard, crowd, crowd_and_visitor, get_request, predict_request
+from benchmarks.web.load import Responses, crowd, crowd_and_visitor, get_request, predict_request
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.genres import N_GENRES
 from poster_genre.model.model_file import PACKAGED, save_model
@@ -32,6 +32,7 @@ MANY = 10_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print and write; the exit code is 1 where a request failed otherwise than by a proper 503."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.web", description=__doc__)
     parser.add_argument(
         "--model-file", metavar="FILE", help="default: the weights that come with the package"
@@ -43,21 +44,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     seconds, many = (2.0, 1000) if chosen.quick else (12.0, MANY)
     parts = (chosen.only,) if chosen.only else PARTS
-    rows: list[dict[str, Any]] = [{"what": "machine", "said": machine()}]
+    rows: list[dict[str, Any]] = [{"what": "machine", "description": machine()}]
     with tempfile.TemporaryDirectory() as folder:
         model = Path(chosen.model_file or str(resources.files("poster_genre.model") / "weights" / PACKAGED))
         if "load" in parts:
             rows += load(model, chosen.threads, seconds)
         if "clicks" in parts:
             original = untrained("original", Path(folder) / "original.npz")
-            rows += look_inside("the model", model, chosen.threads, seconds)
-            rows += look_inside("original", original, chosen.threads, seconds)
+            rows += trace_sessions("the model", model, chosen.threads, seconds)
+            rows += trace_sessions("original", original, chosen.threads, seconds)
         if "endurance" in parts:
             rows += report([endurance(model, chosen.threads, many)])
     if chosen.json:
         chosen.json.write_text(json.dumps(rows, indent=1) + "\n")
     failed = sum(n for each in rows for status, n in each.get("statuses", {}).items() if status not in OK)
-    return 1 if failed or any(each.get("unsaid") for each in rows) else 0
+    return 1 if failed or any(each.get("without_retry_after") for each in rows) else 0
 
 
 def load(model: Path, threads: int | None, seconds: float) -> list[dict[str, Any]]:
@@ -68,45 +69,47 @@ def load(model: Path, threads: int | None, seconds: float) -> list[dict[str, Any
         requests = [predict_request(poster, port) for poster in posters]
         crowd(port, requests, 8, seconds=seconds / 4)
         for clients in CLIENTS:
-            heard = crowd(port, requests, clients, seconds=seconds)
-            rows += report([row(f"{clients} clients", heard, relative_to=rows[0]["per_second"])])
-        visit = get_request("/healthz", port)
-        flood, visitor = crowd_and_visitor(port, requests, FLOOD, visit, seconds=seconds)
+            responses = crowd(port, requests, clients, seconds=seconds)
+            rows += report([row(f"{clients} clients", responses, relative_to=rows[0]["per_second"])])
+        healthz = get_request("/healthz", port)
+        flood, visitor = crowd_and_visitor(port, requests, FLOOD, healthz, seconds=seconds)
         rows += report([row(f"flood of {FLOOD} clients", flood), row("/healthz meanwhile", visitor)])
     return rows
 
 
-def look_inside(name: str, model: Path, threads: int | None, seconds: float) -> list[dict[str, Any]]:
-    """The Inside page's requests, one after the other as one visitor makes them."""
+def trace_sessions(name: str, model: Path, threads: int | None, seconds: float) -> list[dict[str, Any]]:
+    """The Inside page's requests of one visitor, one after the other."""
     with server(model, threads) as (port, _):
-        entering, clicking = clicks(port, examples()[0], seconds / 2)
-    return report([row(f"inside {name}: take in", entering), row(f"inside {name}: a click", clicking)])
+        starting, clicking = clicks(port, examples()[0], seconds / 2)
+    return report([row(f"inside {name}: a poster", starting), row(f"inside {name}: a click", clicking)])
 
 
 PARTS = ("load", "clicks", "endurance")
 OK = ("200", "503")
 
 
-def row(what: str, heard: Heard, relative_to: float | None = None) -> dict[str, Any]:
-    found: dict[str, Any] = {
+def row(what: str, responses: Responses, relative_to: float | None = None) -> dict[str, Any]:
+    """The figures of a crowd; ``relative_to``: predictions a second without a server."""
+    figures: dict[str, Any] = {
         "what": what,
-        "per_second": round(heard.rate, 1),
-        "p50_ms": round(heard.quantile(0.5), 1),
-        "p95_ms": round(heard.quantile(0.95), 1),
-        "p99_ms": round(heard.quantile(0.99), 1),
-        "statuses": {str(status): n for status, n in sorted(heard.statuses.items())},
+        "per_second": round(responses.rate, 1),
+        "p50_ms": round(responses.quantile(0.5), 1),
+        "p95_ms": round(responses.quantile(0.95), 1),
+        "p99_ms": round(responses.quantile(0.99), 1),
+        "statuses": {str(status): n for status, n in sorted(responses.statuses.items())},
     }
-    if heard.statuses[503]:
-        found["unsaid"] = heard.unsaid
+    if responses.statuses[503]:
+        figures["without_retry_after"] = responses.without_retry_after
     if relative_to is not None:
-        found["of_offline"] = round(heard.rate / relative_to, 2)
-    return found
+        figures["of_offline"] = round(responses.rate / relative_to, 2)
+    return figures
 
 
 def report(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Print rows and return them."""
     for each in rows:
-        said = "  ".join(f"{key} {value}" for key, value in each.items() if key != "what")
-        print(f"{each['what']:<24} {said}", flush=True)
+        figures = "  ".join(f"{key} {value}" for key, value in each.items() if key != "what")
+        print(f"{each['what']:<24} {figures}", flush=True)
     return rows
 
 
@@ -145,6 +148,7 @@ def offline(model: Path, posters: list[bytes], threads: int | None, seconds: flo
 
 
 def rate(work: Callable[[Any], Any], inputs: Sequence[Any], seconds: float) -> float:
+    """Calls of ``work`` a second, over inputs in turn."""
     for each in inputs[:3]:
         work(each)
     done, start = 0, time.perf_counter()
@@ -159,13 +163,17 @@ def endurance(model: Path, threads: int | None, many: int) -> dict[str, Any]:
     with server(model, threads) as (port, memory):
         requests = [predict_request(poster, port) for poster in examples()]
         total = crowd(port, requests, 8, count=many // 10)
-        seen = [memory()]
+        resident = [memory()]
         for _ in range(10):
-            heard = crowd(port, requests, 8, count=many // 10)
-            total.statuses += heard.statuses
-            seen.append(memory())
-    said = {str(status): n for status, n in sorted(total.statuses.items())}
-    return {"what": f"{many:,} requests", "statuses": said, "resident_mb": [round(each, 1) for each in seen]}
+            responses = crowd(port, requests, 8, count=many // 10)
+            total.statuses += responses.statuses
+            resident.append(memory())
+    statuses = {str(status): n for status, n in sorted(total.statuses.items())}
+    return {
+        "what": f"{many:,} requests",
+        "statuses": statuses,
+        "resident_mb": [round(each, 1) for each in resident],
+    }
 
 
 @contextmanager
@@ -187,11 +195,12 @@ def server(model: Path, threads: int | None) -> Iterator[tuple[int, Callable[[],
 
 
 def ready(process: subprocess.Popen[str]) -> int:
+    """The port of a server, once it listens."""
     if process.stderr is None:
         raise RuntimeError("the server's standard error is not piped")
     for line in process.stderr:
-        if found := re.search(r"http://127\.0\.0\.1:(\d+)", line):
-            return int(found[1])
+        if address := re.search(r"http://127\.0\.0\.1:(\d+)", line):
+            return int(address[1])
     raise RuntimeError("the server ended before it was ready")
 
 

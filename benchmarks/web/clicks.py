@@ -1,4 +1,4 @@
-"""One visitor of the Inside page: a poster taken in, then click after click somewhere in the network."""
+"""A visitor of the Inside page: a poster is sent, then numbers anywhere in the network are clicked."""
 
 from __future__ import annotations
 
@@ -8,48 +8,50 @@ import random
 import time
 from typing import Any
 
-from benchmarks.web.load import BOUNDARY, Heard, multipart
+from benchmarks.web.load import BOUNDARY, Responses, multipart
 
-ENTERED = 20
+SESSIONS = 20
 
 
-def clicks(port: int, poster: bytes, seconds: float) -> tuple[Heard, Heard]:
-    """What it took to take the poster in, and what every click took until all it shows had come.
+def clicks(port: int, poster: bytes, seconds: float) -> tuple[Responses, Responses]:
+    """The times of starting a session, and of every click until all that it shows had come.
 
-    A click asks for a number's account, and when that has come for the poster and for two maps.
+    A click requests how a number was computed, then the poster and two maps.
     """
     link = http.client.HTTPConnection("127.0.0.1", port)
-    entering, clicking = Heard(started=time.perf_counter()), Heard()
-    for _ in range(ENTERED):
+    starting, clicking = Responses(started=time.perf_counter()), Responses()
+    for _ in range(SESSIONS):
         start = time.perf_counter()
-        visit = take_in(link, poster)
-        entering.add(200, time.perf_counter() - start)
-    entering.ended = clicking.started = time.perf_counter()
-    chance = random.Random(0)
+        session = start_session(link, poster)
+        starting.add(200, time.perf_counter() - start)
+    starting.ended = clicking.started = time.perf_counter()
+    rng = random.Random(0)
     while (start := time.perf_counter()) < clicking.started + seconds:
-        click(link, visit, chance)
+        click(link, session, rng)
         clicking.add(200, time.perf_counter() - start)
     clicking.ended = time.perf_counter()
     link.close()
-    return entering, clicking
+    return starting, clicking
 
 
-def take_in(link: http.client.HTTPConnection, poster: bytes) -> dict[str, Any]:
+def start_session(link: http.client.HTTPConnection, poster: bytes) -> dict[str, Any]:
+    """The answer to a poster: the token of its session, and the steps."""
     headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY.decode()}"}
     link.request("POST", "/api/v1/inside", multipart(poster), headers)
-    visit: dict[str, Any] = json.loads(answer(link))
-    return visit
+    session: dict[str, Any] = json.loads(answer(link))
+    return session
 
 
-def click(link: http.client.HTTPConnection, visit: dict[str, Any], chance: random.Random) -> None:
-    step = chance.choice(visit["steps"][1:])
-    row, column, channel = (chance.randrange(step[size]) for size in ("height", "width", "channels"))
-    root = f"/api/v1/inside/{visit['token']}"
+def click(link: http.client.HTTPConnection, session: dict[str, Any], rng: random.Random) -> None:
+    """One random number of a random step, and the pictures beside it."""
+    step = rng.choice(session["steps"][1:])
+    row, column, channel = (rng.randrange(step[size]) for size in ("height", "width", "channels"))
+    root = f"/api/v1/inside/{session['token']}"
     link.request("GET", f"{root}/numbers/{step['step']}?row={row}&column={column}&channel={channel}")
     answer(link)
-    source = visit["steps"][step["inputs"][0]]
+    source = session["steps"][step["inputs"][0]]
     pictures = [f"{root}/poster.png", f"{root}/maps/{step['step']}.png?channel={channel}"]
-    pictures.append(f"{root}/maps/{source['step']}.png?channel={chance.randrange(source['channels'])}")
+    pictures.append(f"{root}/maps/{source['step']}.png?channel={rng.randrange(source['channels'])}")
     for picture in pictures:
         link.request("GET", picture)
         answer(link)

@@ -12,24 +12,25 @@ BOUNDARY = b"benchmark"
 
 
 @dataclass
-class Heard:
-    """What came back: how often each status, and the seconds that each 200 took.
+class Responses:
+    """How often each status came, and the seconds that each answer of status 200 took.
 
-    ``unsaid`` counts the 503s that did not say when to try again.
+    ``without_retry_after`` counts the answers of status 503 without that header.
     """
 
     statuses: Counter[int] = field(default_factory=Counter)
     seconds: list[float] = field(default_factory=list)
-    unsaid: int = 0
+    without_retry_after: int = 0
     started: float = 0.0
     ended: float = 0.0
 
     def add(self, status: int, seconds: float, retry: float = 0) -> None:
+        """Count an answer; ``retry``: its Retry-After in seconds, 0 where it had none."""
         self.statuses[status] += 1
         if status == 200:
             self.seconds.append(seconds)
         elif status == 503 and not retry:
-            self.unsaid += 1
+            self.without_retry_after += 1
 
     @property
     def rate(self) -> float:
@@ -61,55 +62,62 @@ def predict_request(poster: bytes, port: int) -> bytes:
 
 
 def get_request(path: str, port: int) -> bytes:
+    """The whole of a GET."""
     return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
 
 
 def crowd(
     port: int, requests: Sequence[bytes], clients: int, *, seconds: float = 1e9, count: int = 10**9
-) -> Heard:
-    """``clients`` keep asking for some ``seconds``, or until ``count`` answers have come."""
+) -> Responses:
+    """``clients`` send requests for some ``seconds``, or until ``count`` answers have come."""
     return asyncio.run(_crowd(port, requests, clients, seconds, count))
 
 
 def crowd_and_visitor(
-    port: int, requests: Sequence[bytes], clients: int, visit: bytes, seconds: float
-) -> tuple[Heard, Heard]:
-    """A crowd, and beside it somebody who asks ``visit`` ten times a second."""
+    port: int, requests: Sequence[bytes], clients: int, visitor_request: bytes, seconds: float
+) -> tuple[Responses, Responses]:
+    """A crowd, and beside it one client that sends ``visitor_request`` ten times a second."""
 
-    async def both() -> tuple[Heard, Heard]:
-        visitor = Heard(started=time.perf_counter())
-        asking = asyncio.create_task(
-            _client(port, [visit], 0, visitor, visitor.started + seconds, 10**9, pause=0.1)
+    async def both() -> tuple[Responses, Responses]:
+        visitor = Responses(started=time.perf_counter())
+        visiting = asyncio.create_task(
+            _client(port, [visitor_request], 0, visitor, visitor.started + seconds, 10**9, pause=0.1)
         )
         flood = await _crowd(port, requests, clients, seconds, 10**9)
-        await asking
+        await visiting
         visitor.ended = time.perf_counter()
         return flood, visitor
 
     return asyncio.run(both())
 
 
-async def _crowd(port: int, requests: Sequence[bytes], clients: int, seconds: float, count: int) -> Heard:
-    heard = Heard(started=time.perf_counter())
-    until = heard.started + seconds
-    await asyncio.gather(*(_client(port, requests, i, heard, until, count) for i in range(clients)))
-    heard.ended = time.perf_counter()
-    return heard
+async def _crowd(port: int, requests: Sequence[bytes], clients: int, seconds: float, count: int) -> Responses:
+    responses = Responses(started=time.perf_counter())
+    until = responses.started + seconds
+    await asyncio.gather(*(_client(port, requests, i, responses, until, count) for i in range(clients)))
+    responses.ended = time.perf_counter()
+    return responses
 
 
 async def _client(
-    port: int, requests: Sequence[bytes], first: int, heard: Heard, until: float, count: int, pause: float = 0
+    port: int,
+    requests: Sequence[bytes],
+    first: int,
+    responses: Responses,
+    until: float,
+    count: int,
+    pause: float = 0,
 ) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     turn = first
     try:
-        while time.perf_counter() < until and heard.statuses.total() < count:
+        while time.perf_counter() < until and responses.statuses.total() < count:
             start = time.perf_counter()
             writer.write(requests[turn % len(requests)])
             status, retry = await _answer(reader)
-            heard.add(status, time.perf_counter() - start, retry)
+            responses.add(status, time.perf_counter() - start, retry)
             if status != 200 and retry:
-                await asyncio.sleep(retry / 10)  # a client in a hurry: it asks ten times as soon as told
+                await asyncio.sleep(retry / 10)  # an impatient client: it waits a tenth of the time
             turn += 1
             if pause:
                 await asyncio.sleep(pause)
@@ -119,7 +127,7 @@ async def _client(
 
 
 async def _answer(reader: asyncio.StreamReader) -> tuple[int, float]:
-    """The status, and what Retry-After says."""
+    """The status, and Retry-After in seconds."""
     head = await reader.readuntil(b"\r\n\r\n")
     lines = head.split(b"\r\n")
     headers = {name.lower(): value for name, _, value in (line.partition(b": ") for line in lines[1:])}

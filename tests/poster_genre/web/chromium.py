@@ -80,8 +80,8 @@ def shot(page: Any, name: str, **options: Any) -> None:
 def violations(page: Any) -> list[tuple[str, str, str]]:
     """(rule, impact, element) of what the accessibility engine objects to."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs the extra browser").Axe()
-    found = axe.run(page).response["violations"]
-    return [(each["id"], each["impact"], each["nodes"][0]["html"]) for each in found]
+    results = axe.run(page).response["violations"]
+    return [(each["id"], each["impact"], each["nodes"][0]["html"]) for each in results]
 
 
 def file(name: str, data: bytes) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A small model, and servers around it. Without the extras every module here is skipped, with the reason."""
+"""A small model, and servers around it. Without the extras these modules are skipped, with the reason."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MISSING = [name for name in PACKAGES if find_spec(name) is None]
 
 
 class Unsupported(pytest.Module):
-    """A module that cannot be imported here."""
+    """A module that cannot be imported without the extras."""
 
     def collect(self) -> Any:
         pytest.skip(f"needs the extras web and browser ({', '.join(MISSING)})", allow_module_level=True)

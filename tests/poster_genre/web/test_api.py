@@ -1,4 +1,4 @@
-"""What the interface answers: the classifier's own numbers, in the documented form."""
+"""The answers of the API: the classifier's own numbers, in the documented form."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def test_the_numbers_are_those_of_the_command_line(
         files.append(tmp_path / f"{seed}.{kind.lower()}")
         files[-1].write_bytes(encode(kind, size=(50 + seed, 70), seed=seed))
     assert main(["predict", *map(str, files), "--model-file", str(web_model), "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
+    printed = json.loads(capsys.readouterr().out)
     answer = live.predict(*(file.read_bytes() for file in files))
     assert answer.status_code == 200
-    for web, cli in zip(answer.json()["results"], told, strict=True):
+    for web, cli in zip(answer.json()["results"], printed, strict=True):
         assert set(web) == set(cli)
         assert [entry["genre"] for entry in web["top"]] == [entry["genre"] for entry in cli["top"]]
         assert web["sure"] == cli["sure"]
@@ -57,8 +57,8 @@ def test_requests_that_arrive_together_get_their_own_answers(live: Any, encode: 
     with ThreadPoolExecutor(12) as clients:
         together = list(clients.map(live.predict, posters))
     for one, other in zip(alone, together, strict=True):
-        found = other.json()["results"][0]["probabilities"]
-        np.testing.assert_allclose(list(found.values()), list(one.values()), rtol=0, atol=1e-6)
+        probabilities = other.json()["results"][0]["probabilities"]
+        np.testing.assert_allclose(list(probabilities.values()), list(one.values()), rtol=0, atol=1e-6)
 
 
 def test_several_pictures_are_answered_in_order_and_a_bad_one_leaves_the_others_alone(
@@ -75,8 +75,8 @@ def test_several_pictures_are_answered_in_order_and_a_bad_one_leaves_the_others_
 
 
 def test_top_says_how_many_genres_are_listed(live: Any, poster: bytes) -> None:
-    for asked, count in (("", 3), ("?top=1", 1), ("?top=25", 25)):
-        answer = live.client.post(f"/api/v1/predict{asked}", files={"image": poster})
+    for query, count in (("", 3), ("?top=1", 1), ("?top=25", 25)):
+        answer = live.client.post(f"/api/v1/predict{query}", files={"image": poster})
         top = answer.json()["results"][0]["top"]
         assert len(top) == count
         assert [entry["probability"] for entry in top] == sorted(
@@ -119,18 +119,18 @@ def test_a_heat_map_is_that_of_explain(
 ) -> None:
     for method in ("grad-cam", "occlusion"):
         form = {"genre": "drama", "method": method}
-        found = live.client.post("/api/v1/explain", files={"image": poster}, data=form).json()
-        wanted = explain(web_classifier, poster, "Drama", method=method)
-        assert (found["genre"], found["method"]) == ("Drama", method)
-        assert (found["height"], found["width"]) == wanted.heat.shape
-        np.testing.assert_allclose(found["heat"], wanted.heat, rtol=0, atol=1e-3)
-        assert found["probability"] == pytest.approx(wanted.probability, abs=1e-6)
+        answer = live.client.post("/api/v1/explain", files={"image": poster}, data=form).json()
+        expected = explain(web_classifier, poster, "Drama", method=method)
+        assert (answer["genre"], answer["method"]) == ("Drama", method)
+        assert (answer["height"], answer["width"]) == expected.heat.shape
+        np.testing.assert_allclose(answer["heat"], expected.heat, rtol=0, atol=1e-3)
+        assert answer["probability"] == pytest.approx(expected.probability, abs=1e-6)
 
 
 def test_without_a_genre_the_most_probable_one_is_explained(live: Any, poster: bytes) -> None:
     [result] = live.predict(poster).json()["results"]
-    found = live.client.post("/api/v1/explain", files={"image": poster}).json()
-    assert found["genre"] == result["top"][0]["genre"]
+    answer = live.client.post("/api/v1/explain", files={"image": poster}).json()
+    assert answer["genre"] == result["top"][0]["genre"]
 
 
 def test_occlusion_reports_its_progress_line_by_line(live: Any, poster: bytes) -> None:
@@ -146,17 +146,17 @@ def test_occlusion_reports_its_progress_line_by_line(live: Any, poster: bytes) -
 
 
 @pytest.mark.parametrize(
-    ("form", "said"),
+    ("form", "detail"),
     [
         ({"genre": "Cookery"}, "there is no such genre; the 25 are: Action"),
         ({"method": "guess"}, "there is no such method; choose one of grad-cam, occlusion"),
     ],
 )
 def test_an_unknown_genre_or_method_is_refused(
-    live: Any, poster: bytes, form: dict[str, str], said: str
+    live: Any, poster: bytes, form: dict[str, str], detail: str
 ) -> None:
     answer = live.client.post("/api/v1/explain", files={"image": poster}, data=form)
-    assert problem(answer, 422).startswith(said)
+    assert problem(answer, 422).startswith(detail)
 
 
 def test_one_readable_picture_at_a_time_is_explained(live: Any, poster: bytes) -> None:

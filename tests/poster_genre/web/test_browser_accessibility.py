@@ -1,4 +1,4 @@
-"""The predict page by keyboard, read aloud, small, large, light, dark and without jumps."""
+"""The predict page by keyboard, for screen readers, at every width, light and dark, without layout shifts."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tests.poster_genre.web.chromium import Open, file, shot, shown, upload, vio
 def test_everything_can_be_done_with_the_keyboard(open_page: Open, poster: bytes) -> None:
     page = open_page()
 
-    def tab_to(wanted: str) -> None:
+    def tab_to(selector: str) -> None:
         for _ in range(60):
             page.keyboard.press("Tab")
-            if page.evaluate("wanted => document.activeElement.matches(wanted)", wanted):
+            if page.evaluate("selector => document.activeElement.matches(selector)", selector):
                 outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
-                assert outline != "none", f"{wanted} does not show that it has the focus"
+                assert outline != "none", f"{selector} does not show that it has the focus"
                 return
-        raise AssertionError(f"Tab never reaches {wanted}")
+        raise AssertionError(f"Tab never reaches {selector}")
 
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
@@ -51,7 +51,7 @@ def test_the_result_is_announced_to_screen_readers(open_page: Open, poster: byte
     upload(page, file("film.jpg", poster))
     (first, value), *_ = shown(page)
     page.wait_for_function(
-        "said => document.getElementById('status').textContent.includes(said)", arg=f"{first} {value}"
+        "text => document.getElementById('status').textContent.includes(text)", arg=f"{first} {value}"
     )
     assert page.locator("#top button").nth(0).get_attribute("aria-pressed") == "false"
 

@@ -1,4 +1,4 @@
-"""What the predict page tells: genres, doubt, maps of the evidence, and what can be kept."""
+"""Answers on the predict page: genres, doubt, heat maps, and what can be saved."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def test_a_genre_shows_its_heat_map_over_the_poster(
             return [heat.height, heat.width, ...data.filter((_, i) => i % 4 === 3)];
         }"""
     )
-    wanted = explain(web_classifier, poster, genre).heat
-    assert tuple(bright[:2]) == wanted.shape
-    alpha = np.reshape(bright[2:], wanted.shape)
-    np.testing.assert_allclose(alpha, 255 * (0.2 + 0.65 * np.sqrt(wanted)), atol=4)
+    expected = explain(web_classifier, poster, genre).heat
+    assert tuple(bright[:2]) == expected.shape
+    alpha = np.reshape(bright[2:], expected.shape)
+    np.testing.assert_allclose(alpha, 255 * (0.2 + 0.65 * np.sqrt(expected)), atol=4)
     box, over = page.locator("#poster").bounding_box(), page.locator("#heat").bounding_box()
     assert box == over
     page.click("#hide")
@@ -70,11 +70,11 @@ def test_an_unsure_answer_is_marked(
 ) -> None:
     model = live.state.classifier.trained_
     page = open_page()
-    for bits, said in ((1e9, "Not sure"), (-1.0, "A film may have several genres")):
+    for bits, text in ((1e9, "Not sure"), (-1.0, "A film may have several genres")):
         calibration = replace(model.calibration, sure_above=bits)
         monkeypatch.setattr(live.state.classifier, "trained_", replace(model, calibration=calibration))
         upload(page, file("film.png", encode("PNG")))
-        page.wait_for_function(f"() => document.getElementById('doubt').textContent.startsWith('{said}')")
+        page.wait_for_function(f"() => document.getElementById('doubt').textContent.startsWith('{text}')")
         assert len(shown(page)) == 25
 
 

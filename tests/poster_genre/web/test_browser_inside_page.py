@@ -25,7 +25,7 @@ from tests.poster_genre.web.live_server import running
 
 @pytest.fixture
 def open_inside(browser: Any, live: Any, poster: bytes) -> Iterator[Open]:
-    """The page with the test's poster in the place of the example that it begins with."""
+    """The page with the test's poster instead of its first example."""
     with opener(browser, live) as opened:
 
         def inside(address: str = "", **options: Any) -> Any:
@@ -180,8 +180,8 @@ def test_the_mirror_image_shows_its_own_numbers(
     pixels = load_poster(poster, web_classifier.trained_.spec.input_size)
     value = trace_poster(trace.steps, web_classifier.trained_, pixels[:, ::-1]).outputs[1][4, 1, 1]
     page.wait_for_function(
-        "value => Math.abs(parseFloat(document.querySelector('.computation.focused .result strong').textContent"
-        ".replace('−', '-')) - value) < 1e-6",
+        "value => Math.abs(parseFloat(document.querySelector('.computation.focused .result strong')"
+        ".textContent.replace('−', '-')) - value) < 1e-6",
         arg=float(value),
     )
 
@@ -293,9 +293,9 @@ def test_every_map_of_every_network_is_shown_and_leads_to_its_own_numbers(
         page.wait_for_selector(".computation", state="attached")
         page.check("#digits")
         strips = page.locator("canvas.strip")
-        told = [int(strips.nth(i).get_attribute("aria-valuemax")) for i in range(strips.count())]
+        last_maps = [int(strips.nth(i).get_attribute("aria-valuemax")) for i in range(strips.count())]
         drawn = [step for step in trace.steps[:-1] if type(step.layer).__name__ not in ("Dropout", "Flatten")]
-        assert told == [step.shape[-1] - 1 for step in drawn]
+        assert last_maps == [step.shape[-1] - 1 for step in drawn]
         ends = {step.member: step.index for step in trace.steps if step.member and len(step.shape) == 3}
         assert sorted(ends) == ["0", "1", "2"]
         for index in ends.values():

@@ -1,4 +1,4 @@
-"""How posters come to the predict page: uploaded, dropped, pasted, drawn, photographed, many, bad."""
+"""Posters on the predict page: uploaded, dropped, pasted, drawn, photographed, several, bad."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ def test_a_bad_file_is_one_sentence_and_the_page_goes_on(open_page: Open, poster
     page = open_page()
     upload(page, file("film.svg", b"<svg xmlns='http://www.w3.org/2000/svg'></svg>"))
     page.wait_for_selector("#problem", state="visible")
-    said = page.text_content("#problem")
-    assert "This file is an SVG drawing; give a picture in JPEG, PNG, WebP, GIF or BMP format." in said
+    text = page.text_content("#problem")
+    assert "This file is an SVG drawing; give a picture in JPEG, PNG, WebP, GIF or BMP format." in text
     page.wait_for_selector("#unseen", state="visible")
     shot(page, "bad-file")
     upload(page, file("film.jpg", poster))

@@ -1,4 +1,4 @@
-"""Pictures that mean harm: every one is answered in one sentence, none by a 5xx, none by silence."""
+"""Hostile pictures: every one is answered in one sentence, none with a 5xx, none by a hang."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AT_A_TIME = 32
 
 
 def post_all(live: Any, pictures: list[bytes]) -> list[str | None]:
-    """The error of each, through as few requests as may be."""
+    """The error of each, in as few requests as possible."""
     errors: list[str | None] = []
     for start in range(0, len(pictures), AT_A_TIME):
         chunk = pictures[start : start + AT_A_TIME]
@@ -40,7 +40,7 @@ def test_a_picture_cut_off_anywhere_is_read_or_refused_in_one_sentence(
     whole = encode(kind, size=(24, 36))
     cuts = sorted({*range(min(len(whole), 64)), *range(64, len(whole), max(1, len(whole) // 64))})
     errors = post_all(live, [whole[:cut] for cut in cuts])
-    assert errors[0] == "image 1 is empty (0 bytes)"
+    assert errors[0] == "image 1 is empty (0 bytes); give a picture in JPEG, PNG, WebP, GIF or BMP format"
     assert all(error is None or (error.startswith("image ") and "\n" not in error) for error in errors)
     assert sum(error is not None for error in errors) > len(errors) // 2
 
@@ -52,8 +52,8 @@ def test_flipped_bits_are_read_or_refused(live: Any, encode: Encode, kind: str) 
     damaged = []
     for _ in range(96):
         data = bytearray(whole)
-        for place in rng.integers(0, len(data), rng.integers(1, 6)):
-            data[place] ^= 1 << int(rng.integers(8))
+        for index in rng.integers(0, len(data), rng.integers(1, 6)):
+            data[index] ^= 1 << int(rng.integers(8))
         damaged.append(bytes(data))
     post_all(live, damaged)
 
@@ -92,30 +92,30 @@ BOMBS = dict(bombs())
 def test_a_decompression_bomb_is_refused_by_its_header(live: Any, name: str) -> None:
     bomb = BOMBS[name]
     assert len(bomb) < 100_000
-    assert "too large" in (said := problem(live.predict(bomb), 422))
-    assert "more than 25,000,000 pixels" in said
+    assert "too large" in (detail := problem(live.predict(bomb), 422))
+    assert "more than 25,000,000 pixels" in detail
 
 
 def test_the_error_for_a_picture_above_the_limit_gives_its_size(live: Any, encode: Encode) -> None:
     out = io.BytesIO()
     Image.new("1", (5001, 5000)).save(out, "PNG")
-    said = problem(live.predict(out.getvalue()), 422)
-    assert said == ("image 1 is too large (5001x5000, more than 25,000,000 pixels); give a smaller picture")
+    detail = problem(live.predict(out.getvalue()), 422)
+    assert detail == ("image 1 is too large (5001x5000, more than 25,000,000 pixels); give a smaller picture")
 
 
 def test_a_jpeg_with_hundreds_of_scans_is_refused(live: Any, encode: Encode) -> None:
     whole = encode("JPEG", size=(64, 64), progressive=True)
     start = whole.index(b"\xff\xda")
     scan = whole[start : whole.index(b"\xff", start + 20)]
-    said = problem(live.predict(whole[:start] + scan * 500 + whole[start:]), 422)
-    assert "is a JPEG in" in said
+    detail = problem(live.predict(whole[:start] + scan * 500 + whole[start:]), 422)
+    assert "is a JPEG in" in detail
 
 
 def test_a_large_run_length_bitmap_is_refused_and_a_small_one_is_not_the_servers_fault(live: Any) -> None:
     header = b"BM" + struct.pack("<IHHIIiiHHIIiiII", 0, 0, 0, 54 + 1024, 40, 2000, 2000, 1, 8, 1, *[0] * 5)
     runs = b"\x01\x05" * 600_000
-    said = problem(live.predict(header + bytes(1024) + runs), 422)
-    assert said == "image 1 is a large run-length BMP; save it as PNG"
+    detail = problem(live.predict(header + bytes(1024) + runs), 422)
+    assert detail == "image 1 is a large run-length BMP; save it as PNG"
     small = live.predict(header + bytes(1024) + runs[:1000])
     assert small.status_code in (200, 422)
 

@@ -1,4 +1,4 @@
-"""Floods, slow clients and oversized requests: refused, cut off, or told to come back."""
+"""Floods, slow clients and oversized requests: refused, cut off, or answered with 503."""
 
 from __future__ import annotations
 
@@ -120,9 +120,9 @@ def test_headers_that_drip_are_cut_off(serve_with: Serve) -> None:
 def test_a_second_request_whose_headers_drip_is_cut_off(serve_with: Serve) -> None:
     with serve_with(Limits(header_seconds=0.5)) as server, server.connect() as link:
         link.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        said = b""
-        while not said.endswith(b'{"status":"ok"}'):
-            said += link.recv(4096)
+        answer = b""
+        while not answer.endswith(b'{"status":"ok"}'):
+            answer += link.recv(4096)
         assert drip(link, b"GET / HTTP/1.1\r\nX: y") == b""
 
 
@@ -285,8 +285,8 @@ def test_health_and_pages_answer_during_a_flood(live: Any, poster: bytes) -> Non
 
 
 def head(*lines: str) -> bytes:
-    said = ["POST /api/v1/predict HTTP/1.1", "Host: localhost", f"Content-Type: {FORM}", *lines]
-    return "\r\n".join(said).encode() + b"\r\n\r\n"
+    lines_of_head = ["POST /api/v1/predict HTTP/1.1", "Host: localhost", f"Content-Type: {FORM}", *lines]
+    return "\r\n".join(lines_of_head).encode() + b"\r\n\r\n"
 
 
 def predict_alone(url: str, poster: bytes, headers: dict[str, str] | None = None) -> httpx.Response:

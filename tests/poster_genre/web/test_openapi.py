@@ -119,13 +119,13 @@ def problems_of(operation: dict[str, Any]) -> set[int]:
 
 
 def test_every_reference_has_a_target(document: dict[str, Any]) -> None:
-    def visit(node: Any) -> None:
+    def check(node: Any) -> None:
         if isinstance(node, dict):
             assert resolve(document, node)
         for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
-            visit(child)
+            check(child)
 
-    visit(document)
+    check(document)
 
 
 def test_every_component_is_used(document: dict[str, Any]) -> None:

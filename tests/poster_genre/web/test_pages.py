@@ -79,8 +79,8 @@ def test_every_link_of_a_page_has_a_target(live: Any, path: str) -> None:
 def test_scripts_and_styles_name_no_other_origin() -> None:
     for name, file in load_static_files().items():
         if name.endswith((".css", ".js")):
-            found = set(re.findall(rb"https?://[^\s\"')]+", file.body))
-            assert not found, (name, found)
+            origins = set(re.findall(rb"https?://[^\s\"')]+", file.body))
+            assert not origins, (name, origins)
 
 
 def test_every_element_that_the_script_reads_is_on_the_page(live: Any) -> None:

@@ -1,4 +1,4 @@
-"""``poster-genre serve`` as a process: it starts warm, and stops once everybody is answered."""
+"""``poster-genre serve`` as a process: it starts warmed up, and stops once every request is answered."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def process(model: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     with subprocess.Popen([*command, "--threads", "1"], stderr=subprocess.PIPE, text=True) as running:
         assert running.stderr is not None
         try:
-            said = ""
-            for said in running.stderr:
-                if found := re.search(r"http://127\.0\.0\.1:\d+", said):
-                    yield running, found[0]
+            line = ""
+            for line in running.stderr:
+                if url := re.search(r"http://127\.0\.0\.1:\d+", line):
+                    yield running, url[0]
                     break
             else:
-                raise AssertionError(f"the server ended before it was ready: {said}")
+                raise AssertionError(f"the server ended before it was ready: {line}")
         finally:
             running.kill()
 

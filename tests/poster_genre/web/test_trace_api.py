@@ -78,11 +78,11 @@ def test_every_number_is_the_one_that_the_plain_layers_computed(
     live: Any, session: dict[str, Any], trace: Trace
 ) -> None:
     for step in trace.steps:
-        place = tuple(int(STREAM.integers(size)) for size in image_shape(step.shape))
-        row, column, channel = place
+        position = tuple(int(STREAM.integers(size)) for size in image_shape(step.shape))
+        row, column, channel = position
         answer = get(live, session, f"numbers/{step.index}", row=row, column=column, channel=channel).json()
         [found] = [each for each in answer["chain"] if each["step"] == step.index]
-        assert found["value"] == float(trace.image(step.index)[place])
+        assert found["value"] == float(trace.image(step.index)[position])
         assert np.prod(np.array(answer["field"][2:]) - answer["field"][:2]) >= 1
 
 
@@ -160,9 +160,9 @@ def test_the_filters_are_the_first_layers_weights(
 def test_a_genres_contributions_and_bias_make_its_score(
     live: Any, session: dict[str, Any], trace: Trace
 ) -> None:
-    found = get(live, session, "genres/action").json()
-    assert found["genre"] == "Action"
-    total = sum(each["x"] * each["weight"] for each in found["features"]) + found["bias"]
+    answer = get(live, session, "genres/action").json()
+    assert answer["genre"] == "Action"
+    total = sum(each["x"] * each["weight"] for each in answer["features"]) + answer["bias"]
     assert total == pytest.approx(float(trace.outputs[-1][GENRES.index("Action")]), abs=1e-5)
 
 
