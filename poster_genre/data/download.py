@@ -94,7 +94,7 @@ def download(
             part.discard()
             if last_chance:
                 raise PosterGenreError(
-                    f"{url} did not send the data set ({error}); nothing was kept, try again later"
+                    f"{url} did not send the data set ({error}); nothing was saved, try again later"
                 ) from error
         else:
             break

@@ -192,7 +192,7 @@ def test_a_length_that_is_too_small_does_not_pass_for_the_file(
     shutil.rmtree(tmp_path / "out")
     server.behaviours = [short] * 9
     with pytest.raises(
-        PosterGenreError, match=r"did not send the data set \(.*not a complete zip.*nothing was kept"
+        PosterGenreError, match=r"did not send the data set \(.*not a complete zip.*nothing was saved"
     ):
         fetch()
     assert left_in(tmp_path / "out") == []
