@@ -1,7 +1,7 @@
 """Run every notebook of this folder from top to bottom and compare what it prints with what is committed.
 
     python tutorials/execute.py            check: exits 1 where a cell fails or prints something else
-    python tutorials/execute.py --write    run them and keep the new outputs
+    python tutorials/execute.py --write    run them and store the new outputs
 
 Pictures are drawn again but not compared: they differ by a few bytes between versions of matplotlib.
 """
@@ -19,7 +19,7 @@ FOLDER = Path(__file__).resolve().parent
 
 
 def printed(cell: nbformat.NotebookNode) -> str:
-    """Everything a cell wrote as text, without the pictures."""
+    """The text that a cell printed or returned, without pictures."""
     texts = []
     for output in cell.get("outputs", []):
         if output.output_type == "stream" and output.name == "stdout":
@@ -35,7 +35,7 @@ def executed(path: Path) -> nbformat.NotebookNode:
         notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": FOLDER}}
     )
     client.execute()
-    for cell in notebook.cells:  # what varies from run to run has no place in a committed file
+    for cell in notebook.cells:  # entries that differ from run to run are not committed
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
             cell.outputs = [o for o in cell.outputs if not (o.output_type == "stream" and o.name == "stderr")]
