@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -20,6 +17,7 @@ import numpy as np
 from benchmarks.__main__ import machine
 from benchmarks.web.clicks import clicks
 from benchmarks.web.load import Responses, crowd, crowd_and_visitor, get_request, predict_request
+from benchmarks.web.server_process import server
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.genres import N_GENRES
 from poster_genre.model.model_file import PACKAGED, save_model
@@ -174,34 +172,6 @@ def endurance(model: Path, threads: int | None, many: int) -> dict[str, Any]:
         "statuses": statuses,
         "resident_mb": [round(each, 1) for each in resident],
     }
-
-
-@contextmanager
-def server(model: Path, threads: int | None) -> Iterator[tuple[int, Callable[[], float]]]:
-    """A ``poster-genre serve`` of its own: its port, and what tells its resident memory in MB."""
-    command = [sys.executable, "-m", "poster_genre", "serve", "--port", "0", "--model-file", str(model)]
-    command += ["--threads", str(threads)] if threads is not None else []
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        port = ready(process)
-
-        def memory() -> float:
-            status = Path(f"/proc/{process.pid}/status").read_text()
-            return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
-
-        try:
-            yield port, memory
-        finally:
-            process.terminate()
-
-
-def ready(process: subprocess.Popen[str]) -> int:
-    """The port of a server, once it listens."""
-    if process.stderr is None:
-        raise RuntimeError("the server's standard error is not piped")
-    for line in process.stderr:
-        if address := re.search(r"http://127\.0\.0\.1:(\d+)", line):
-            return int(address[1])
-    raise RuntimeError("the server ended before it was ready")
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ async def handle_http_exception(request: Request, error: Exception) -> Response:
     """Starlette's own errors as problems: an unknown path, a method that a path does not have."""
     if not isinstance(error, HTTPException):
         return await handle_problem(request, error)
-    details = {404: "there is nothing at this path", 405: f"{request.method} is not for this path"}
+    details = {404: "there is nothing at this path", 405: f"{request.method} is not allowed at this path"}
     detail = details.get(error.status_code, str(error.detail))
     return Problem(error.status_code, detail, headers=dict(error.headers or {})).response()
 

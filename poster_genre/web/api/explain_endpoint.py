@@ -28,7 +28,7 @@ NDJSON = "application/x-ndjson"
 
 
 @dataclass
-class ExplainRequest:
+class ExplainInputs:
     """What to explain. ``pixels``: uint8 (height, width, 3); ``genre`` None: the most probable one."""
 
     pixels: np.ndarray
@@ -49,13 +49,13 @@ async def explain(request: Request) -> Response:
         pixels = await before_deadline(request, state.limits, decoding)
     if isinstance(pixels, str):
         raise Problem(422, pixels)
-    asked = ExplainRequest(pixels, genre, method, own_page)
+    inputs = ExplainInputs(pixels, genre, method, own_page)
     if NDJSON in request.headers.get("accept", ""):
         state.explanations.capacity.check(own_page)
-        return StreamingResponse(progress_lines(state, asked), media_type=NDJSON)
+        return StreamingResponse(progress_lines(state, inputs), media_type=NDJSON)
     abandoned = threading.Event()
     try:
-        work = compute(state, asked, lambda done, total: stop_if(abandoned))
+        work = compute(state, inputs, lambda done, total: stop_if(abandoned))
         return JSONResponse(heat_map_json(await before_deadline(request, state.limits, work)))
     finally:
         abandoned.set()
@@ -74,12 +74,14 @@ def genre_and_method(form: UploadForm) -> tuple[str | None, str]:
     return genre, method
 
 
-async def compute(state: AppState, asked: ExplainRequest, progress: Progress) -> ExplainResult:
+async def compute(state: AppState, inputs: ExplainInputs, progress: Progress) -> ExplainResult:
     """The heat map, from the queue."""
-    return await state.explanations.explain(asked.pixels, asked.genre, asked.method, progress, asked.own_page)
+    return await state.explanations.explain(
+        inputs.pixels, inputs.genre, inputs.method, progress, inputs.own_page
+    )
 
 
-async def progress_lines(state: AppState, asked: ExplainRequest) -> AsyncIterator[str]:
+async def progress_lines(state: AppState, inputs: ExplainInputs) -> AsyncIterator[str]:
     """Lines ``{"done": 16, "of": 108}``, then ``{"result": ...}`` or ``{"problem": ...}``."""
     loop, abandoned = asyncio.get_running_loop(), threading.Event()
     lines: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
@@ -91,7 +93,7 @@ async def progress_lines(state: AppState, asked: ExplainRequest) -> AsyncIterato
     async def work() -> None:
         try:
             async with asyncio.timeout(state.limits.answer_seconds):
-                heat_map = await compute(state, asked, report)
+                heat_map = await compute(state, inputs, report)
             lines.put_nowait({"result": heat_map_json(heat_map)})
         except Problem as problem:
             lines.put_nowait({"problem": problem.document()})

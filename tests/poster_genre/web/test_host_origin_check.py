@@ -92,7 +92,7 @@ def test_no_path_leads_to_other_files(live: Any, path: str) -> None:
 
 def test_a_method_that_a_path_does_not_have_is_a_problem(live: Any) -> None:
     answer = live.client.get("/api/v1/predict")
-    assert problem(answer, 405) == "GET is not for this path"
+    assert problem(answer, 405) == "GET is not allowed at this path"
     assert answer.headers["allow"] == "POST"
 
 
