@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -75,6 +76,11 @@ class Optimizer:
     def update(self, w: Array, g: Array, kept: Arrays, decay: float, t: int, free: Arrays) -> None:
         """Change ``w`` and ``kept`` in place. ``g`` must stay as it is; ``free`` are two scratch arrays."""
         raise TypeError(f"{type(self).__name__} does not define update")
+
+    def settings(self) -> dict[str, Any]:
+        """The arguments of the constructor other than the parameters; a resumed run must have the same."""
+        public = {name: value for name, value in vars(self).items() if not name.startswith("_")}
+        return {"lr": self.lr} | {n: v for n, v in public.items() if n not in ("parameters", "slots")}
 
     def state(self) -> dict[str, np.ndarray]:
         """Copies of everything that changes from step to step, for an exact resume."""

@@ -264,12 +264,19 @@ def model_arrays(model: Layer) -> dict[str, np.ndarray]:
 
 
 def load_model_arrays(model: Layer, arrays: Mapping[str, np.ndarray]) -> None:
-    """Copy ``arrays`` into the model, all or nothing: names, shapes and dtypes must be the model's."""
+    """Copy ``arrays`` into the model, all or nothing.
+
+    Raises SerializeError unless names, shapes and dtypes are the model's, and for a running variance that is
+    negative, NaN or infinite.
+    """
     own = model_arrays(model)
     try:
         strict_arrays(type(model).__name__, dict(arrays), own)
     except ValueError as error:
         raise SerializeError(str(error)) from None
+    for name, array in arrays.items():
+        if name.endswith("running_var") and not ((array >= 0) & np.isfinite(array)).all():
+            raise SerializeError(f"{name!r} must hold finite variances of at least 0, got {array.min():g}")
     for name, array in own.items():
         array[...] = arrays[name]
 

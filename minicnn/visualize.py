@@ -1,4 +1,4 @@
-"""Pictures of training and of what a network has learned, as PNG files.
+"""Training curves, filters and feature maps as PNG files.
 
 Every function writes one file, whole or not at all, and touches no global state of matplotlib: it may be
 called from any thread, beside a notebook's own plots, and on a machine without a display.
@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from minicnn.serialize import PathLike, atomic_write
-from minicnn.training.lr_finder import LearningRateRange, smooth
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,15 +20,37 @@ if TYPE_CHECKING:
 
 BLUE, ORANGE, GREEN, GREY, INK = "#2f6db5", "#d9622b", "#3d8f5f", "#9aa3ad", "#27313b"
 LINES = (BLUE, ORANGE, GREEN, "#8a5fb0", "#b5892f", "#2f9aa0", "#c04f7c", "#6b7a89")
-NOT_METRICS = frozenset({"epoch", "step", "loss", "val_loss", "lr", "images_per_second", "seconds"})
+NOT_METRICS = frozenset(
+    {"epoch", "step", "loss", "val_loss", "lr", "gradient_norm", "images_per_second", "seconds"}
+)
+
+
+class RangeTest(Protocol):
+    """A learning-rate range test; see ``minicnn.training.lr_finder.LearningRateRange``."""
+
+    @property
+    def lrs(self) -> np.ndarray:
+        """Learning rates, (steps,)."""
+
+    @property
+    def losses(self) -> np.ndarray:
+        """The loss at each, (steps,)."""
+
+    @property
+    def smoothed(self) -> np.ndarray:
+        """The losses smoothed, (steps,)."""
+
+    @property
+    def suggestion(self) -> float:
+        """The suggested rate, or NaN."""
 
 
 def plot_history(rows: Sequence[Mapping[str, Any]], path: PathLike, *, note: str = "") -> None:
-    """The curves of a training run: losses, the other measures of its rows, and the learning rate.
+    """The curves of a training run: losses, validation measures, and the learning rate.
 
-    ``rows``: one mapping an epoch, with "epoch", "loss" and what else was measured ("val_loss", "lr", ...),
-    as ``Trainer.fit`` returns. Numbers that are missing or NaN leave a gap in their curve. ``note`` is a
-    caption that stands under the curves.
+    ``rows``: one mapping an epoch, with "epoch", "loss" and other columns ("val_loss", "lr", ...), as
+    ``Trainer.fit`` returns; the columns in NOT_METRICS are no measures. Numbers that are missing or NaN leave
+    a gap in their curve. ``note`` is a caption under the curves.
     """
     if not rows:
         raise ValueError("plot_history: expected at least one row of history, got none")
@@ -73,22 +94,22 @@ def plot_history(rows: Sequence[Mapping[str, Any]], path: PathLike, *, note: str
     _save(figure, path)
 
 
-def plot_learning_rate_range(found: LearningRateRange, path: PathLike) -> None:
+def plot_learning_rate_range(result: RangeTest, path: PathLike) -> None:
     """The loss over the learning rate, as ``find_learning_rate`` measured it, with its suggestion marked."""
     figure, (axes,) = _figure(1, width=6.4)
     _axes(axes, "Loss at rising learning rates", "learning rate")
-    curve = smooth(found.losses)
-    axes.plot(found.lrs, found.losses, color=GREY, lw=1, alpha=0.7, label="each batch")
-    axes.plot(found.lrs, curve, color=BLUE, lw=2, label="smoothed")
+    curve = result.smoothed
+    axes.plot(result.lrs, result.losses, color=GREY, lw=1, alpha=0.7, label="each batch")
+    axes.plot(result.lrs, curve, color=BLUE, lw=2, label="smoothed")
     axes.set_xscale("log")
-    # The divergence at the end would flatten everything before it.
+    # Up to the lowest loss only: the divergence behind it would flatten the rest of the curve.
     lowest = int(np.argmin(curve))
     low, high = curve[lowest], curve[: lowest + 1].max()
     if high > low:
         axes.set_ylim(low - 0.3 * (high - low), high + 0.5 * (high - low))
-    if math.isfinite(found.suggestion):
-        label = f"falls fastest at {found.suggestion:.2g}"
-        axes.axvline(found.suggestion, color=ORANGE, lw=1.5, ls="--", label=label)
+    if math.isfinite(result.suggestion):
+        label = f"falls fastest at {result.suggestion:.2g}"
+        axes.axvline(result.suggestion, color=ORANGE, lw=1.5, ls="--", label=label)
     axes.legend(frameon=False, labelcolor=INK)
     _save(figure, path)
 
@@ -107,24 +128,24 @@ def filter_grid(weights: np.ndarray, path: PathLike, *, limit: int = 16) -> None
     largest = np.abs(filters).max(axis=(1, 2, 3), keepdims=True)
     filters = filters / np.where(largest > 0, largest, 1)
     size, channels = "x".join(map(str, weights.shape[:2])), "1 channel" if c_in == 1 else f"{c_in} channels"
-    said = f"{c_out} filters of {size} over {channels}"
+    title = f"{c_out} filters of {size} over {channels}"
     if c_in == 3:
         picture = mosaic(np.moveaxis(filters, 1, 3) / 2 + 0.5, _columns(c_out))
-        _show(np.where(np.isnan(picture), 1.0, picture), said, path)
+        _show(np.where(np.isnan(picture), 1.0, picture), title, path)
         return
     rows, columns = min(c_in, limit), min(c_out, limit)
     tiles = np.swapaxes(filters[:columns, :rows], 0, 1).reshape(-1, *weights.shape[:2])
     if rows < c_in or columns < c_out:
-        said += f" (the first {columns} filters, {rows} channels)"
-    # White is a weight of 0 here, so the gaps must not be white.
-    _show(mosaic(tiles, columns), said, path, between=GREY, cmap="RdBu_r", vmin=-1, vmax=1)
+        title += f" (the first {columns} filters, {rows} channels)"
+    # White stands for a weight of 0, so the gaps must not be white.
+    _show(mosaic(tiles, columns), title, path, between=GREY, cmap="RdBu_r", vmin=-1, vmax=1)
 
 
 def feature_maps(activations: np.ndarray, path: PathLike, *, limit: int = 64) -> None:
-    """What a layer puts out for one image: ``activations`` (h, w, c) or (1, h, w, c), one tile a channel.
+    """The output of a layer for one image: ``activations`` (h, w, c) or (1, h, w, c), one tile a channel.
 
-    Each channel is scaled to its own range; one that is the same everywhere (a dead unit) is plain dark.
-    At most ``limit`` channels are shown.
+    Each channel is scaled to its own range; a constant one (a dead unit) is plain dark. At most ``limit``
+    channels are shown.
     """
     maps = activations[0] if activations.ndim == 4 and len(activations) == 1 else activations
     if maps.ndim != 3 or maps.size == 0:
@@ -132,12 +153,12 @@ def feature_maps(activations: np.ndarray, path: PathLike, *, limit: int = 64) ->
     tiles = np.moveaxis(maps, 2, 0)[:limit].astype(np.float64)
     low, high = tiles.min(axis=(1, 2), keepdims=True), tiles.max(axis=(1, 2), keepdims=True)
     tiles = (tiles - low) / np.where(high > low, high - low, 1)
-    said = f"{maps.shape[2]} feature maps of {maps.shape[0]}x{maps.shape[1]}"
+    title = f"{maps.shape[2]} feature maps of {maps.shape[0]}x{maps.shape[1]}"
     if len(tiles) < maps.shape[2]:
-        said += f" (the first {len(tiles)})"
+        title += f" (the first {len(tiles)})"
     height, width = maps.shape[:2]
     columns = _columns(len(tiles), height / width)
-    _show(mosaic(tiles, columns), said, path, cmap="magma", vmin=0, vmax=1)
+    _show(mosaic(tiles, columns), title, path, cmap="magma", vmin=0, vmax=1)
 
 
 def mosaic(tiles: np.ndarray, columns: int) -> np.ndarray:
@@ -191,7 +212,7 @@ def _axes(axes: Axes, title: str, x: str) -> Axes:
 
 
 def _curve(axes: Axes, x: np.ndarray, y: np.ndarray, label: str, color: str) -> None:
-    # A point for every epoch shows a lone one too; in a long run they would hide the curve.
+    # A point for each epoch makes a single epoch visible; in a long run points would hide the curve.
     axes.plot(x, y, color=color, lw=2, marker="o" if len(x) <= 30 else "", ms=3.5, label=label)
 
 

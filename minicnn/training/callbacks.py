@@ -15,12 +15,11 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TextIO
+from typing import Any, ClassVar, TextIO
 
 import numpy as np
 
@@ -29,49 +28,50 @@ from minicnn.layer import Layer
 from minicnn.layers.activation import ReLU
 from minicnn.serialize import PathLike, atomic_write, clear_leftovers
 from minicnn.shapes import positive_int
-
-if TYPE_CHECKING:
-    from minicnn.training.trainer import Row, Trainer
+from minicnn.training.run import Row, Run, better
 
 
 class Callback:
     """Base class: every method does nothing.
 
-    A callback whose past matters sets ``resumable`` and defines ``state`` and ``load_state`` (JSON values and
-    arrays by name), and ``settings`` where its settings decide how a run goes.
+    A callback whose past matters sets ``resumable`` and defines ``state`` and ``load_state``, and
+    ``settings`` where its settings decide how a run goes.
     """
 
     resumable: ClassVar[bool] = False
 
-    def on_train_begin(self, trainer: Trainer) -> None: ...
+    def on_train_begin(self, run: Run) -> None:
+        """Once, before the first epoch; also when a run is resumed, after its state was restored."""
 
-    def on_epoch_begin(self, trainer: Trainer) -> None: ...
+    def on_epoch_begin(self, run: Run) -> None:
+        """Before the first step of an epoch; ``run.epoch`` is its number from 0."""
 
-    def on_batch_end(self, trainer: Trainer, loss: float, samples: int) -> None: ...
+    def on_batch_end(self, run: Run, loss: float, samples: int) -> None:
+        """After each step, with the batch's mean loss and its number of samples."""
 
-    def columns(self, trainer: Trainer) -> dict[str, float]:
+    def columns(self, run: Run) -> dict[str, float]:
+        """Extra entries for the epoch's row of the history, by name."""
         return {}
 
-    def on_epoch_end(self, trainer: Trainer, row: Row) -> None: ...
+    def on_epoch_end(self, run: Run, row: Row) -> None:
+        """After an epoch, with its complete row; the checkpoint is written after this."""
 
-    def on_train_end(self, trainer: Trainer) -> None: ...
+    def on_train_end(self, run: Run) -> None:
+        """Once, when the run came to its end, not after an exception."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Always the last call, also after an exception or Ctrl-C."""
 
     def state(self) -> dict[str, Any]:
+        """What a resumed run needs of this callback: JSON values and arrays by name."""
         return {}
 
-    def load_state(self, state: dict[str, Any]) -> None: ...
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take over what ``state`` returned."""
 
     def settings(self) -> dict[str, Any]:
+        """Settings that must be equal for a run to be resumed, by name."""
         return {}
-
-
-def better(value: float, than: float | None, mode: str, by: float = 0.0) -> bool:
-    """Whether ``value`` is lower (mode "min") or higher ("max") by more than ``by``. NaN never is."""
-    if than is None:
-        return math.isfinite(value)
-    return value < than - by if mode == "min" else value > than + by
 
 
 class ProgressBar(Callback):
@@ -86,21 +86,19 @@ class ProgressBar(Callback):
         self.stream = stream
         self._bar: Any = None
 
-    def on_train_begin(self, trainer: Trainer) -> None:
-        self.enabled = (
-            self.enabled and (self.stream or sys.stderr) is not None
-        )  # standard error may be closed
+    def on_train_begin(self, run: Run) -> None:
+        self._out = self.stream or sys.stderr
+        self.enabled = self.enabled and self._out is not None  # standard error may be closed
         if not self.enabled:
             return
-        self._out = self.stream or sys.stderr
-        self._started, self._done = time.monotonic(), trainer.step
+        self._started, self._done = time.monotonic(), run.step
         if self._out.isatty():
             from tqdm import tqdm
 
             # smoothing=0: the time left follows the mean speed, validation included.
             self._bar = tqdm(
-                total=trainer.steps,
-                initial=trainer.step,
+                total=run.steps,
+                initial=run.step,
                 unit="step",
                 file=self._out,
                 smoothing=0,
@@ -109,12 +107,12 @@ class ProgressBar(Callback):
                 leave=False,
             )
 
-    def on_epoch_begin(self, trainer: Trainer) -> None:
+    def on_epoch_begin(self, run: Run) -> None:
         self._epoch_started, self._loss, self._samples = time.monotonic(), 0.0, 0
         if self._bar is not None:
-            self._bar.set_description(f"epoch {trainer.epoch + 1}/{trainer.epochs}", refresh=False)
+            self._bar.set_description(f"epoch {run.epoch + 1}/{run.epochs}", refresh=False)
 
-    def on_batch_end(self, trainer: Trainer, loss: float, samples: int) -> None:
+    def on_batch_end(self, run: Run, loss: float, samples: int) -> None:
         if self._bar is None:
             return
         self._loss += loss * samples
@@ -125,15 +123,13 @@ class ProgressBar(Callback):
         )
         self._bar.update()
 
-    def on_epoch_end(self, trainer: Trainer, row: Row) -> None:
+    def on_epoch_end(self, run: Run, row: Row) -> None:
         if not self.enabled:
             return
-        left = (
-            (time.monotonic() - self._started) / (trainer.step - self._done) * (trainer.steps - trainer.step)
-        )
-        told = [f"{name} {value:.4g}" for name, value in row.items() if name.endswith("loss")]
-        told += [f"{row['images_per_second']:.0f} images/s", f"{_duration(left)} left"]
-        line = f"epoch {row['epoch']}/{trainer.epochs}: " + ", ".join(told)
+        left = (time.monotonic() - self._started) / (run.step - self._done) * (run.steps - run.step)
+        values = [f"{name} {value:.4g}" for name, value in row.items() if name.endswith("loss")]
+        values += [f"{row['images_per_second']:.0f} images/s", f"{_duration(left)} left"]
+        line = f"epoch {row['epoch']}/{run.epochs}: " + ", ".join(values)
         try:
             if self._bar is not None:
                 self._bar.write(line, file=self._out)
@@ -164,13 +160,13 @@ class HistoryCSV(Callback):
     def __init__(self, path: PathLike) -> None:
         self.path = Path(path)
 
-    def on_train_begin(self, trainer: Trainer) -> None:
+    def on_train_begin(self, run: Run) -> None:
         clear_leftovers(self.path)
-        if trainer.history:
-            self._write(trainer.history)
+        if run.history:
+            self._write(run.history)
 
-    def on_epoch_end(self, trainer: Trainer, row: Row) -> None:
-        self._write(trainer.history)
+    def on_epoch_end(self, run: Run, row: Row) -> None:
+        self._write(run.history)
 
     def _write(self, history: list[Row]) -> None:
         names = list(dict.fromkeys(name for row in history for name in row))
@@ -193,13 +189,13 @@ class HistoryPlot(Callback):
         self.path = Path(path)
         self.note = note
 
-    def on_train_begin(self, trainer: Trainer) -> None:
+    def on_train_begin(self, run: Run) -> None:
         clear_leftovers(self.path)
 
-    def on_epoch_end(self, trainer: Trainer, row: Row) -> None:
+    def on_epoch_end(self, run: Run, row: Row) -> None:
         from minicnn.visualize import plot_history
 
-        plot_history(trainer.history, self.path, note=self.note)
+        plot_history(run.history, self.path, note=self.note)
 
 
 class EarlyStopping(Callback):
@@ -232,25 +228,25 @@ class EarlyStopping(Callback):
         self.waited = 0
         self._weights: dict[str, np.ndarray] = {}
 
-    def on_train_begin(self, trainer: Trainer) -> None:
-        if trainer.epoch == 0:
+    def on_train_begin(self, run: Run) -> None:
+        if run.epoch == 0:
             self._forget()
 
-    def on_epoch_end(self, trainer: Trainer, row: Row) -> None:
+    def on_epoch_end(self, run: Run, row: Row) -> None:
         if self.monitor not in row:
             raise ValueError(f"EarlyStopping: no column {self.monitor!r}; there are {', '.join(row)}")
         if better(row[self.monitor], self.best, self.mode, self.min_delta):
             self.best, self.waited = float(row[self.monitor]), 0
             if self.restore_best:
-                self._weights = trainer.inference_arrays()
+                self._weights = run.inference_arrays()
             return
         self.waited += 1
         if self.waited >= self.patience:
-            trainer.stop = True
+            run.stop = True
 
-    def on_train_end(self, trainer: Trainer) -> None:
+    def on_train_end(self, run: Run) -> None:
         if self._weights:
-            trainer.adopt(self._weights)
+            run.adopt(self._weights)
 
     def state(self) -> dict[str, Any]:
         return {"best": self.best, "waited": self.waited, **self._weights}
@@ -273,16 +269,16 @@ class LearningRateLog(Callback):
         self.path = None if path is None else Path(path)
         self.rates: list[float] = []
 
-    def on_train_begin(self, trainer: Trainer) -> None:
+    def on_train_begin(self, run: Run) -> None:
         if self.path is not None:
             clear_leftovers(self.path)
-        if trainer.epoch == 0:
+        if run.epoch == 0:
             self.rates = []
 
-    def on_batch_end(self, trainer: Trainer, loss: float, samples: int) -> None:
-        self.rates.append(float(trainer.optimizer.lr))
+    def on_batch_end(self, run: Run, loss: float, samples: int) -> None:
+        self.rates.append(float(run.optimizer.lr))
 
-    def on_epoch_end(self, trainer: Trainer, row: Row) -> None:
+    def on_epoch_end(self, run: Run, row: Row) -> None:
         if self.path is not None:
             _write_csv(self.path, ["step", "lr"], [list(pair) for pair in enumerate(self.rates)])
 
@@ -306,14 +302,14 @@ class DeadUnits(Callback):
         self.stream = stream
         self.fractions: dict[str, float] = {}
 
-    def columns(self, trainer: Trainer) -> dict[str, float]:
-        fired = fired_channels(trainer.model, self.x)
+    def columns(self, run: Run) -> dict[str, float]:
+        fired = fired_channels(run.model, self.x)
         self.fractions = {name: 1 - float(channels.mean()) for name, channels in fired.items()}
         total = sum(channels.size for channels in fired.values())
         alive = sum(int(channels.sum()) for channels in fired.values())
         return {"dead_units": 1 - alive / total if total else 0.0}
 
-    def on_train_end(self, trainer: Trainer) -> None:
+    def on_train_end(self, run: Run) -> None:
         dead = [f"{name} {share:.0%}" for name, share in self.fractions.items() if share > 0]
         if dead:
             print("ReLU channels that never fired: " + ", ".join(dead), file=self.stream or sys.stderr)

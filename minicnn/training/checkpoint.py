@@ -3,28 +3,42 @@
     last.npz    everything, after the last whole epoch: a killed run continues from here
     best.npz    the weights of the best epoch by the monitored value, for prediction
 
-best.npz is written before the last.npz that knows of it. A process killed in between repeats that epoch and
-writes the same best.npz again.
+best.npz is written before the last.npz that refers to it. A process killed in between repeats that epoch and
+writes the same best.npz again. A lock keeps a second run out of the folder; it ends with its process.
 """
 
 from __future__ import annotations
 
-import inspect
-import zlib
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from minicnn.serialize import PathLike, SerializeError, leftovers, load, save
+from minicnn.serialize import (
+    LEFTOVER,
+    PathLike,
+    SerializeError,
+    leftovers,
+    load,
+    load_model_arrays,
+    model_arrays,
+    save,
+)
+from minicnn.training.divergence import DivergedError
+from minicnn.training.lock import HeldError, exclusive
+from minicnn.training.run import Plan
+from minicnn.training.run_settings import ConfiguredRun, differences, resumable, run_settings
 
 Arrays = dict[str, np.ndarray]
 
+METADATA = {"epoch", "step", "stop", "best", "history", "callbacks", "settings"}
+"""The keys of what last.npz holds beside arrays."""
+
 
 class RunFolderError(ValueError):
-    """The folder cannot be used as asked; nothing in it was touched."""
+    """The folder cannot be used as requested; nothing in it was touched."""
 
 
 class ResumeError(RunFolderError):
@@ -32,53 +46,81 @@ class ResumeError(RunFolderError):
 
 
 class RunFolder:
-    """``last`` and ``best`` are the two paths; every write is whole or absent."""
+    """The folder of one run; ``last`` and ``best`` are the paths of its two files, each written whole or not.
+
+    Everything that writes stands in ``with folder.locked()``. That may be entered again by the same object,
+    so that a program may hold the folder for longer than the training in it:
+
+    >>> folder = RunFolder("run")
+    >>> with folder.locked():
+    ...     trainer.fit(loader, 10, checkpoint_dir=folder)
+    ...     write_report(folder.path)
+    """
 
     def __init__(self, path: PathLike) -> None:
         self.path = Path(path)
         self.last = self.path / "last.npz"
         self.best = self.path / "best.npz"
-        self._made = False
+        # Its name makes it one of the ``leftovers`` that do not count as content.
+        self._lock = self.path / f".lock{LEFTOVER}"
+        self._holds = 0
 
-    def create(self) -> None:
-        """Make the folder. Raises RunFolderError unless it is new or empty."""
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Make the folder where there is none, and keep others out until the end of the block.
+
+        A folder that was made for this and is empty at the end is removed. Raises RunFolderError where the
+        path is a file or another run holds the folder.
+        """
         if self.path.exists() and not self.path.is_dir():
             raise RunFolderError(f"{self.path} is a file; name a new or empty folder for the checkpoints")
-        if self.path.exists():
-            remains = leftovers(self.path)
-            others = sorted(path.name for path in self.path.iterdir() if path not in remains)
-            if others:
-                advice = "resume the run in it" if self.last.name in others else "name a new or empty folder"
-                raise RunFolderError(
-                    f"the folder {self.path} is not empty (it holds {', '.join(others[:3])}"
-                    f"{', ...' if len(others) > 3 else ''}); {advice}"
-                )
-        self._made = not self.path.exists()
+        with nullcontext() if self._holds else self._exclusive():
+            self._holds += 1
+            try:
+                yield
+            finally:
+                self._holds -= 1
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        is_new = not self.path.exists()
         self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            with exclusive(self._lock):
+                yield
+        except HeldError:
+            raise RunFolderError(
+                f"another run is writing to the folder {self.path}; "
+                "wait until it ends, or name another folder"
+            ) from None
+        finally:
+            if is_new:
+                with suppress(OSError):  # it is not empty
+                    self.path.rmdir()
+
+    def begin(self) -> None:
+        """Raise RunFolderError unless the folder holds nothing; remove what killed writes left."""
+        remains = leftovers(self.path)
+        others = sorted(path.name for path in self.path.iterdir() if path not in remains)
+        if others:
+            advice = "resume the run in it" if self.last.name in others else "name a new or empty folder"
+            raise RunFolderError(
+                f"the folder {self.path} is not empty (it holds {', '.join(others[:3])}"
+                f"{', ...' if len(others) > 3 else ''}); {advice}"
+            )
         self._tidy()
-
-    def abandon(self) -> None:
-        """Undo ``create`` and the ``save_last`` after it, for a run refused before it learnt anything.
-
-        Files that are not the run's stay, and then the folder does too.
-        """
-        self.last.unlink(missing_ok=True)
-        if self._made and not any(self.path.iterdir()):
-            self.path.rmdir()
 
     def resume(self, settings: Mapping[str, Any]) -> tuple[Arrays, dict[str, Any]]:
         """(arrays, metadata) of the last checkpoint, after checking that it was made with ``settings``."""
-        if not self.last.is_file():
-            raise ResumeError(
-                f"there is no run to resume in {self.path}, for it has no {self.last.name}; "
-                "start it without resume"
-            )
         try:
             arrays, metadata = load(self.last)
         except SerializeError as error:
             raise ResumeError(f"cannot resume: {error}") from error
-        if "settings" not in metadata:
-            raise ResumeError(f"cannot resume: {self.last} is not a training checkpoint")
+        if not metadata.keys() >= METADATA:
+            raise ResumeError(
+                f"cannot resume: {self.last} is not a checkpoint of a run but holds other arrays, such as "
+                "the weights of a best.npz; put the last.npz of the run back, or start anew in another folder"
+            )
         different = differences(metadata["settings"], settings)
         if different:
             raise ResumeError(
@@ -91,73 +133,109 @@ class RunFolder:
         self._tidy()
         return arrays, metadata
 
-    def save_last(self, arrays: Arrays, metadata: Mapping[str, Any]) -> None:
-        save(self.last, arrays, metadata)
-
-    def save_best(self, arrays: Arrays, metadata: Mapping[str, Any]) -> None:
-        save(self.best, arrays, metadata)
+    def check_resumable(self) -> None:
+        """Raise ResumeError where there is no last.npz to continue from."""
+        if not self.last.is_file():
+            raise ResumeError(
+                f"there is no run to resume in {self.path}, for it has no {self.last.name}; "
+                "start it without resume"
+            )
 
     def _tidy(self) -> None:
         for path in leftovers(self.path):
-            path.unlink(missing_ok=True)
+            if path != self._lock:
+                path.unlink(missing_ok=True)
 
 
-def settings_of(thing: Any) -> dict[str, Any] | None:
-    """The class of an object and those constructor arguments of it that are plain values."""
-    if thing is None:
-        return None
-    settings: dict[str, Any] = {"type": type(thing).__name__}
-    for name in inspect.signature(type(thing).__init__).parameters:
-        if not hasattr(thing, name):
-            continue
-        value = getattr(thing, name)
-        if isinstance(value, np.ndarray):
-            settings[name] = f"array {value.shape}, checksum {zlib.crc32(value.tobytes())}"
-        elif isinstance(value, (bool, int, float, str, tuple)) or value is None:
-            settings[name] = value
-    return settings
+class Checkpoints:
+    """What a run writes into its folder, and reads from it when it is resumed; nothing without a folder."""
+
+    def __init__(self, run: ConfiguredRun, plan: Plan, folder: RunFolder | PathLike | None) -> None:
+        self.run = run
+        self.folder = folder if isinstance(folder, RunFolder) or folder is None else RunFolder(folder)
+        self.settings = {} if folder is None else run_settings(run, plan)
+        self._untrained = False  # whether the folder holds a new run that has learnt nothing
+
+    @contextmanager
+    def open(self, *, resume: bool) -> Iterator[None]:
+        """Begin or restore the run; the block trains it.
+
+        Where a ValueError or TypeError ends a new run before its first ``save``, the folder is left as it was
+        found: nothing had been learnt.
+        """
+        if self.folder is None:
+            if resume:
+                raise ResumeError("resume=True needs the checkpoint_dir of the run to continue")
+            yield
+            return
+        if resume:
+            self.folder.check_resumable()
+        with self.folder.locked():
+            if resume:
+                restore(self.run, *self.folder.resume(self.settings))
+            else:
+                self.folder.begin()
+                self._save_last(self.folder)
+            self._untrained = not resume
+            try:
+                yield
+            except DivergedError as error:
+                after = f"{self.folder.last} still holds the state after epoch {self.run.epoch}"
+                error.args = (f"{error}; {after}",)
+                raise
+            except (ValueError, TypeError):
+                if self._untrained:
+                    self.folder.last.unlink(missing_ok=True)
+                raise
+
+    def save(self, *, improved: bool) -> None:
+        """Write the state after an epoch, and its weights where it is the best so far."""
+        if self.folder is None:
+            return
+        self._untrained = False
+        if improved:
+            best = {**(self.run.best or {}), "settings": self.settings}
+            save(self.folder.best, self.run.inference_arrays(), best)
+        self._save_last(self.folder)
+
+    def _save_last(self, folder: RunFolder) -> None:
+        save(folder.last, *state(self.run, self.settings))
 
 
-def schedule_settings(schedule: Any, steps: int) -> str | None:
-    """What tells a learning-rate schedule from another: its fields where those are plain values, as in those
-    of minicnn.schedules; for any other function a checksum of the rates of all ``steps``.
-    """
-    if schedule is None:
-        return None
-    if _plain(schedule):
-        return repr(schedule)
-    rates = np.array([schedule(step) for step in range(steps)], np.float64)
-    name = getattr(schedule, "__name__", type(schedule).__name__)
-    return f"{name}, checksum of {steps} rates {zlib.crc32(rates.tobytes())}"
+def state(run: ConfiguredRun, settings: Mapping[str, Any]) -> tuple[Arrays, dict[str, Any]]:
+    """(arrays, metadata) from which ``restore`` makes the run what it is now."""
+    arrays = model_arrays(run.model)
+    arrays |= {f"optimizer/{name}": array for name, array in run.optimizer.state().items()}
+    if run.ema is not None:
+        arrays |= {f"ema/{name}": array for name, array in run.ema.state().items()}
+    callbacks: dict[str, Any] = {}
+    for key, callback in resumable(run.callbacks):
+        values = callback.state()
+        callbacks[key] = {k: v for k, v in values.items() if not isinstance(v, np.ndarray)}
+        arrays |= {f"callback/{key}/{k}": v for k, v in values.items() if isinstance(v, np.ndarray)}
+    return arrays, {
+        "epoch": run.epoch,
+        "step": run.step,
+        "stop": run.stop,
+        "best": run.best,
+        "history": run.history,
+        "callbacks": callbacks,
+        "settings": settings,
+    }
 
 
-def _plain(value: Any) -> bool:
-    """Whether ``repr`` says all there is to say."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return all(field.repr and _plain(getattr(value, field.name)) for field in fields(value))
-    return value is None or isinstance(value, (bool, int, float, str))
+def restore(run: ConfiguredRun, arrays: Arrays, metadata: Mapping[str, Any]) -> None:
+    """Put the run into the state that ``state`` gave."""
 
+    def part(prefix: str) -> Arrays:
+        return {name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)}
 
-def differences(saved: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """One phrase for each setting that differs; both are JSON values."""
-    before, after = _flatten(saved), _flatten(now)
-    return [
-        f"{name} was {_said(before, name)} and is now {_said(after, name)}"
-        for name in dict.fromkeys([*before, *after])
-        if name not in before or name not in after or before[name] != after[name]
-    ]
-
-
-def _said(settings: Mapping[str, Any], name: str) -> str:
-    return repr(settings[name]) if name in settings else "not set"
-
-
-def _flatten(value: Any, name: str = "") -> dict[str, Any]:
-    if isinstance(value, (dict, list)) and value:
-        items = value.items() if isinstance(value, dict) else enumerate(value)
-        return {
-            path: leaf
-            for key, inner in items
-            for path, leaf in _flatten(inner, f"{name}.{key}" if name else str(key)).items()
-        }
-    return {name: value}
+    own = ("parameter/", "state/")
+    load_model_arrays(run.model, {name: a for name, a in arrays.items() if name.startswith(own)})
+    run.optimizer.load_state(part("optimizer/"))
+    if run.ema is not None:
+        run.ema.load_state(part("ema/"))
+    for key, callback in resumable(run.callbacks):
+        callback.load_state({**metadata["callbacks"][key], **part(f"callback/{key}/")})
+    run.epoch, run.step, run.stop = metadata["epoch"], metadata["step"], metadata["stop"]
+    run.best, run.history = metadata["best"], metadata["history"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
@@ -68,6 +69,10 @@ class ExponentialMovingAverage:
         finally:
             _overwrite(live, before)
             self._swapped = False
+
+    def settings(self) -> dict[str, Any]:
+        """The arguments of the constructor other than the model; a resumed run must have the same."""
+        return {"decay": self.decay, "warm_up": self.warm_up}
 
     def state(self) -> dict[str, np.ndarray]:
         """Copies of the averages ("parameter/NAME", "state/NAME") and the number of updates."""

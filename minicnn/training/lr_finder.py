@@ -1,4 +1,4 @@
-"""The learning-rate range test: raise the rate until training diverges, and look where it fell fastest."""
+"""The learning-rate range test: raise the rate until training diverges, and see where it fell fastest."""
 
 from __future__ import annotations
 
@@ -29,6 +29,11 @@ class LearningRateRange(NamedTuple):
     losses: np.ndarray
     suggestion: float
 
+    @property
+    def smoothed(self) -> np.ndarray:
+        """``smooth(losses)``, float64 (steps,)."""
+        return smooth(self.losses)
+
 
 def find_learning_rate(
     model: Layer,
@@ -50,9 +55,9 @@ def find_learning_rate(
     lowest point. The suggestion is the rate at which the smoothed curve falls most steeply (over log lr)
     before that point. Smith 2017, "Cyclical Learning Rates", section 3.3.
 
-    ``loader``: a DataLoader, or something to iterate over again and again that gives (x, y) batches.
-    ``optimizer``: makes the optimiser from (parameters, lr); give it the one that will train.
-    ``seed``: what the layers' random draws derive from.
+    ``loader``: a DataLoader, or an iterable of (x, y) batches that may be iterated over repeatedly.
+    ``optimizer``: makes the optimiser from (parameters, lr); it should be the one of the training.
+    ``seed``: the random draws of the layers derive from it.
 
     Parameters, gradients, buffers and generators of the model are afterwards bit for bit what they were.
     """
@@ -63,7 +68,7 @@ def find_learning_rate(
     if positive_int(name, "steps", steps) < 2:
         raise ValueError(f"{name}: steps must be at least 2, got {steps}")
     lrs, losses = start_lr * (end_lr / start_lr) ** np.linspace(0, 1, steps), []
-    # Overflow on the way to divergence is what is looked for, not a mistake to warn about.
+    # Overflow is expected at the divergence, and no reason for a warning.
     with _undone(model), closing(_endless(loader)) as batches, np.errstate(over="ignore", invalid="ignore"):
         stepper = optimizer(model.parameters(), start_lr)
         for step, (lr, (x, y)) in enumerate(zip(lrs, batches, strict=False)):
@@ -71,7 +76,7 @@ def find_learning_rate(
             reseed(model, seed, step)
             model.zero_grad()
             value = loss.forward(model.forward(x, training=True), y)
-            model.backward(loss.backward())  # before any break, so that nothing recorded stays behind
+            model.backward(loss.backward())  # before any break: it empties the layers' recordings
             if not math.isfinite(value):
                 break
             losses.append(value)
@@ -98,7 +103,7 @@ def smooth(losses: np.ndarray, beta: float = 0.9) -> np.ndarray:
 def steepest_descent(lrs: np.ndarray, losses: np.ndarray) -> float:
     """The rate at which the smoothed loss falls fastest over log lr, before its lowest point.
 
-    The first tenth is passed over: the average of so few losses is mostly noise. NaN where nothing falls.
+    The first tenth is left out: the average of so few losses is mostly noise. NaN where nothing falls.
     """
     curve = smooth(losses)
     first, lowest = len(curve) // 10, int(np.argmin(curve))
@@ -127,7 +132,7 @@ def _undone(model: Layer) -> Iterator[None]:
     arrays = [p.data for p in parameters] + [p.grad for p in parameters] + list(model.state().values())
     before = [array.copy() for array in arrays]
     drawing = [layer for _, layer in model.layers() if hasattr(layer, "rng")]
-    generators = [layer.rng for layer in drawing]  # reseed gives others in their place; these stand still
+    generators = [layer.rng for layer in drawing]  # reseed replaces them and leaves these as they are
     try:
         yield
     finally:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from minicnn.containers import Sequential
-from minicnn.training.trainer import DivergedError
+from minicnn.training.divergence import DivergedError
 from poster_genre.data.arrays import data_fingerprint, split_arrays
 from poster_genre.errors import PosterGenreError, UsageError, printable
 from poster_genre.evaluation.evaluate import evaluate_model

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import minicnn.data
+import minicnn.data.datasets
 from minicnn.data import ArrayDataset, DataLoader
 
 
@@ -252,7 +252,7 @@ def test_the_checksum_does_not_depend_on_how_an_array_lies_in_memory(monkeypatch
     mapped = np.memmap(tmp_path / "x", x.dtype, "w+", shape=x.shape)
     mapped[:] = x
     sums = {ArrayDataset(a, y).checksum() for a in (x, mapped, np.asfortranarray(x), np.repeat(x, 2, 0)[::2])}
-    monkeypatch.setattr(minicnn.data, "_CHUNK_BYTES", 100)
+    monkeypatch.setattr(minicnn.data.datasets, "_CHUNK_BYTES", 100)
     sums.add(ArrayDataset(x, y).checksum())
     assert len(sums) == 1
 

@@ -284,6 +284,13 @@ def test_a_model_gets_its_weights_and_statistics_back(tmp_path):
         (lambda a: a.update(extra=np.zeros(2)), "unknown: extra"),
         (lambda a: a.update({"state/1.running_var": np.zeros(9)}), "running_var.*shape"),
         (lambda a: a.update({"parameter/0.bias": np.zeros(4)}), "bias.*float32.*float64"),
+        *(
+            (
+                lambda a, v=v: a["state/1.running_var"].__setitem__(2, v),
+                "state/1.running_var' must hold finite",
+            )
+            for v in (-0.5, np.nan, np.inf)
+        ),
     ],
 )
 def test_arrays_that_do_not_fit_are_named_and_change_nothing(change, words):

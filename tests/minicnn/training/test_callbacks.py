@@ -49,12 +49,12 @@ def make_trainer(*callbacks, ema=False, schedule=None):
     return Trainer(model, MeanSquaredError(), optimizer, ema=average, schedule=schedule, callbacks=callbacks)
 
 
-def fit_with_scores(trainer, scores, **options):
+def fit_with_scores(trainer, scores, epochs=None, **options):
     """A run whose column val_score takes these values, one an epoch."""
     values = iter(scores)
     return trainer.fit(
         make_loader(),
-        len(scores),
+        epochs or len(scores),
         val_loader=make_loader(),
         val_metrics=lambda y, p: {"score": next(values)},
         **options,
@@ -159,15 +159,7 @@ def test_patience_counts_on_after_a_resume(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         fit_with_scores(make(StopAfter(4)), scores, checkpoint_dir=tmp_path)
     resumed = make()
-    values = iter(scores[3:])
-    history = resumed.fit(
-        make_loader(),
-        6,
-        val_loader=make_loader(),
-        val_metrics=lambda y, p: {"score": next(values)},
-        checkpoint_dir=tmp_path,
-        resume=True,
-    )
+    history = fit_with_scores(resumed, scores[3:], len(scores), checkpoint_dir=tmp_path, resume=True)
     assert len(history) == 5
     whole = make()
     fit_with_scores(whole, scores)

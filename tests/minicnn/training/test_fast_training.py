@@ -27,7 +27,8 @@ from minicnn.layers.pooling import GlobalAveragePool2D, MaxPool2D
 from minicnn.losses import BinaryCrossEntropyWithLogits
 from minicnn.optim import SGD
 from minicnn.training.callbacks import Callback
-from minicnn.training.trainer import DivergedError, Trainer
+from minicnn.training.divergence import DivergedError
+from minicnn.training.trainer import Trainer
 from tests.minicnn.training.small_run import same_weights, weights
 
 

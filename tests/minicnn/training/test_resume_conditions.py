@@ -1,12 +1,24 @@
 """Which runs may be resumed: those with the same settings, data and schedule, in an undamaged folder."""
 
+import re
+import shutil
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
 import pytest
 
+from minicnn.containers import Sequential
 from minicnn.data import ArrayDataset, DataLoader
+from minicnn.kernels import dispatch
+from minicnn.layers.activation import ReLU
+from minicnn.layers.dense import Dense
+from minicnn.layers.normalization import BatchNorm
 from minicnn.losses import BinaryCrossEntropyWithLogits
 from minicnn.optim import Adam
 from minicnn.schedules import Cosine, WarmUp
-from minicnn.training.checkpoint import ResumeError, schedule_settings
+from minicnn.training.checkpoint import ResumeError
+from minicnn.training.run_settings import schedule_settings
 from minicnn.training.trainer import Trainer
 from tests.minicnn.training.small_run import (
     Tell,
@@ -25,7 +37,7 @@ CHANGES = {
     "clip_norm was None and is now 1.0": {"clip_norm": 1.0},
     "schedule was None": {"schedule": Cosine(0.1, 10)},
     "ema was None": {"ema": True},
-    "model.3 was .*Dropout.*0.0.*Dropout.*0.5": {"model": make_model(dropout=0.5)},
+    r"layers\.2\.rate was 0\.0 and is now 0\.5": {"model": make_model(dropout=0.5)},
     "loss.label_smoothing was 0.0 and is now 0.1": {
         "loss": BinaryCrossEntropyWithLogits(label_smoothing=0.1)
     },
@@ -37,20 +49,172 @@ CHANGES = {
 }
 
 
+class Shift:
+    """An augmentation without ``settings``: its constructor's argument is what there is to see."""
+
+    def __init__(self, by):
+        self._by = by
+
+    def __call__(self, x, rng):
+        return x + np.float32(self._by)
+
+
+@dataclass(frozen=True)
+class Scale:
+    factor: float = 1.0
+
+    def __call__(self, x):
+        return x * np.float32(self.factor)
+
+
+class Noise:
+    def __init__(self, rate):
+        self._table = [rate]
+
+    def settings(self):
+        return {"rate": self._table[0]}
+
+    def __call__(self, x, y, rng):
+        return x, y
+
+
+def add(x, rng, amount=1):
+    return x + np.float32(amount)
+
+
+def normed(**settings):
+    return Sequential([Dense(3, 6, rng=0), BatchNorm(6, **settings), ReLU(), Dense(6, 2, rng=2)])
+
+
+def without_decay():
+    model = make_model()
+    model["0"].weight.decay = False
+    return model
+
+
+def adding(amount):
+    return lambda x, rng: x + np.float32(amount)
+
+
+PAIRS = {
+    "layers.1.momentum was 0.1 and is now 0.2": ({"model": normed()}, {"model": normed(momentum=0.2)}),
+    "layers.1.eps was 1e-05 and is now 0.001": ({"model": normed()}, {"model": normed(eps=1e-3)}),
+    "layers.1.unbiased_running_variance was True and is now False": (
+        {"model": normed()},
+        {"model": normed(unbiased_running_variance=False)},
+    ),
+    "layers.1.backend was None and is now 'numpy'": ({"model": normed()}, {"model": normed(backend="numpy")}),
+    "parameters.0.weight.decay was True and is now False": ({}, {"model": without_decay()}),
+    "training data.to_input was None": ({}, {"loader": make_loader(to_input=Scale())}),
+    "training data.to_input.factor was 1.0 and is now 2.0": (
+        {"loader": make_loader(to_input=Scale())},
+        {"loader": make_loader(to_input=Scale(2.0))},
+    ),
+    "validation data.to_input.factor was 1.0 and is now 2.0": (
+        {"val_loader": make_loader(to_input=Scale())},
+        {"val_loader": make_loader(to_input=Scale(2.0))},
+    ),
+    "training data.augment.by was 0.1 and is now 0.2": (
+        {"loader": make_loader(augment=Shift(0.1))},
+        {"loader": make_loader(augment=Shift(0.2))},
+    ),
+    "training data.augment.keywords.amount was 1 and is now 2": (
+        {"loader": make_loader(augment=partial(add, amount=1))},
+        {"loader": make_loader(augment=partial(add, amount=2))},
+    ),
+    "training data.augment.captured.amount was 1 and is now 2": (
+        {"loader": make_loader(augment=adding(1))},
+        {"loader": make_loader(augment=adding(2))},
+    ),
+    "training data.augment.code was": (
+        {"loader": make_loader(augment=lambda x, rng: x * np.float32(2))},
+        {"loader": make_loader(augment=lambda x, rng: x * np.float32(3))},
+    ),
+    "training data.batch_augment.rate was 0.1 and is now 0.3": (
+        {"loader": make_loader(batch_augment=Noise(0.1))},
+        {"loader": make_loader(batch_augment=Noise(0.3))},
+    ),
+    "validation metrics.code was": (
+        {"val_loader": make_loader(), "val_metrics": lambda y, p: {"score": 1}},
+        {"val_loader": make_loader(), "val_metrics": lambda y, p: {"score": 2}},
+    ),
+}
+
+
+def run(folder, resume=False, **settings):
+    """A run of one epoch with these arguments of the trainer, of ``fit``, or called "loader"."""
+    call = {
+        key: settings.pop(key) for key in ("epochs", "val_loader", "val_metrics", "mode") if key in settings
+    }
+    loader = settings.pop("loader", make_loader())
+    trainer = make_trainer(**settings)
+    start = weights(trainer.model)
+    try:
+        trainer.fit(loader, **{"epochs": 1, **call}, checkpoint_dir=folder, resume=resume)
+    except ResumeError:
+        assert same_weights(start, weights(trainer.model))
+        raise
+
+
+def content(folder):
+    return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
+
+
 @pytest.mark.parametrize(("words", "change"), CHANGES.items())
 def test_resuming_with_another_setting_names_it_and_touches_nothing(tmp_path, words, change):
-    configuration = {"size": 32, "names": ("a", "b")}
-    make_trainer(configuration=configuration).fit(make_loader(), 1, checkpoint_dir=tmp_path)
-    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in tmp_path.iterdir()}
-    rest = {"configuration": configuration, **change}
-    call = {key: rest.pop(key) for key in ("epochs", "val_loader", "mode") if key in rest}
-    loader = rest.pop("loader", make_loader())
-    trainer = make_trainer(**rest)
-    start = weights(trainer.model)
+    configuration = {"configuration": {"size": 32, "names": ("a", "b")}}
+    run(tmp_path, **configuration)
+    before = content(tmp_path)
     with pytest.raises(ResumeError, match=words):
-        trainer.fit(loader, **{"epochs": 1, **call}, checkpoint_dir=tmp_path, resume=True)
-    assert same_weights(start, weights(trainer.model))
-    assert before == {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in tmp_path.iterdir()}
+        run(tmp_path, resume=True, **{**configuration, **change})
+    assert before == content(tmp_path)
+
+
+@pytest.mark.parametrize(("words", "pair"), PAIRS.items())
+def test_a_setting_inside_a_layer_a_parameter_or_a_function_is_a_setting(tmp_path, words, pair):
+    before, after = pair
+    run(tmp_path, **before)
+    with pytest.raises(ResumeError, match=re.escape(words)):
+        run(tmp_path, resume=True, **after)
+    run(tmp_path, resume=True, **before)
+
+
+@pytest.mark.parametrize(
+    ("variable", "before", "after", "words"),
+    [
+        ("MINICNN_FUSION", "on", "off", "MINICNN_FUSION was 'on' and is now 'off'"),
+        ("MINICNN_CONVOLUTION", "", "patches", "MINICNN_CONVOLUTION was '' and is now 'patches'"),
+        ("MINICNN_BACKEND", "numpy", "naive", "backend was 'numpy' and is now 'naive'"),
+    ],
+)
+def test_the_environment_is_a_setting(tmp_path, monkeypatch, variable, before, after, words):
+    monkeypatch.setenv(variable, before)
+    run(tmp_path)
+    monkeypatch.setenv(variable, after)
+    with pytest.raises(ResumeError, match=words):
+        run(tmp_path, resume=True)
+
+
+def test_the_backend_of_set_backend_is_a_setting(tmp_path):
+    try:
+        dispatch.set_backend("numpy")
+        run(tmp_path)
+        dispatch.set_backend("naive")
+        with pytest.raises(ResumeError, match="backend was 'numpy' and is now 'naive'"):
+            run(tmp_path, resume=True)
+    finally:
+        dispatch.set_backend(None)
+
+
+def test_parameters_that_the_optimiser_leaves_out_are_a_setting(tmp_path):
+    def trainer(names):
+        model = make_model()
+        chosen = {name: p for name, p in model.parameters().items() if name in names}
+        return Trainer(model, BinaryCrossEntropyWithLogits(), Adam(chosen, 0.1))
+
+    trainer(("0.weight", "3.weight")).fit(make_loader(), 1, checkpoint_dir=tmp_path)
+    with pytest.raises(ResumeError, match=r"parameters\.0\.weight\.optimized was True and is now False"):
+        trainer(("3.weight",)).fit(make_loader(), 1, checkpoint_dir=tmp_path, resume=True)
 
 
 def test_another_optimiser_is_another_setting(tmp_path):
@@ -74,6 +238,15 @@ def test_a_folder_that_lost_its_best_weights_is_not_resumed(tmp_path):
     make_trainer().fit(make_loader(), 1, checkpoint_dir=tmp_path)
     (tmp_path / "best.npz").unlink()
     with pytest.raises(ResumeError, match=r"best\.npz is missing"):
+        make_trainer().fit(make_loader(), 1, checkpoint_dir=tmp_path, resume=True)
+
+
+def test_the_best_weights_in_place_of_the_last_checkpoint_are_refused(tmp_path):
+    make_trainer().fit(make_loader(), 1, checkpoint_dir=tmp_path)
+    shutil.copy(tmp_path / "best.npz", tmp_path / "last.npz")
+    with pytest.raises(
+        ResumeError, match=r"last\.npz is not a checkpoint of a run .* weights of a best\.npz"
+    ):
         make_trainer().fit(make_loader(), 1, checkpoint_dir=tmp_path, resume=True)
 
 

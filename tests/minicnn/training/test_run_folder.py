@@ -1,12 +1,17 @@
-"""The folder of a run: what it keeps, and that nothing of anybody else's is touched."""
+"""The folder of a run: what it holds, one run at a time, and that no other files are touched."""
 
 import math
+import signal
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from minicnn.data import ArrayDataset, DataLoader
 from minicnn.serialize import LEFTOVER, SerializeError, load, load_weights
-from minicnn.training.checkpoint import ResumeError, RunFolderError
+from minicnn.training.checkpoint import ResumeError, RunFolder, RunFolderError
 from tests.minicnn.training.small_run import (
     Tell,
     make_data,
@@ -139,3 +144,78 @@ def test_a_refused_run_leaves_files_that_are_not_its_own(tmp_path):
     with pytest.raises(ValueError, match="expected shape"):
         make_trainer(callbacks=[tell]).fit(misfit_loader(), 1, checkpoint_dir=note.parent)
     assert [path.name for path in note.parent.iterdir()] == ["note.txt"]
+
+
+# One run at a time.
+
+
+def test_a_second_run_in_the_folder_of_a_running_one_is_refused_with_one_sentence(tmp_path):
+    def second(trainer):
+        with pytest.raises(RunFolderError, match=r"^another run is writing to the folder .*run; wait [^.]*$"):
+            make_trainer().fit(make_loader(), 1, checkpoint_dir=tmp_path / "run")
+
+    tell = Tell("batch end", second)
+    make_trainer(callbacks=[tell]).fit(make_loader(), 1, checkpoint_dir=tmp_path / "run")
+    assert tell.moments.count("batch end") == 3
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["best.npz", "last.npz"]
+
+
+def test_a_running_run_is_not_resumed_a_second_time(tmp_path):
+    make_trainer().fit(make_loader(), 1, checkpoint_dir=tmp_path)
+    with RunFolder(tmp_path).locked(), pytest.raises(RunFolderError, match="another run is writing"):
+        make_trainer().fit(make_loader(), 1, checkpoint_dir=tmp_path, resume=True)
+
+
+def test_of_runs_that_begin_together_in_a_new_folder_one_begins(tmp_path):
+    together, refused = threading.Barrier(8), threading.Semaphore(0)
+
+    def begin(number):
+        folder = RunFolder(tmp_path / "run")
+        together.wait(60)
+        try:
+            with folder.locked():
+                folder.begin()
+                folder.last.write_text(str(number))
+                for _ in range(7):  # until all others were refused
+                    assert refused.acquire(timeout=60)
+        except RunFolderError:
+            refused.release()
+            return 0
+        return 1
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(begin, range(8))) == 1
+
+
+def test_the_lock_ends_with_a_killed_process(tmp_path):
+    program = (
+        "import sys, time\n"
+        "from minicnn.training.checkpoint import RunFolder\n"
+        "with RunFolder(sys.argv[1]).locked():\n"
+        "    print('held', flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    folder = RunFolder(tmp_path / "run")
+    process = subprocess.Popen([sys.executable, "-c", program, folder.path], stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"held\n"
+    with pytest.raises(RunFolderError, match="another run is writing"), folder.locked():
+        pass
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    make_trainer().fit(make_loader(), 1, checkpoint_dir=folder)
+    assert sorted(path.name for path in folder.path.iterdir()) == ["best.npz", "last.npz"]
+
+
+def test_a_program_that_holds_the_folder_trains_in_it(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    with folder.locked():
+        make_trainer().fit(make_loader(), 1, checkpoint_dir=folder)
+        with pytest.raises(RunFolderError, match="another run is writing"), RunFolder(folder.path).locked():
+            pass
+    assert sorted(path.name for path in folder.path.iterdir()) == ["best.npz", "last.npz"]
+
+
+def test_a_folder_made_for_nothing_is_removed(tmp_path):
+    with RunFolder(tmp_path / "run").locked():
+        pass
+    assert not list(tmp_path.iterdir())

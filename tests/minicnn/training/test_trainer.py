@@ -7,8 +7,10 @@ import pytest
 
 from minicnn.data import ArrayDataset, DataLoader
 from minicnn.losses import BinaryCrossEntropyWithLogits, MeanSquaredError
+from minicnn.optim import SGD
 from minicnn.schedules import Cosine
 from minicnn.serialize import model_arrays
+from minicnn.training.trainer import Trainer
 from tests.minicnn.training.small_run import (
     Tell,
     make_data,
@@ -80,6 +82,29 @@ def test_gradients_are_clipped_to_the_norm():
     trainer.fit(make_loader(n=8), 1)
     moved = [a - before[name] for name, a in model_arrays(trainer.model).items()]
     assert math.sqrt(sum(float((m**2).sum()) for m in moved)) == pytest.approx(1e-3, rel=1e-3)
+
+
+@pytest.mark.parametrize("clip_norm", [1e-3, math.inf])
+def test_the_history_has_the_mean_norm_of_the_gradients_before_clipping(clip_norm):
+    norms = []
+
+    class Norms(SGD):
+        """Measures the gradients that it receives, and does not move."""
+
+        def step(self):
+            norms.append(math.sqrt(sum(float((p.grad**2).sum()) for p in self.parameters.values())))
+
+    def history(clip_norm):
+        model = make_model()
+        trainer = Trainer(
+            model, BinaryCrossEntropyWithLogits(), Norms(model.parameters(), 0.1), clip_norm=clip_norm
+        )
+        return trainer.fit(make_loader(), 1)
+
+    assert "gradient_norm" not in history(None)[0]
+    expected = np.mean(norms)
+    assert history(clip_norm)[0]["gradient_norm"] == pytest.approx(expected, rel=1e-5)
+    assert max(norms[3:]) <= clip_norm * 1.001
 
 
 def test_validation_and_prediction_use_the_average_and_leave_the_weights():

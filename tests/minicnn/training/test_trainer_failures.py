@@ -9,7 +9,7 @@ from minicnn.containers import Sequential
 from minicnn.data import ArrayDataset, DataLoader
 from minicnn.layers.dense import Dense
 from minicnn.serialize import load
-from minicnn.training.trainer import DivergedError
+from minicnn.training.divergence import DivergedError
 from tests.minicnn.training.small_run import Tell, make_data, make_loader, make_trainer
 
 
