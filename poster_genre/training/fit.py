@@ -73,7 +73,7 @@ def train_model(
     except RunFolderError as error:
         raise UsageError(str(error)) from error
     load_model_arrays(network, trainer.inference_arrays())
-    provenance = {"train_posters": len(x), "history": [without_times(row) for row in history]}
+    provenance = {"train_posters": len(x), "history": [provenance_columns(row) for row in history]}
     model = TrainedModel.uncalibrated(spec, network, labels.mean(axis=0, dtype=np.float64), provenance)
     return model if validation is None else with_calibration(model, *validation)
 
@@ -113,9 +113,10 @@ def pretrained_model(spec: ModelSpec, file: str | Path) -> TrainedModel:
     return start
 
 
-def without_times(row: dict[str, Any]) -> dict[str, Any]:
-    """A row of the history without what the clock measured."""
-    return {name: value for name, value in row.items() if name not in ("seconds", "images_per_second")}
+def provenance_columns(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of the history without what the clock measured, and without the norm of the gradients."""
+    left_out = ("seconds", "images_per_second", "gradient_norm")
+    return {name: value for name, value in row.items() if name not in left_out}
 
 
 def training_loader(spec: ModelSpec, x: np.ndarray, labels: np.ndarray, seed: int) -> DataLoader:
