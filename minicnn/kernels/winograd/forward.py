@@ -1,6 +1,6 @@
 """3x3 convolutions of stride 1 with a quarter of the multiplications, in blocks that stay in the cache.
 
-``winograd_algebra.py`` has the idea and the matrices. Done naively, the transformed input alone is 2.25 times
+``algebra.py`` has the idea and the matrices. Done naively, the transformed input alone is 2.25 times
 the image and travels to memory and back; here it never leaves the core's cache. The output is cut into tiles
 of 4x4 pixels, and a block of tiles goes through all three steps at once:
 

@@ -1,6 +1,6 @@
 """The steps of a Winograd convolution on one tile and WIDTH channels, straight from and to the registers.
 
-``winograd_algebra.py`` has the formulas; each transform here reads its 9 to 36 vectors, runs that file's
+``algebra.py`` has the formulas; each transform here reads its 9 to 36 vectors, runs that file's
 one-dimensional transforms over the columns and the rows of the square, and stores what comes out. Position k
 of the 36 goes to matrix k, ``plane`` numbers after matrix k - 1.
 """

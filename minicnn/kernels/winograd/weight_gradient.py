@@ -1,6 +1,6 @@
 """The weight gradient of a 3x3 convolution by Winograd's transforms: a quarter of the multiplications again.
 
-``winograd_algebra.py`` has the formula, dg = G^T [ sum over tiles of (B^T x B) * (A dy A^T) ] G:
+``algebra.py`` has the formula, dg = G^T [ sum over tiles of (B^T x B) * (A dy A^T) ] G:
 
     x    6x6 pixels a tile --B^T x B-->  points  [36][c / W][tile][W]  --+
                                                                          +-- 36 products --> sums [36][c][o]
