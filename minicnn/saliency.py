@@ -1,7 +1,8 @@
-"""Go backward through a trained network without touching it: what Grad-CAM and its kin need.
+"""Gradients of a trained network's outputs by its inputs, for Grad-CAM and other saliency maps.
 
-Backward writes into layers: each empties the slot that its forward pass filled and adds to its parameters'
-gradients. A copy over the same weights keeps that away from the model, which other threads may be using.
+``backward`` writes into layers: it empties the slot that the forward pass filled, and adds to the parameters'
+gradients. It runs on a copy that shares the weights, so that the model, which other threads may use, does not
+change.
 """
 
 from __future__ import annotations
@@ -19,35 +20,37 @@ L = TypeVar("L", bound=Layer)
 
 
 def shared_copy(layer: L) -> L:
-    """The same layers over the same arrays, with recording slots of their own and every parameter frozen.
+    """A copy that shares weights, gradients and running statistics, with every parameter frozen.
 
-    Nothing but the weights and running statistics is shared, and no backward pass through the copy changes
-    those: it costs no memory to speak of. Training the original shows in the copy.
+    The copy has recording slots of its own, and no backward pass through it changes the shared arrays. It
+    costs little memory. Training the original changes the copy.
     """
     shared = [
         array for parameter in layer.parameters().values() for array in (parameter.data, parameter.grad)
     ]
     shared += layer.state().values()
-    twin = copy.deepcopy(layer, {id(array): array for array in shared})
-    for each in _walk(twin):
+    result = copy.deepcopy(layer, {id(array): array for array in shared})
+    for each in _tree(result):
         each._recorded = None
-    twin.freeze()
-    return twin
+    result.freeze()
+    return result
 
 
 def input_gradient(layers: Sequence[Layer], x: np.ndarray, dy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A chain's output and its input gradient: ``y = f_n(... f_1(x))`` and ``d(sum of y * dy)/dx``.
+    """A chain's output ``y = f_n(... f_1(x))`` and its input gradient ``d(sum of y * dy)/dx``.
 
-    An inference pass, recorded: batch norm uses its running statistics and dropout is the identity. With dy
-    one-hot this is the gradient of one output. The layers themselves are not written to, so threads may call
-    this together on one model (as far as the backend lets them).
+    x (N, ...) is the first layer's input and dy has the shape of y; the gradient has that of x. With dy
+    one-hot it is the gradient of one output. The forward pass is one of inference: batch norm uses its running
+    statistics and dropout is the identity. Nothing is written into the layers, so threads may call this
+    together on one model.
     """
     chain = shared_copy(Sequential(layers))
     y = chain.forward(x, record=True)
     return y, chain.backward(dy)
 
 
-def _walk(layer: Layer) -> Iterator[Layer]:
+def _tree(layer: Layer) -> Iterator[Layer]:
+    """The layer and every layer below it."""
     yield layer
     for child in layer.children().values():
-        yield from _walk(child)
+        yield from _tree(child)
