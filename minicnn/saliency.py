@@ -40,9 +40,9 @@ def input_gradient(layers: Sequence[Layer], x: np.ndarray, dy: np.ndarray) -> tu
     """A chain's output ``y = f_n(... f_1(x))`` and its input gradient ``d(sum of y * dy)/dx``.
 
     x (N, ...) is the first layer's input and dy has the shape of y; the gradient has that of x. With dy
-    one-hot it is the gradient of one output. The forward pass is one of inference: batch norm uses its running
-    statistics and dropout is the identity. Nothing is written into the layers, so threads may call this
-    together on one model.
+    one-hot it is the gradient of one output. The forward pass is one of inference: batch norm uses its
+    running statistics and dropout is the identity. Nothing is written into the layers, so threads may call
+    this together on one model.
     """
     chain = shared_copy(Sequential(layers))
     y = chain.forward(x, record=True)

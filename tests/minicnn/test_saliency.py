@@ -1,4 +1,4 @@
-"""Input gradients: computed on a copy of a network that shares its weights, without a change to the network."""
+"""Input gradients: computed on a copy that shares the weights, without a change to the network."""
 
 from __future__ import annotations
 
