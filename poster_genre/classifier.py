@@ -113,7 +113,7 @@ class PosterGenreClassifier(Estimator):
             spec,
             train,
             held_out,
-            network=None if self.init is None else pretrained_model(spec, self.init).network,
+            network=None if self.init is None or resume else pretrained_model(spec, self.init).network,
             seed=self.seed,
             checkpoint_dir=checkpoint_dir,
             resume=resume,

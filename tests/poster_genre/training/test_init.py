@@ -96,3 +96,15 @@ def test_training_starts_from_the_weights_of_the_model_file(fitted, small_spec, 
     expected = fitted.trained_.network.parameters()
     for name, parameter in pretrained.trained_.network.parameters().items():
         assert abs(parameter.data - expected[name].data).max() < 1e-6
+
+
+def test_the_classifier_resumes_without_the_file_that_it_started_from(
+    fitted, small_spec, coloured_posters, tmp_path
+):
+    file, run = tmp_path / "model.npz", tmp_path / "run"
+    fitted.save(file)
+    first = PosterGenreClassifier(small_spec, init=file).fit(*coloured_posters, checkpoint_dir=run)
+    file.unlink()
+    again = PosterGenreClassifier(small_spec, init=file)
+    again.fit(*coloured_posters, checkpoint_dir=run, resume=True)
+    assert again.model_version == first.model_version
