@@ -30,6 +30,7 @@ def printed(cell: nbformat.NotebookNode) -> str:
 
 
 def executed(path: Path) -> nbformat.NotebookNode:
+    """The notebook with the outputs of a new run. Raises CellExecutionError where a cell fails."""
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
         notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": FOLDER}}
@@ -45,6 +46,7 @@ def executed(path: Path) -> nbformat.NotebookNode:
 
 
 def main(arguments: list[str]) -> int:
+    """Run all notebooks; the exit code is 0 where all agree with what is committed, 1 or 2 otherwise."""
     if arguments not in ([], ["--write"]):
         print(__doc__, file=sys.stderr)
         return 2
