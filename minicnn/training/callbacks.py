@@ -91,30 +91,18 @@ class ProgressBar(Callback):
         self.enabled = self.enabled and self._out is not None  # standard error may be closed
         if not self.enabled:
             return
+        self._terminal = self._out.isatty()
         self._started, self._done = time.monotonic(), run.step
-        if self._out.isatty():
-            from tqdm import tqdm
-
-            # smoothing=0: the time left follows the mean speed, validation included.
-            self._bar = tqdm(
-                total=run.steps,
-                initial=run.step,
-                unit="step",
-                file=self._out,
-                smoothing=0,
-                dynamic_ncols=True,
-                mininterval=0.2,
-                leave=False,
-            )
 
     def on_epoch_begin(self, run: Run) -> None:
         self._epoch_started, self._loss, self._samples = time.monotonic(), 0.0, 0
-        if self._bar is not None:
-            self._bar.set_description(f"epoch {run.epoch + 1}/{run.epochs}", refresh=False)
 
     def on_batch_end(self, run: Run, loss: float, samples: int) -> None:
-        if self._bar is None:
+        if not self.enabled or not self._terminal:
             return
+        if self._bar is None:
+            self._bar = self._new_bar(run)
+        self._bar.set_description(f"epoch {run.epoch + 1}/{run.epochs}", refresh=False)
         self._loss += loss * samples
         self._samples += samples
         speed = self._samples / max(time.monotonic() - self._epoch_started, 1e-9)
@@ -137,6 +125,21 @@ class ProgressBar(Callback):
                 print(line, file=self._out, flush=True)
         except (OSError, ValueError):  # the stream is full or closed: training goes on without its progress
             self.enabled, self._bar = False, None
+
+    def _new_bar(self, run: Run) -> Any:
+        """A bar at the step before this one. It appears after the first step, below what compiling prints."""
+        from tqdm import tqdm
+
+        return tqdm(
+            total=run.steps,
+            initial=run.step - 1,
+            unit=" steps",
+            file=self._out,
+            smoothing=0,  # the time left follows the mean speed, validation included
+            dynamic_ncols=True,
+            mininterval=0.2,
+            leave=False,
+        )
 
     def close(self) -> None:
         if self._bar is not None:

@@ -180,7 +180,7 @@ def print_summary(
         "were drawn for it.\n"
     )
     for name, content in (
-        (PICTURE, "posters it was not trained on, with its three most probable genres for each"),
+        (PICTURE, "posters it was not trained on, and its first three genres"),
         (CURVES, "loss and measures after each epoch"),
         (REPORT, "all numbers and pictures; open it in a browser"),
         (MODEL, "the network"),

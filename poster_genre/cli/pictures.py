@@ -66,6 +66,8 @@ def read_picture(name: str) -> Image.Image:
 
     if name == STANDARD_INPUT:
         return read_poster(read_standard_input(), "standard input")
+    if os.path.isdir(name):
+        raise PosterGenreError(f"{name} is a folder; name one picture file")
     if is_pipe(name):
         return read_poster(read_pipe(name), name)
     return read_poster(Path(name))

@@ -69,6 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(comparison(result))
         print(f"\nreport      {out / REPORT}")
     print(f"curves      {out / CURVES}")
-    print(f"model       {out / MODEL}  ({len(model.history)} epochs)")
+    epochs = len(model.history)
+    print(f"model       {out / MODEL}  ({epochs} epoch{'' if epochs == 1 else 's'})")
     print(f"\nTry it:     poster-genre predict IMAGE... --model-file {out / MODEL}")
     return 0

@@ -27,7 +27,9 @@ def open_archive(path: str | os.PathLike[str]) -> PosterArchive:
                 return ZipArchive(zips[0])
             return FolderArchive(location)
         if not location.exists():
-            raise PosterGenreError(f"there is no {name}; give the folder or the zip that holds {CSV_NAME}")
+            raise PosterGenreError(
+                f"there is no file or folder {name}; give the folder or the zip that holds {CSV_NAME}"
+            )
     except OSError as error:
         raise PosterGenreError(
             f"{name} cannot be read ({error.strerror or error}); check its permissions, or give another path"

@@ -36,7 +36,7 @@ def table(result: Scores, *, calibrated: bool) -> str:
         f"Macro means are over the {result['n_genres_macro']} genres with at least {MIN_POSITIVES} positives "
         "in this split.",
         about_thresholds(result, calibrated=calibrated),
-        "Binary accuracy uses 0.5; the column 'all zeros' is naming no genre at all.",
+        "Binary accuracy uses 0.5; the column 'all zeros' predicts no genre at all.",
         "",
         f"{'genre':<13}{'posters':>8}{'AP':>8}{'prior':>8}{'AUC':>8}{'threshold':>11}{'precision':>11}"
         f"{'recall':>8}{'F1':>8}",

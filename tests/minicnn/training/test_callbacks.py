@@ -202,6 +202,18 @@ def test_on_a_terminal_a_bar_shows_the_whole_run_and_the_lines_remain():
     assert "epoch 3/3: loss " in shown
 
 
+def test_what_the_first_step_prints_stands_on_a_line_of_its_own():
+    stream = Terminal()
+
+    class Printing(Callback):
+        def on_epoch_begin(self, trainer):
+            if trainer.step == 0:
+                print("compiling", file=stream)
+
+    make_trainer(ProgressBar(stream=stream), Printing()).fit(make_loader(), 1)
+    assert stream.getvalue().startswith("compiling\n")
+
+
 def test_training_goes_on_when_the_stream_of_its_progress_is_full():
     with open("/dev/full", "w", buffering=1) as full:
         trainer = make_trainer(ProgressBar(stream=full))

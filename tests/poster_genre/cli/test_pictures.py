@@ -61,6 +61,11 @@ def test_a_process_substitution_is_a_picture(posters, model_file):
     assert len(done.stdout.splitlines()) >= 4
 
 
+def test_a_folder_in_place_of_a_picture_is_refused_in_a_sentence(tmp_path):
+    with pytest.raises(PosterGenreError, match="is a folder; name one picture file"):
+        read_picture(str(tmp_path))
+
+
 def test_an_empty_name_is_an_error_and_not_the_current_folder():
     assert list(list_pictures([""])) == [
         ("", "an empty name is no picture; a variable in the command may be unset")
