@@ -204,7 +204,7 @@ class Block(Layer):
 
     def _prepare(self, x: np.ndarray, geometry: ConvGeometry) -> Any:
         """The prepared weights, from the last call where they have not changed; None if it needs none."""
-        from minicnn.kernels.runtime.fingerprint import fingerprint
+        from minicnn.kernels.simd.fingerprint import fingerprint
 
         w, kept = self.convolution.weight.data, self._prepared
         name = _algorithms().choose(geometry, x.dtype, len(x)).name

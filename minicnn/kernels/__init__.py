@@ -20,7 +20,6 @@ What compiled kernels have in common
     runtime/aligned.py             arrays that begin at a cache line
     runtime/chunks.py              passes over arrays, a piece that stays in the cache at a time
     runtime/row_consumer.py        rows of an image passed on while they are in the cache
-    runtime/fingerprint.py         whether weights have changed since they were prepared
 
 Compiled loops, one idea a file
     compiled/activation.py         ReLU, and dropout's masking
@@ -36,6 +35,7 @@ Convolutions made of vector instructions, float32 only
     simd/microkernel.py            the tile of a matrix product that the fast convolutions are made of
     simd/implicit_gemm.py          a product with rows of the image that overlap
     simd/small_batch.py            every weight read once, for a batch of few pixels
+    simd/fingerprint.py            whether weights have changed since they were prepared
     winograd/algebra.py            3x3 with fewer multiplications: the mathematics,
     winograd/tiles.py              its steps on one tile,
     winograd/forward.py            forward and the input's gradient,

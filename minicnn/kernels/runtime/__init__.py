@@ -1,1 +1,1 @@
-"""What every compiled kernel stands on: compiling, worker threads, aligned memory, fingerprints."""
+"""What every compiled kernel stands on: compiling, its cache, worker threads, aligned memory."""

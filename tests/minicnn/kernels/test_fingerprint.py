@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from minicnn.kernels.runtime import fingerprint as module
-from minicnn.kernels.runtime.fingerprint import COLUMNS, fingerprint, reference
+from minicnn.kernels.simd import fingerprint as module
+from minicnn.kernels.simd.fingerprint import COLUMNS, fingerprint, reference
 from tests.minicnn.geometry import numbers
 from tests.minicnn.kernels.canaries import Walled
 
