@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,9 +36,12 @@ def check_shape(name: str, actual: tuple[int, ...], expected: Sequence[int | str
 
 
 def _fits(actual: tuple[int, ...], expected: Sequence[int | str]) -> bool:
-    return len(actual) == len(expected) and all(
-        isinstance(size, str) or size == n for size, n in zip(expected, actual, strict=True)
-    )
+    if len(actual) != len(expected):
+        return False
+    for size, n in zip(expected, actual, strict=True):
+        if size != n and not isinstance(size, str):
+            return False
+    return True
 
 
 def check_array(name: str, x: Any, shape: Sequence[int | str], dtype: Any = None) -> None:
@@ -83,22 +86,25 @@ def check_batch(name: str, x: Any, minimum_rank: int = 1) -> None:
 
 
 def pair(name: str, what: str, value: Any, minimum: int = 1) -> Pair:
-    """An int or a pair of ints as (vertical, horizontal), each at least ``minimum``."""
-    both = (value, value) if isinstance(value, (int, np.integer)) else value
-    if (
-        not isinstance(both, (tuple, list))
-        or len(both) != 2
-        or not all(isinstance(v, (int, np.integer)) and not isinstance(v, bool) for v in both)
-    ):
+    """An int or a pair of ints as (vertical, horizontal), each at least ``minimum``.
+
+    Raises TypeError where it is neither, ValueError below ``minimum``.
+    """
+    both = value if isinstance(value, (tuple, list)) else (value, value)
+    if len(both) != 2 or not (_is_integer(both[0]) and _is_integer(both[1])):
         raise TypeError(f"{name}: {what} must be an integer or a pair of integers, got {value!r}")
-    if min(both) < minimum:
+    if both[0] < minimum or both[1] < minimum:
         raise ValueError(f"{name}: {what} must be at least {minimum}, got {value!r}")
     return int(both[0]), int(both[1])
 
 
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
 def positive_int(name: str, what: str, value: Any) -> int:
     """``value`` as an int of at least 1. Raises TypeError where it is no integer, ValueError below 1."""
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool):
+    if not _is_integer(value):
         raise TypeError(f"{name}: {what} must be an integer, got {value!r}")
     if value < 1:
         raise ValueError(f"{name}: {what} must be at least 1, got {value}")
@@ -227,8 +233,8 @@ class ConvGeometry(NamedTuple):
     @classmethod
     def of(
         cls,
-        x_shape: Sequence[int],
-        w_shape: Sequence[int],
+        x_shape: tuple[int, ...],
+        w_shape: tuple[int, ...],
         *,
         stride: int | Pair = 1,
         padding: Padding = "valid",
@@ -241,16 +247,16 @@ class ConvGeometry(NamedTuple):
         Raises ValueError or TypeError, which begin with ``name``, for settings that do not exist, shapes that
         do not fit each other and kernels that are larger than the padded image.
         """
-        check_shape(f"{name}, weight", tuple(w_shape), ("kh", "kw", "C / groups", "O"))
-        in_channels = int(w_shape[2]) * positive_int(name, "groups", groups)
-        out_channels = int(w_shape[3])
+        check_shape(f"{name}, weight", w_shape, ("kh", "kw", "C / groups", "O"))
+        groups, out_channels = positive_int(name, "groups", groups), int(w_shape[3])
+        in_channels = int(w_shape[2]) * groups
         check_groups(name, groups, in_channels, out_channels)
-        check_shape(name, tuple(x_shape), ("N", "H", "W", in_channels))
-        image, kernel = (int(x_shape[1]), int(x_shape[2])), pair(name, "kernel_size", tuple(w_shape[:2]))
+        check_shape(name, x_shape, ("N", "H", "W", in_channels))
+        image, kernel = (int(x_shape[1]), int(x_shape[2])), pair(name, "kernel_size", w_shape[:2])
         stride, dilation = pair(name, "stride", stride), pair(name, "dilation", dilation)
         pads = resolve_padding(check_padding(name, padding), image, kernel, stride, dilation)
         output = output_size(name, image, kernel, stride, pads, dilation)
-        return cls(image, in_channels, kernel, stride, pads, dilation, int(groups), output, out_channels)
+        return cls(image, in_channels, kernel, stride, pads, dilation, groups, output, out_channels)
 
     def x_shape(self, images: int) -> Shape4:
         """(N, H, W, in_channels)."""
@@ -288,14 +294,21 @@ class ConvGeometry(NamedTuple):
             out_channels=self.in_channels,
         )
 
-    def check(self, name: str, **arrays: np.ndarray) -> None:
-        """Raise ValueError unless those of the arrays x, w and dy that are given have their shapes."""
-        expected: dict[str, Sequence[int | str]] = {
-            "x": ("N", *self.image, self.in_channels),
-            "w": self.w_shape,
-            "dy": ("N", *self.output, self.out_channels),
-        }
-        _check_arrays(name, arrays, expected, self)
+    def check(
+        self,
+        name: str,
+        *,
+        x: np.ndarray | None = None,
+        w: np.ndarray | None = None,
+        dy: np.ndarray | None = None,
+    ) -> None:
+        """Raise ValueError unless those arrays that are given have the shapes of this geometry."""
+        if x is not None and x.shape[1:] != (*self.image, self.in_channels):
+            raise _misfit(name, "x", x, self.x_shape(len(x)), self)
+        if w is not None and w.shape != self.w_shape:
+            raise _misfit(name, "w", w, self.w_shape, self)
+        if dy is not None and dy.shape[1:] != (*self.output, self.out_channels):
+            raise _misfit(name, "dy", dy, self.y_shape(len(dy)), self)
 
     def describe(self) -> str:
         """Channels, image and output, kernel and the settings that have an effect, in one line."""
@@ -320,7 +333,7 @@ class PoolGeometry(NamedTuple):
     @classmethod
     def of(
         cls,
-        x_shape: Sequence[int],
+        x_shape: tuple[int, ...],
         size: int | Pair,
         *,
         stride: int | Pair | None = None,
@@ -332,7 +345,7 @@ class PoolGeometry(NamedTuple):
         Raises ValueError or TypeError, which begin with ``name``, as ``ConvGeometry.of`` does, and ValueError
         where a window would lie wholly outside the image.
         """
-        check_shape(name, tuple(x_shape), ("N", "H", "W", "C"))
+        check_shape(name, x_shape, ("N", "H", "W", "C"))
         image, kernel = (int(x_shape[1]), int(x_shape[2])), pair(name, "size", size)
         step = kernel if stride is None else pair(name, "stride", stride)
         pads = resolve_padding(check_padding(name, padding), image, kernel, step)
@@ -358,15 +371,12 @@ class PoolGeometry(NamedTuple):
         """(N, OH, OW, C)."""
         return images, *self.output, channels
 
-    def check(self, name: str, **arrays: np.ndarray) -> None:
-        """Raise ValueError unless those of the arrays x, dy and argmax that are given have their shapes."""
-        y_shape = ("N", *self.output, "C")
-        expected: dict[str, Sequence[int | str]] = {
-            "x": ("N", *self.image, "C"),
-            "dy": y_shape,
-            "argmax": y_shape,
-        }
-        _check_arrays(name, arrays, expected, self)
+    def check(self, name: str, *, x: np.ndarray | None = None, dy: np.ndarray | None = None) -> None:
+        """Raise ValueError unless those arrays that are given are images, or gradients, of this geometry."""
+        if x is not None and (x.ndim != 4 or x.shape[1:3] != self.image):
+            raise _misfit(name, "x", x, self.x_shape(len(x), x.shape[-1]), self)
+        if dy is not None and (dy.ndim != 4 or dy.shape[1:3] != self.output):
+            raise _misfit(name, "dy", dy, self.y_shape(len(dy), dy.shape[-1]), self)
 
     def describe(self) -> str:
         """Image and output, size of the windows and the settings that have an effect, in one line."""
@@ -384,16 +394,7 @@ def _describe(geometry: Geometry) -> list[str]:
     return [f"{sizes} pixels", *windows]
 
 
-def _check_arrays(
-    name: str,
-    arrays: Mapping[str, np.ndarray],
-    expected: Mapping[str, Sequence[int | str]],
-    geometry: Geometry,
-) -> None:
-    for key, array in arrays.items():
-        if not _fits(array.shape, expected[key]):
-            text = ", ".join(str(size) for size in expected[key])
-            raise ValueError(
-                f"{name}: {key} must have shape ({text}), got {array.shape}; the geometry is "
-                f"{geometry.describe()}"
-            )
+def _misfit(name: str, key: str, array: np.ndarray, expected: Shape4, geometry: Geometry) -> ValueError:
+    return ValueError(
+        f"{name}: {key} must have shape {expected}, got {array.shape}; the geometry is {geometry.describe()}"
+    )

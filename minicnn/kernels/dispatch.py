@@ -186,7 +186,8 @@ def maxpool2d_backward(
     dy: np.ndarray, argmax: np.ndarray, geometry: PoolGeometry, backend: str | None = None
 ) -> np.ndarray:
     """dx (N, H, W, C): each dy at the pixel that was the maximum of its window."""
-    geometry.check("maxpool2d_backward", dy=dy, argmax=argmax)
+    geometry.check("maxpool2d_backward", dy=dy)
+    geometry.check("maxpool2d_backward, argmax", dy=argmax)
     return _module("pooling", backend).maxpool2d_backward(dy, argmax, geometry)
 
 
