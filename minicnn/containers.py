@@ -17,41 +17,15 @@ Members = Sequence[Layer] | Mapping[str, Layer]
 
 
 class Container(Layer):
-    """Holds layers by name. A list names them "0", "1", ...; a dict gives its own names."""
+    """Holds layers by name. A list names them "0", "1", ...; a dict has names of its own.
+
+    A layer instance, and a ``Parameter``, stands in the model once; a second time is a ValueError.
+    """
 
     def __init__(self, members: Members) -> None:
-        kind = type(self).__name__
-        if isinstance(members, Mapping):
-            named = dict(members)
-        elif isinstance(members, Sequence):
-            named = {str(i): layer for i, layer in enumerate(members)}
-        else:
-            raise TypeError(f"{kind}: expected a list or a dict of layers, got {type(members).__name__}")
-        if not named:
-            raise ValueError(f"{kind}: expected at least one layer, got none")
-        for name, layer in named.items():
-            if not isinstance(layer, Layer):
-                raise TypeError(f"{kind}: {name!r} is not a layer but a {type(layer).__name__}")
-            if not isinstance(name, str) or not name or "." in name:
-                raise ValueError(f"{kind}: a layer's name must be a text without dots, got {name!r}")
-        seen: set[int] = set()
-        for root in named.values():
-            for _, layer in root.layers():
-                if id(layer) in seen:
-                    raise ValueError(
-                        f"{kind}: {layer!r} stands in the model twice; a layer instance stands once"
-                    )
-                seen.add(id(layer))
-        owners: dict[int, str] = {}
-        for name, layer in named.items():
-            for key, parameter in layer.parameters().items():
-                other = owners.setdefault(id(parameter), f"{name}.{key}")
-                if other != f"{name}.{key}":
-                    raise ValueError(
-                        f"{kind}: {other} and {name}.{key} are one Parameter, which an optimiser would step "
-                        "twice; give each layer its own"
-                    )
-        self._members = named
+        self._members = _named(type(self).__name__, members)
+        _check_no_layer_twice(type(self).__name__, self._members)
+        _check_no_parameter_twice(type(self).__name__, self._members)
 
     def children(self) -> dict[str, Layer]:
         return self._members
@@ -67,6 +41,45 @@ class Container(Layer):
         return f"{type(self).__name__}({self.describe()}\n  " + inside.replace("\n", "\n  ") + "\n)"
 
 
+def _named(kind: str, members: Members) -> dict[str, Layer]:
+    """The layers by name. ``kind`` is the container's class, for error messages."""
+    if isinstance(members, Mapping):
+        named = dict(members)
+    elif isinstance(members, Sequence):
+        named = {str(i): layer for i, layer in enumerate(members)}
+    else:
+        raise TypeError(f"{kind}: expected a list or a dict of layers, got {type(members).__name__}")
+    if not named:
+        raise ValueError(f"{kind}: expected at least one layer, got none")
+    for name, layer in named.items():
+        if not isinstance(layer, Layer):
+            raise TypeError(f"{kind}: {name!r} is not a layer but a {type(layer).__name__}")
+        if not isinstance(name, str) or not name or "." in name:
+            raise ValueError(f"{kind}: a layer's name must be a text without dots, got {name!r}")
+    return named
+
+
+def _check_no_layer_twice(kind: str, members: Mapping[str, Layer]) -> None:
+    seen: set[int] = set()
+    for member in members.values():
+        for _, layer in member.layers():
+            if id(layer) in seen:
+                raise ValueError(f"{kind}: {layer!r} stands in the model twice; a layer instance stands once")
+            seen.add(id(layer))
+
+
+def _check_no_parameter_twice(kind: str, members: Mapping[str, Layer]) -> None:
+    owners: dict[int, str] = {}
+    for name, layer in members.items():
+        for key, parameter in layer.parameters().items():
+            other = owners.setdefault(id(parameter), f"{name}.{key}")
+            if other != f"{name}.{key}":
+                raise ValueError(
+                    f"{kind}: {other} and {name}.{key} are one Parameter, which an optimiser would step "
+                    "twice; give each layer its own"
+                )
+
+
 class Sequential(Container):
     """A chain, ``y = f_n(... f_2(f_1(x)))``.
 
@@ -74,6 +87,9 @@ class Sequential(Container):
 
     >>> model = Sequential([Dense(4, 8, rng=0), ReLU(), Dense(8, 2, rng=1)])
     """
+
+    def __init__(self, members: Members) -> None:
+        super().__init__(members)
 
     def forward(self, x: np.ndarray, training: bool = False, record: bool | None = None) -> np.ndarray:
         for layer in self._members.values():
@@ -102,7 +118,7 @@ class Parallel(Container):
 
     Shapes: x (N, ...), branch i puts out y_i.
         merge="sum"       y = y_1 + y_2 + ...            all y_i of one shape
-        merge="concat"    y = [y_1, y_2, ...]            joined along the last axis (channels)
+        merge="concat"    y = [y_1, y_2, ...]            concatenated along the last axis (channels)
         merge="multiply"  y = y_1 * y_2 * ...            (N, 1, 1, C) broadcasts over (N, H, W, C)
 
     Backward: dx is the sum of the branches' input gradients, where branch i receives
@@ -139,51 +155,57 @@ class Parallel(Container):
         return merged
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        kept, shape, dtype = self.recall()
+        recorded, shape, dtype = self.recall()
         check_array(f"{type(self).__name__}.backward", dy, shape, dtype)
         if self.merge == "sum":
-            upstream = [dy] * kept
+            upstream = [dy] * recorded
         elif self.merge == "concat":
-            upstream = np.split(dy, np.cumsum(kept)[:-1], axis=-1)
+            upstream = np.split(dy, np.cumsum(recorded)[:-1], axis=-1)
         else:
-            upstream = [self._multiply_gradient(dy, kept, i) for i in range(len(kept))]
+            upstream = [_multiply_gradient(dy, recorded, i) for i in range(len(recorded))]
         gradients = [
             branch.backward(dy_i) for branch, dy_i in zip(self._members.values(), upstream, strict=True)
         ]
         return gradients[0] if len(gradients) == 1 else sum(gradients[1:], start=gradients[0])
 
-    @staticmethod
-    def _multiply_gradient(dy: np.ndarray, outputs: list[np.ndarray], i: int) -> np.ndarray:
-        for j, other in enumerate(outputs):
-            if j != i:
-                dy = dy * other
-        shape = outputs[i].shape
-        broadcast = tuple(axis for axis in range(dy.ndim) if shape[axis] == 1 and dy.shape[axis] > 1)
-        return dy.sum(axis=broadcast, keepdims=True) if broadcast else dy
-
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         return self._merged_shape([branch.output_shape(input_shape) for branch in self._members.values()])
 
     def _merged_shape(self, shapes: list[tuple[int, ...]]) -> tuple[int, ...]:
-        kind, said = type(self).__name__, ", ".join(map(str, shapes))
-        if self.merge == "concat":
-            if len({shape[:-1] for shape in shapes}) > 1:
-                raise ValueError(
-                    f"{kind}: branches to concatenate must agree in all but the last axis, got {said}"
-                )
-            return (*shapes[0][:-1], sum(shape[-1] for shape in shapes))
-        if self.merge == "sum":
-            if len(set(shapes)) > 1:
-                raise ValueError(
-                    f"{kind}: branches to sum must have one shape, got {said}; project the odd one"
-                )
-            return shapes[0]
-        try:
-            if len({len(shape) for shape in shapes}) > 1:
-                raise ValueError
-            return np.broadcast_shapes(*shapes)
-        except ValueError:
-            raise ValueError(f"{kind}: branches to multiply must broadcast together, got {said}") from None
+        return merged_shape(type(self).__name__, self.merge, shapes)
+
+
+def _multiply_gradient(dy: np.ndarray, outputs: list[np.ndarray], i: int) -> np.ndarray:
+    """dy times all outputs but the i-th, summed over the axes along which that one was broadcast."""
+    for j, other in enumerate(outputs):
+        if j != i:
+            dy = dy * other
+    shape = outputs[i].shape
+    broadcast = tuple(axis for axis in range(dy.ndim) if shape[axis] == 1 and dy.shape[axis] > 1)
+    return dy.sum(axis=broadcast, keepdims=True) if broadcast else dy
+
+
+def merged_shape(name: str, merge: str, shapes: list[tuple[int, ...]]) -> tuple[int, ...]:
+    """The shape of the merged outputs of branches. Raises ValueError, naming ``name``, where they misfit."""
+    listed = ", ".join(map(str, shapes))
+    if merge == "concat":
+        if len({shape[:-1] for shape in shapes}) > 1:
+            raise ValueError(
+                f"{name}: branches to concatenate must agree in all but the last axis, got {listed}"
+            )
+        return (*shapes[0][:-1], sum(shape[-1] for shape in shapes))
+    if merge == "sum":
+        if len(set(shapes)) > 1:
+            raise ValueError(
+                f"{name}: branches to sum must have one shape, got {listed}; project the odd one"
+            )
+        return shapes[0]
+    try:
+        if len({len(shape) for shape in shapes}) > 1:
+            raise ValueError
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise ValueError(f"{name}: branches to multiply must broadcast together, got {listed}") from None
 
 
 class Residual(Parallel):

@@ -76,6 +76,11 @@ def check_array(name: str, x: Any, shape: Sequence[int | str], dtype: Any = None
         )
 
 
+def channels_last(ndim: int, channels: int) -> tuple[int | str, ...]:
+    """The shape of images (N, H, W, channels) where ``ndim`` is 4, else that of rows (N, channels)."""
+    return ("N", "H", "W", channels) if ndim == 4 else ("N", channels)
+
+
 def check_batch(name: str, x: Any, minimum_rank: int = 1) -> None:
     """Raise unless ``x`` is a float array of ``minimum_rank`` or more dimensions, none of them empty."""
     if isinstance(x, np.ndarray) and x.ndim < minimum_rank:
@@ -189,7 +194,13 @@ def output_size(
 
 
 def describe_windows(
-    kernel: Pair, stride: Pair, padding: Padding, dilation: Pair = (1, 1), default_stride: Pair = (1, 1)
+    kernel: Pair,
+    stride: Pair,
+    padding: Padding,
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+    *,
+    default_stride: Pair = (1, 1),
 ) -> list[str]:
     """The settings of windows, each in a few words; those that have their defaults are left out."""
     words = ["x".join(map(str, kernel))]
@@ -199,6 +210,8 @@ def describe_windows(
         words.append(f"padding={padding!r}")
     if dilation != (1, 1):
         words.append(f"dilation={dilation}")
+    if groups > 1:
+        words.append(f"groups={groups}")
     return words
 
 
@@ -235,11 +248,11 @@ class ConvGeometry(NamedTuple):
         cls,
         x_shape: tuple[int, ...],
         w_shape: tuple[int, ...],
-        *,
         stride: int | Pair = 1,
         padding: Padding = "valid",
         dilation: int | Pair = 1,
         groups: int = 1,
+        *,
         name: str = "ConvGeometry",
     ) -> ConvGeometry:
         """The geometry for images x (N, H, W, C) and filters w (kh, kw, C / groups, O).
@@ -271,11 +284,6 @@ class ConvGeometry(NamedTuple):
         """(kh, kw, in_channels / groups, out_channels)."""
         return *self.kernel, self.in_channels // self.groups, self.out_channels
 
-    @property
-    def pointwise(self) -> bool:
-        """Whether this is a 1x1 convolution of stride 1, which computes each pixel from itself alone."""
-        return self.kernel == self.stride == (1, 1) and self.padding == ((0, 0), (0, 0))
-
     def transposed(self) -> ConvGeometry:
         """The convolution of dy that computes dx, with the filters rotated by 180 degrees; for stride 1 only.
 
@@ -294,26 +302,9 @@ class ConvGeometry(NamedTuple):
             out_channels=self.in_channels,
         )
 
-    def check(
-        self,
-        name: str,
-        *,
-        x: np.ndarray | None = None,
-        w: np.ndarray | None = None,
-        dy: np.ndarray | None = None,
-    ) -> None:
-        """Raise ValueError unless those arrays that are given have the shapes of this geometry."""
-        if x is not None and x.shape[1:] != (*self.image, self.in_channels):
-            raise _misfit(name, "x", x, self.x_shape(len(x)), self)
-        if w is not None and w.shape != self.w_shape:
-            raise _misfit(name, "w", w, self.w_shape, self)
-        if dy is not None and dy.shape[1:] != (*self.output, self.out_channels):
-            raise _misfit(name, "dy", dy, self.y_shape(len(dy)), self)
-
     def describe(self) -> str:
         """Channels, image and output, kernel and the settings that have an effect, in one line."""
-        words = [f"{self.in_channels} -> {self.out_channels} channels", *_describe(self)]
-        return ", ".join(words + ([f"groups={self.groups}"] if self.groups > 1 else []))
+        return f"{self.in_channels} -> {self.out_channels} channels, {_describe(self)}"
 
 
 class PoolGeometry(NamedTuple):
@@ -335,9 +326,9 @@ class PoolGeometry(NamedTuple):
         cls,
         x_shape: tuple[int, ...],
         size: int | Pair,
-        *,
         stride: int | Pair | None = None,
         padding: Padding = "valid",
+        *,
         name: str = "PoolGeometry",
     ) -> PoolGeometry:
         """The geometry for images x (N, H, W, C); ``stride`` is ``size`` unless given.
@@ -360,8 +351,13 @@ class PoolGeometry(NamedTuple):
 
     @property
     def dilation(self) -> Pair:
-        """(1, 1): windows have no gaps."""
+        """(1, 1): the cells of a window lie next to each other."""
         return 1, 1
+
+    @property
+    def groups(self) -> int:
+        """1: every channel has the same windows."""
+        return 1
 
     def x_shape(self, images: int, channels: int) -> Shape4:
         """(N, H, W, C)."""
@@ -371,30 +367,16 @@ class PoolGeometry(NamedTuple):
         """(N, OH, OW, C)."""
         return images, *self.output, channels
 
-    def check(self, name: str, *, x: np.ndarray | None = None, dy: np.ndarray | None = None) -> None:
-        """Raise ValueError unless those arrays that are given are images, or gradients, of this geometry."""
-        if x is not None and (x.ndim != 4 or x.shape[1:3] != self.image):
-            raise _misfit(name, "x", x, self.x_shape(len(x), x.shape[-1]), self)
-        if dy is not None and (dy.ndim != 4 or dy.shape[1:3] != self.output):
-            raise _misfit(name, "dy", dy, self.y_shape(len(dy), dy.shape[-1]), self)
-
     def describe(self) -> str:
         """Image and output, size of the windows and the settings that have an effect, in one line."""
-        return ", ".join(_describe(self))
+        return _describe(self)
 
 
 Geometry = ConvGeometry | PoolGeometry
 
 
-def _describe(geometry: Geometry) -> list[str]:
-    """Sizes and windows, each in a few words."""
+def _describe(geometry: Geometry) -> str:
     padding: Padding = "valid" if geometry.padding == ((0, 0), (0, 0)) else geometry.padding
     sizes = " -> ".join(f"{height}x{width}" for height, width in (geometry.image, geometry.output))
-    windows = describe_windows(geometry.kernel, geometry.stride, padding, geometry.dilation)
-    return [f"{sizes} pixels", *windows]
-
-
-def _misfit(name: str, key: str, array: np.ndarray, expected: Shape4, geometry: Geometry) -> ValueError:
-    return ValueError(
-        f"{name}: {key} must have shape {expected}, got {array.shape}; the geometry is {geometry.describe()}"
-    )
+    windows = describe_windows(geometry.kernel, geometry.stride, padding, geometry.dilation, geometry.groups)
+    return ", ".join([f"{sizes} pixels", *windows])

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from minicnn.shapes import ConvGeometry, PoolGeometry
+from minicnn.shapes import ConvGeometry, Geometry, PoolGeometry
 
 BACKENDS = ("naive", "numpy", "numba")
 
@@ -93,6 +93,17 @@ def _module(topic: str, name: str | None) -> Any:
     return import_module(f"minicnn.kernels.{_MODULES[backend(name)][topic]}")
 
 
+def _check_shape(
+    call: str, argument: str, array: np.ndarray, expected: tuple[int, ...], geometry: Geometry
+) -> None:
+    """Raise ValueError unless the array has the shape that the geometry requires."""
+    if array.shape != expected:
+        raise ValueError(
+            f"{call}: {argument} must have shape {expected}, got {array.shape}; the geometry is "
+            f"{geometry.describe()}"
+        )
+
+
 def convolution_algorithm(
     geometry: ConvGeometry, dtype: np.dtype, images: int | None = None, backend: str | None = None
 ) -> tuple[str, str]:
@@ -114,7 +125,8 @@ def conv2d_forward(
     x: np.ndarray, w: np.ndarray, b: np.ndarray | None, geometry: ConvGeometry, backend: str | None = None
 ) -> np.ndarray:
     """y (N, OH, OW, O) of x (N, H, W, C), w (kh, kw, C/groups, O) and b (O,) or None."""
-    geometry.check("conv2d_forward", x=x, w=w)
+    _check_shape("conv2d_forward", "x", x, geometry.x_shape(len(x)), geometry)
+    _check_shape("conv2d_forward", "w", w, geometry.w_shape, geometry)
     return _module("convolution", backend).conv2d_forward(x, w, b, geometry)
 
 
@@ -122,7 +134,8 @@ def conv2d_backward_input(
     dy: np.ndarray, w: np.ndarray, geometry: ConvGeometry, backend: str | None = None
 ) -> np.ndarray:
     """dx (N, H, W, C) of dy (N, OH, OW, O)."""
-    geometry.check("conv2d_backward_input", dy=dy, w=w)
+    _check_shape("conv2d_backward_input", "dy", dy, geometry.y_shape(len(dy)), geometry)
+    _check_shape("conv2d_backward_input", "w", w, geometry.w_shape, geometry)
     return _module("convolution", backend).conv2d_backward_input(dy, w, geometry)
 
 
@@ -130,7 +143,8 @@ def conv2d_backward_weight(
     dy: np.ndarray, x: np.ndarray, geometry: ConvGeometry, backend: str | None = None
 ) -> np.ndarray:
     """dw (kh, kw, C/groups, O) of dy (N, OH, OW, O) and x (N, H, W, C)."""
-    geometry.check("conv2d_backward_weight", dy=dy, x=x)
+    _check_shape("conv2d_backward_weight", "dy", dy, geometry.y_shape(len(dy)), geometry)
+    _check_shape("conv2d_backward_weight", "x", x, geometry.x_shape(len(x)), geometry)
     return _module("convolution", backend).conv2d_backward_weight(dy, x, geometry)
 
 
@@ -178,7 +192,7 @@ def maxpool2d_forward(
     x: np.ndarray, geometry: PoolGeometry, backend: str | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """y (N, OH, OW, C) and argmax of the same shape: the cell ``p * kw + q`` of the first maximum."""
-    geometry.check("maxpool2d_forward", x=x)
+    _check_shape("maxpool2d_forward", "x", x, geometry.x_shape(len(x), x.shape[-1]), geometry)
     return _module("pooling", backend).maxpool2d_forward(x, geometry)
 
 
@@ -186,20 +200,20 @@ def maxpool2d_backward(
     dy: np.ndarray, argmax: np.ndarray, geometry: PoolGeometry, backend: str | None = None
 ) -> np.ndarray:
     """dx (N, H, W, C): each dy at the pixel that was the maximum of its window."""
-    geometry.check("maxpool2d_backward", dy=dy)
-    geometry.check("maxpool2d_backward, argmax", dy=argmax)
+    _check_shape("maxpool2d_backward", "dy", dy, geometry.y_shape(len(dy), dy.shape[-1]), geometry)
+    _check_shape("maxpool2d_backward", "argmax", argmax, dy.shape, geometry)
     return _module("pooling", backend).maxpool2d_backward(dy, argmax, geometry)
 
 
 def averagepool2d_forward(x: np.ndarray, geometry: PoolGeometry, backend: str | None = None) -> np.ndarray:
     """y (N, OH, OW, C): the mean of the image's pixels under each window, padding not counted."""
-    geometry.check("averagepool2d_forward", x=x)
+    _check_shape("averagepool2d_forward", "x", x, geometry.x_shape(len(x), x.shape[-1]), geometry)
     return _module("pooling", backend).averagepool2d_forward(x, geometry)
 
 
 def averagepool2d_backward(dy: np.ndarray, geometry: PoolGeometry, backend: str | None = None) -> np.ndarray:
     """dx (N, H, W, C): each dy shared out equally among the pixels under its window."""
-    geometry.check("averagepool2d_backward", dy=dy)
+    _check_shape("averagepool2d_backward", "dy", dy, geometry.y_shape(len(dy), dy.shape[-1]), geometry)
     return _module("pooling", backend).averagepool2d_backward(dy, geometry)
 
 

@@ -42,7 +42,7 @@ class ReLU(Activation):
     """
 
     def __init__(self, backend: str | None = None) -> None:
-        self.backend = backend if backend is None else dispatch.backend(backend)
+        self.backend = dispatch.check_backend(backend)
 
     def forward(self, x: np.ndarray, training: bool = False, record: bool | None = None) -> np.ndarray:
         check_batch("ReLU", x)

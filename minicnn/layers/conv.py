@@ -17,7 +17,6 @@ from minicnn.shapes import (
     check_dtype,
     check_groups,
     check_padding,
-    check_shape,
     describe_windows,
     pair,
     positive_int,
@@ -25,7 +24,7 @@ from minicnn.shapes import (
 
 
 class Conv2D(Layer):
-    """Slide small filters over an image; each output pixel is a weighted sum of the pixels under the filter.
+    """Slides small filters over an image; each output pixel is a weighted sum of the pixels under a filter.
 
         y[n, i, j, o] = bias[o] + sum over p, q, c of  x[n, h, v, c] * weight[p, q, c, o]
         with  h = i * stride + p * dilation - top,   v = j * stride + q * dilation - left
@@ -46,8 +45,9 @@ class Conv2D(Layer):
     ``groups``: both channel counts are cut into this many groups and filters see only their own;
         ``groups=in_channels`` is a depthwise convolution.
     ``rng``: a Generator or a seed for the initial weights. ``backend``: see ``minicnn.kernels.dispatch``.
-    ``algorithm`` names the kernel that runs. Most 3x3 filters use Winograd's, which spreads a NaN or an
-        infinity over the 4x4 outputs around it: see ``minicnn.kernels.algorithms``.
+
+    Most 3x3 filters run by Winograd's algorithm, which spreads a NaN or an infinity over up to 4x4 more
+    outputs: ``algorithm`` names the kernel, ``minicnn.kernels.algorithms`` explains how to force another.
     """
 
     def __init__(
@@ -105,16 +105,8 @@ class Conv2D(Layer):
 
     def geometry(self, input_shape: tuple[int, ...]) -> ConvGeometry:
         """How the filters lie on an x of ``input_shape``. Raises ValueError where they do not fit."""
-        check_shape("Conv2D", input_shape, ("N", "H", "W", self.in_channels))
-        return ConvGeometry.of(
-            input_shape,
-            self.weight.data.shape,
-            stride=self.stride,
-            padding=self.padding,
-            dilation=self.dilation,
-            groups=self.groups,
-            name="Conv2D",
-        )
+        windows = (self.stride, self.padding, self.dilation, self.groups)
+        return ConvGeometry.of(input_shape, self.weight.data.shape, *windows, name="Conv2D")
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         return self.geometry(input_shape).y_shape(input_shape[0])
@@ -125,7 +117,6 @@ class Conv2D(Layer):
         return dispatch.convolution_algorithm(geometry, self.weight.data.dtype, images, self.backend)
 
     def describe(self) -> str:
-        windows = describe_windows(self.kernel_size, self.stride, self.padding, self.dilation)
-        words = [f"{self.in_channels} -> {self.out_channels}", *windows]
-        words += [f"groups={self.groups}"] if self.groups > 1 else []
+        windows = (self.kernel_size, self.stride, self.padding, self.dilation, self.groups)
+        words = [f"{self.in_channels} -> {self.out_channels}", *describe_windows(*windows)]
         return ", ".join(words) + ("" if self.bias is not None else ", bias=False")

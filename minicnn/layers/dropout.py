@@ -14,7 +14,7 @@ from minicnn.shapes import check_array, check_batch
 class Dropout(Layer):
     """Sets a random share ``rate`` of the numbers to 0 in training; at inference it is the identity.
 
-    Srivastava et al. 2014, in the "inverted" form: the survivors are scaled up while training, so that the
+    Srivastava et al. 2014, in the "inverted" form: the other numbers are scaled up in training, so that the
     expected output is the input and inference needs no correction.
 
     Shapes: x (N, ...), y and the mask alike.

@@ -9,11 +9,11 @@ import numpy as np
 from minicnn.checks import real
 from minicnn.kernels import dispatch
 from minicnn.layer import Layer, Parameter
-from minicnn.shapes import check_array, check_dtype, positive_int
+from minicnn.shapes import channels_last, check_array, check_dtype, check_shape, positive_int
 
 
 class BatchNorm(Layer):
-    """Give every channel mean 0 and variance 1 over the batch, then a scale and a shift of its own.
+    """Gives every channel mean 0 and variance 1 over the batch, then a scale and a shift of its own.
 
     Ioffe and Szegedy 2015. For each channel, over its M = N numbers of x (N, C), or its M = N * H * W
     numbers of x (N, H, W, C):
@@ -28,7 +28,7 @@ class BatchNorm(Layer):
     With ``training=False`` mean and var are the running statistics.
 
     Shapes: x and y (N, C) or (N, H, W, C); weight (gamma), bias (beta), running_mean, running_var (C,).
-    Raises ValueError when training on a single number a channel: its variance says nothing.
+    Raises ValueError when training on a single number a channel: its variance is 0 whatever it is.
 
     Backward. Every x has three ways to the loss: its own x_hat, the mean and the variance. With
     g = dL/dx_hat = weight * dy,
@@ -58,7 +58,7 @@ class BatchNorm(Layer):
         self.momentum = real("BatchNorm", "momentum", momentum, at_least=0, at_most=1)
         self.eps = real("BatchNorm", "eps", eps, above=0)
         self.unbiased_running_variance = bool(unbiased_running_variance)
-        self.backend = backend if backend is None else dispatch.backend(backend)
+        self.backend = dispatch.check_backend(backend)
         dtype = check_dtype("BatchNorm", dtype)
         self.weight = Parameter(np.ones(self.features, dtype), decay=False)
         self.bias = Parameter(np.zeros(self.features, dtype), decay=False)
@@ -66,7 +66,7 @@ class BatchNorm(Layer):
         self.running_var = np.ones(self.features, dtype)
 
     def forward(self, x: np.ndarray, training: bool = False, record: bool | None = None) -> np.ndarray:
-        self._check("BatchNorm", x)
+        check_array("BatchNorm", x, channels_last(np.ndim(x), self.features), self.weight.data.dtype)
         rows = x.reshape(-1, self.features)
         if training:
             if len(rows) == 1:
@@ -105,16 +105,8 @@ class BatchNorm(Layer):
             running[...] = (1 - self.momentum) * running + self.momentum * batch
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        if len(input_shape) not in (2, 4) or input_shape[-1] != self.features:
-            raise ValueError(
-                f"BatchNorm: expected shape (N, {self.features}) or (N, H, W, {self.features}), "
-                f"got {input_shape}"
-            )
+        check_shape("BatchNorm", input_shape, channels_last(len(input_shape), self.features))
         return input_shape
-
-    def _check(self, name: str, x: np.ndarray) -> None:
-        shape = ("N", "H", "W", self.features) if getattr(x, "ndim", 4) == 4 else ("N", self.features)
-        check_array(name, x, shape, self.weight.data.dtype)
 
     def describe(self) -> str:
         return str(self.features)

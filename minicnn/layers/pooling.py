@@ -32,8 +32,7 @@ class _Pool2D(Layer):
 
     def geometry(self, input_shape: tuple[int, ...]) -> PoolGeometry:
         """How the windows lie on an x of ``input_shape``. Raises ValueError where they do not fit."""
-        kind = type(self).__name__
-        return PoolGeometry.of(input_shape, self.size, stride=self.stride, padding=self.padding, name=kind)
+        return PoolGeometry.of(input_shape, self.size, self.stride, self.padding, name=type(self).__name__)
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         return self.geometry(input_shape).y_shape(input_shape[0], input_shape[3])

@@ -1,4 +1,4 @@
-"""Layers that only change the shape, or not even that."""
+"""Layers that change the shape alone, or nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from minicnn.shapes import check_array, check_batch
 
 
 class Identity(Layer):
-    """``y = x``. The untouched branch of a residual block or of a squeeze-and-excitation gate."""
+    """``y = x``: the shortcut of a residual block, or the image beside a squeeze-and-excitation gate.
+
+    Shapes: x and y (N, ...). Backward: dx = dy.
+    """
 
     def forward(self, x: np.ndarray, training: bool = False, record: bool | None = None) -> np.ndarray:
         check_batch("Identity", x)

@@ -108,6 +108,11 @@ def _rows_of(x: np.ndarray) -> np.ndarray:
     return x.reshape(n, height, width * channels)
 
 
+def _is_pointwise(geometry: ConvGeometry) -> bool:
+    """Whether this is a 1x1 convolution of stride 1: its patches are the pixels themselves."""
+    return geometry.kernel == geometry.stride == (1, 1) and geometry.padding == ((0, 0), (0, 0))
+
+
 def _spans(total: int, step: int) -> list[tuple[int, int]]:
     """0..total in stretches of ``step``."""
     return [(start, min(start + step, total)) for start in range(0, total, step)]
@@ -133,7 +138,7 @@ class _Patches:
 
     def __call__(self, x: np.ndarray, first: int, last: int) -> Iterator[tuple[int, np.ndarray]]:
         geometry, width = self.geometry, self.geometry.output[1]
-        if geometry.pointwise:
+        if _is_pointwise(geometry):
             pixels = x.reshape(-1, geometry.in_channels)[first * width : last * width]
             for g in range(geometry.groups):
                 yield g, _group(pixels, g, geometry.groups)
@@ -192,7 +197,7 @@ def conv2d_backward_input(dy: np.ndarray, w: np.ndarray, geometry: ConvGeometry)
     """``dpatches = dy @ filters.T``, then every number of a patch is added to its pixel."""
     dy, w = plain(dy), plain(w)
     (oh, ow), groups, filters = geometry.output, geometry.groups, geometry.out_channels
-    pointwise, patches_of = geometry.pointwise, _Patches(geometry, dy.itemsize)
+    pointwise, patches_of = _is_pointwise(geometry), _Patches(geometry, dy.itemsize)
     shape = geometry.x_shape(len(dy))
     dx = empty(shape, dy.dtype) if pointwise else np.zeros(shape, dy.dtype)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import minicnn
 from minicnn.layer import Layer
 from tests.minicnn.layers.layer_cases import CASES, DTYPES, EVERY, Case, draw
 
@@ -179,6 +180,35 @@ def test_an_input_that_is_not_float32_or_float64_is_a_type_error(case: Case, dty
 def test_an_input_that_is_no_array_is_a_type_error(case: Case) -> None:
     with pytest.raises(TypeError, match="NumPy array"):
         case.build(np.float64)(draw(case).tolist())
+
+
+@EVERY
+def test_a_masked_array_is_a_type_error_that_says_so(case: Case) -> None:
+    x = np.ma.masked_greater(draw(case), 0.5)
+    with pytest.raises(TypeError, match=r"got a masked array; .*x\.filled"):
+        case.build(np.float64)(x)
+
+
+@EVERY
+def test_a_masked_upstream_gradient_is_a_type_error_that_says_so(case: Case) -> None:
+    layer = case.build(np.float64)
+    y = layer.forward(draw(case), record=True)
+    with pytest.raises(TypeError, match="got a masked array"):
+        layer.backward(np.ma.masked_array(np.ones_like(y)))
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *(minicnn.MaxPool2D, minicnn.AveragePool2D, minicnn.GlobalAveragePool2D, minicnn.GlobalMaxPool2D),
+        *(minicnn.Conv2D, minicnn.Dense, minicnn.BatchNorm, minicnn.Dropout, minicnn.ReLU, minicnn.LeakyReLU),
+        *(minicnn.SiLU, minicnn.Sigmoid, minicnn.Tanh, minicnn.Softmax, minicnn.Flatten, minicnn.Identity),
+        *(minicnn.Sequential, minicnn.Parallel, minicnn.Residual),
+    ],
+)
+def test_an_unknown_argument_is_an_error_that_names_the_class(kind: type[Layer]) -> None:
+    with pytest.raises(TypeError, match=rf"^{kind.__name__}(\.__init__)?\(\)"):
+        kind(unknown=1)
 
 
 @EVERY
