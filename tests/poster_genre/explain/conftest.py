@@ -62,3 +62,11 @@ def occlusion_maps(shape_classifier, cases):
 def noise():
     """A noisy poster (10, 8)."""
     return np.random.default_rng(3).integers(0, 256, (10, 8, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def corner_heat():
+    """A heat map (24, 16): 1 in the upper left corner, 0 elsewhere."""
+    heat = np.zeros((24, 16), np.float32)
+    heat[:6, :4] = 1
+    return heat
