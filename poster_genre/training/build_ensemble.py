@@ -20,7 +20,7 @@ from poster_genre.model.ensemble import (
 )
 from poster_genre.model.model_file import load_model, save_model
 from poster_genre.model.trained_model import TrainedModel, fingerprint, with_calibration
-from poster_genre.training.output_folder import MODEL, REPORT, check_new
+from poster_genre.training.output_folder import MODEL, REPORT, check_new, locked
 from poster_genre.training.train import scalars
 
 PathLike = str | Path
@@ -51,9 +51,10 @@ def build_ensemble(files: Sequence[PathLike], data: PathLike, out: PathLike) -> 
     ensemble = with_calibration(uncalibrated, pixels, labels)
     result, probabilities = evaluate_model(ensemble, pixels, labels, split="val")
     ensemble = replace(ensemble, provenance=provenance_of(members, len(pixels), result))
-    folder.mkdir(parents=True, exist_ok=True)
-    save_model(ensemble, folder / MODEL)
-    write_report(folder / REPORT, ensemble, result, labels, probabilities, posters=pixels, ids=ids)
+    with locked(folder):
+        check_new(folder)  # again: another run may have ended in it meanwhile
+        save_model(ensemble, folder / MODEL)
+        write_report(folder / REPORT, ensemble, result, labels, probabilities, posters=pixels, ids=ids)
     return ensemble, result
 
 

@@ -16,7 +16,7 @@ from minicnn.losses import BinaryCrossEntropy, BinaryCrossEntropyWithLogits, Los
 from minicnn.optim import Adam, AdamW, Optimizer
 from minicnn.schedules import Constant, OneCycle, Schedule
 from minicnn.serialize import load_model_arrays
-from minicnn.training.checkpoint import RunFolderError
+from minicnn.training.checkpoint import RunFolder, RunFolderError
 from minicnn.training.ema import ExponentialMovingAverage
 from minicnn.training.trainer import Trainer
 from poster_genre.data.augment import Augmentation, Mixup
@@ -37,7 +37,7 @@ def train_model(
     *,
     network: Sequential | None = None,
     seed: int = 0,
-    checkpoint_dir: Path | None = None,
+    checkpoint_dir: Path | RunFolder | None = None,
     resume: bool = False,
     callbacks: Sequence[Any] = (),
     configuration: dict[str, Any] | None = None,

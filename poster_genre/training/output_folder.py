@@ -8,10 +8,13 @@ OUT/report.html            its evaluation
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from minicnn.serialize import SerializeError, leftovers, load
+from minicnn.training.checkpoint import RunFolder, RunFolderError
 from poster_genre.errors import UsageError, printable
 from poster_genre.output_path import contents, refuse_unwritable_folder
 
@@ -25,6 +28,17 @@ LAST, BEST, MODEL, REPORT, HISTORY, CURVES = (
 )
 CONFIGURATION = {"settings", "init", "data_fingerprint", "spec"}
 """The keys of what a run may be resumed with; ``poster_genre.training.train`` puts it together."""
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[RunFolder]:
+    """Make ``folder`` and keep other runs out of it. UsageError where another run is writing to it."""
+    run_folder = RunFolder(folder)
+    try:
+        with run_folder.locked():
+            yield run_folder
+    except RunFolderError as error:
+        raise UsageError(str(error)) from error
 
 
 def check_new(folder: Path) -> None:

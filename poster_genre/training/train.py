@@ -31,6 +31,7 @@ from poster_genre.training.output_folder import (
     check_new,
     check_same_run,
     configuration_of,
+    locked,
 )
 from poster_genre.training.settings import Settings, command_of, resumed, with_defaults
 
@@ -81,29 +82,31 @@ def train(
     }
     if start.configuration is not None:
         check_same_run(folder, start.configuration, configuration)
-    elif folder.is_dir():
-        remove_clutter(folder)
     if settings.threads is not None:
         set_threads(settings.threads)
-    try:
-        model = train_model(
-            spec,
-            posters.train,
-            posters.val,
-            network=start.network,
-            seed=settings.seed or 0,
-            checkpoint_dir=folder,
-            resume=resume,
-            callbacks=callbacks_of(folder, spec),
-            configuration=configuration,
-        )
-    except DivergedError as error:
-        raise PosterGenreError(
-            f"{error}; with this command, a new --out and an --lr below {spec.recipe.learning_rate:g}"
-        ) from error
-    name = printable(Path(data).name)  # the model file and the report are UTF-8, a folder's name need not be
-    about = {"data": name, "command": command_of(name, settings), "seed": settings.seed}
-    return write_results(folder, model, posters, about)
+    with locked(folder) as run_folder:
+        if not resume:
+            remove_clutter(folder)
+        try:
+            model = train_model(
+                spec,
+                posters.train,
+                posters.val,
+                network=start.network,
+                seed=settings.seed or 0,
+                checkpoint_dir=run_folder,
+                resume=resume,
+                callbacks=callbacks_of(folder, spec),
+                configuration=configuration,
+            )
+        except DivergedError as error:
+            raise PosterGenreError(
+                f"{error}; with this command, a new --out and an --lr below {spec.recipe.learning_rate:g}"
+            ) from error
+        # The model file and the report are UTF-8; the name of a folder need not be.
+        name = printable(Path(data).name)
+        about = {"data": name, "command": command_of(name, settings), "seed": settings.seed}
+        return write_results(folder, model, posters, about)
 
 
 def new_run(folder: Path, settings: Settings) -> Start:

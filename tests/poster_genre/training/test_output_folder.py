@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from minicnn.training.checkpoint import RunFolder, RunFolderError
 from poster_genre.cli.main import main
 from poster_genre.errors import UsageError
 from poster_genre.training.output_folder import check_new, configuration_of
@@ -37,3 +38,27 @@ def test_the_configuration_of_a_run_names_its_settings_and_posters(trained_run):
     assert configuration["settings"]["epochs"] == 2
     assert configuration["init"] is None
     assert len(configuration["data_fingerprint"]) == 64
+
+
+def test_a_folder_that_another_run_is_writing_to_is_refused(small_compact, drawn_data, tmp_path, capsys):
+    out = tmp_path / "run"
+    with RunFolder(out).locked():
+        assert main(["train", "--data", str(drawn_data), "--out", str(out), "--epochs", "1"]) == 2
+    assert "another run is writing to the folder" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_run_holds_its_folder_until_its_report_is_written(small_compact, drawn_data, tmp_path, monkeypatch):
+    out = tmp_path / "run"
+    written = []
+
+    def write_report(path, *arguments, **more):
+        with pytest.raises(RunFolderError, match="another run"), RunFolder(out).locked():
+            pass
+        written.append(path)
+
+    monkeypatch.setattr("poster_genre.evaluation.report.report.write_report", write_report)
+    assert main(["train", "--data", str(drawn_data), "--out", str(out), "--epochs", "1"]) == 0
+    assert written == [out / "report.html"]
+    with RunFolder(out).locked():
+        pass
