@@ -28,7 +28,7 @@ from benchmarks.harness import (
 )
 from benchmarks.peers import forced_backend, missing, present, use_threads
 from minicnn.containers import Sequential
-from minicnn.fusion.sequential import fuse
+from minicnn.fusion.rewrite import fuse
 from minicnn.layer import Layer
 from minicnn.layers.activation import ReLU
 from minicnn.layers.conv import Conv2D

@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks.harness import Settings, note
 from benchmarks.networks import Network
 from minicnn.containers import Sequential
-from minicnn.fusion.sequential import fuse
+from minicnn.fusion.rewrite import fuse
 from minicnn.kernels import dispatch
 from minicnn.kernels.runtime.threads import set_threads
 from minicnn.layer import Layer

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minicnn.containers import Parallel
-from minicnn.fusion.sequential import blocks_of
+from minicnn.fusion.rewrite import blocks_of
 from minicnn.layer import Layer, Parameter
 from minicnn.layers.conv import Conv2D
 from minicnn.layers.reshape import Flatten, Identity

@@ -10,9 +10,9 @@ from minicnn.kernels.runtime.aligned import empty
 
 
 class Arena:
-    """Arrays to be used again: ``take`` one, ``give`` it back when nobody will read it any more.
+    """A pool of arrays: ``take`` one, ``give`` it back after its last use.
 
-    Arrays that did not come from here are not kept, and one that never comes back is simply freed.
+    Arrays of other origin are not accepted into the pool, and one that is never given back is simply freed.
     """
 
     def __init__(self) -> None:
@@ -20,18 +20,19 @@ class Arena:
         self._lent: dict[int, weakref.ref[np.ndarray]] = {}
 
     def take(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        """An array with anything in it."""
+        """An array with arbitrary contents."""
         free = self._free.get((shape, dtype))
         array = free.pop() if free else empty(shape, dtype)
         self._lent[id(array)] = weakref.ref(array)
         return array
 
     def lends(self, array: np.ndarray) -> bool:
-        """Whether the array came from here and is not back."""
+        """Whether the array was taken from this arena and not given back."""
         lent = self._lent.get(id(array))
         return lent is not None and lent() is array
 
     def give(self, array: np.ndarray) -> None:
+        """Give an array back, to be taken again; one that this arena does not lend is ignored."""
         if self.lends(array):
             del self._lent[id(array)]
             self._free.setdefault((array.shape, array.dtype), []).append(array)

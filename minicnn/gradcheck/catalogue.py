@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from minicnn.containers import Parallel, Residual, Sequential
-from minicnn.fusion.sequential import Block, FusedSequential
+from minicnn.fusion.block import Block
+from minicnn.fusion.sequential import FusedSequential
 from minicnn.gradcheck import checks
 from minicnn.layer import Layer
 from minicnn.layers.activation import (

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from minicnn.containers import Sequential
-from minicnn.fusion.sequential import fuse
+from minicnn.fusion.rewrite import fuse
 from minicnn.gradcheck import checks
 from minicnn.gradcheck.catalogue import F64, algorithm_of, conv, norm, with_backend
 from minicnn.layer import Layer

@@ -10,7 +10,7 @@ import numpy as np
 
 from minicnn.data.datasets import Unlabelled
 from minicnn.data.loader import Batch, DataLoader
-from minicnn.fusion.sequential import enabled, fuse
+from minicnn.fusion.rewrite import enabled, fuse
 from minicnn.layer import Layer
 from minicnn.losses import Loss
 from minicnn.serialize import load_model_arrays, model_arrays

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minicnn.containers import Parallel, Residual, Sequential
-from minicnn.fusion.sequential import SWITCH, fuse
+from minicnn.fusion.rewrite import SWITCH, fuse
 from minicnn.kernels import algorithms
 from minicnn.kernels.compiled import patches
 from minicnn.kernels.simd import implicit_gemm

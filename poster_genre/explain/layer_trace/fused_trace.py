@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from minicnn.containers import Parallel, Sequential
-from minicnn.fusion.sequential import Block, FusedSequential
+from minicnn.fusion.block import Block
+from minicnn.fusion.sequential import FusedSequential
 from minicnn.layer import Layer
 from poster_genre.explain.layer_trace.steps import Step
 from poster_genre.explain.layer_trace.trace import merge_branches

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from minicnn.containers import Residual, Sequential
 from minicnn.fusion.arena import Arena
-from minicnn.fusion.sequential import SWITCH, Block, FusedSequential, fuse
+from minicnn.fusion.block import Block
+from minicnn.fusion.rewrite import SWITCH, fuse
+from minicnn.fusion.sequential import FusedSequential
 from minicnn.kernels.simd.emitter import WIDTH
 from minicnn.layer import Layer, reseed
 from minicnn.layers.activation import ReLU

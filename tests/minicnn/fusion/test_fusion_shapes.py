@@ -12,7 +12,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from minicnn.containers import Sequential
-from minicnn.fusion.sequential import Block, fuse
+from minicnn.fusion.block import Block
+from minicnn.fusion.rewrite import fuse
 from minicnn.kernels import algorithms
 from minicnn.kernels.simd.emitter import WIDTH
 from minicnn.layers.activation import ReLU

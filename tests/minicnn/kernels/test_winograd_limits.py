@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minicnn.containers import Sequential
-from minicnn.fusion.sequential import fuse
+from minicnn.fusion.rewrite import fuse
 from minicnn.kernels import algorithms
 from minicnn.kernels.reference import im2col, naive
 from minicnn.kernels.simd.emitter import WIDTH

@@ -14,7 +14,7 @@ import pytest
 
 from minicnn.containers import Residual, Sequential
 from minicnn.data import ArrayDataset, DataLoader
-from minicnn.fusion.sequential import SWITCH, blocks_of
+from minicnn.fusion.rewrite import SWITCH, blocks_of
 from minicnn.kernels import dispatch
 from minicnn.kernels.runtime.threads import get_threads, set_threads
 from minicnn.kernels.simd.emitter import WIDTH

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minicnn.fusion.sequential import SWITCH, Block, blocks_of
+from minicnn.fusion.block_kernels import BlockKernels
+from minicnn.fusion.rewrite import SWITCH, blocks_of
 from minicnn.layers.conv import Conv2D
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.cli.main import main
@@ -60,9 +61,9 @@ def layer_by_layer(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_predictions_and_embeddings_run_every_block_of_the_fused_network(
     classifier: PosterGenreClassifier, pixels: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ran: list[Block] = []
-    infer = Block._infer
-    monkeypatch.setattr(Block, "_infer", lambda block, *more: ran.append(block) or infer(block, *more))
+    ran: list[BlockKernels] = []
+    infer = BlockKernels.infer
+    monkeypatch.setattr(BlockKernels, "infer", lambda block, *more: ran.append(block) or infer(block, *more))
     blocks = blocks_of(classifier.trained_.fast_network())
     convolutions = [layer for _, layer in classifier.trained_.network.layers() if isinstance(layer, Conv2D)]
     assert [block.convolution for block in blocks] == convolutions
@@ -70,7 +71,7 @@ def test_predictions_and_embeddings_run_every_block_of_the_fused_network(
         ran.clear()
         ask(pixels[:2])
         # Twice: the poster and its mirror image.
-        assert [ran.count(block) for block in blocks] == [2] * len(blocks)
+        assert [ran.count(block.kernels) for block in blocks] == [2] * len(blocks)
 
 
 def test_answers_are_those_of_the_layers_one_by_one(
