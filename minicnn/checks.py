@@ -33,8 +33,8 @@ def real(
         and (at_most is None or value <= at_most)
     )
     if not inside:
-        wanted = " and ".join(f"{word} {bound:g}" for word, bound in bounds.items() if bound is not None)
-        raise ValueError(f"{name}: {what} must be a finite number {wanted or 'of any size'}, got {value!r}")
+        text = " and ".join(f"{word} {bound:g}" for word, bound in bounds.items() if bound is not None)
+        raise ValueError(f"{name}: {what} must be a finite number {text or 'of any size'}, got {value!r}")
     return float(value)
 
 
@@ -47,9 +47,9 @@ def strict_arrays(name: str, given: dict[str, np.ndarray], expected: dict[str, n
             f"missing: {', '.join(missing[:5]) or 'none'}; unknown: {', '.join(unknown[:5]) or 'none'}"
         )
     for key, array in expected.items():
-        found = np.asarray(given[key])
-        if found.shape != array.shape or found.dtype != array.dtype:
+        actual = np.asarray(given[key])
+        if actual.shape != array.shape or actual.dtype != array.dtype:
             raise ValueError(
                 f"{name}: {key!r} must be {array.dtype} of shape {array.shape}, "
-                f"got {found.dtype} of shape {found.shape}"
+                f"got {actual.dtype} of shape {actual.shape}"
             )

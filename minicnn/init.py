@@ -1,8 +1,8 @@
 """Initial weights: each function takes (shape, rng, dtype) and returns a new array.
 
-The variance of what a layer puts out should be that of what it takes in. A sum of ``fan_in`` products with
-independent weights multiplies it by ``fan_in * Var(weight)``; Glorot balances that with the backward pass,
-He makes up for the half that ReLU zeroes.
+A layer's output should have the variance of its input. A sum of ``fan_in`` products with independent weights
+multiplies it by ``fan_in * Var(weight)``; Glorot's variance is a compromise with the same condition for the
+backward pass, He's makes up for the half that ReLU sets to zero.
 """
 
 from __future__ import annotations
@@ -76,15 +76,17 @@ def constant(value: float) -> Initializer:
 
 
 def zeros(shape: Shape, rng: np.random.Generator | None = None, dtype: Any = np.float32) -> np.ndarray:
+    """All 0."""
     return np.zeros(shape, dtype)
 
 
 def ones(shape: Shape, rng: np.random.Generator | None = None, dtype: Any = np.float32) -> np.ndarray:
+    """All 1."""
     return np.ones(shape, dtype)
 
 
 def initial_weights(name: str, init: Any, shape: Shape, rng: Any, dtype: np.dtype) -> np.ndarray:
-    """What ``init`` gives for a weight of the layer called ``name``.
+    """What ``init`` returns for a weight of the layer called ``name``.
 
     Raises TypeError where ``init`` cannot be called or gives no array of ``dtype``, ValueError where that
     array has another shape than ``shape`` or is not finite.
@@ -96,8 +98,8 @@ def initial_weights(name: str, init: Any, shape: Shape, rng: Any, dtype: np.dtyp
         )
     weights = init(shape, check_generator(name, rng), dtype)
     if not isinstance(weights, np.ndarray) or weights.dtype != dtype:
-        found = weights.dtype if isinstance(weights, np.ndarray) else type(weights).__name__
-        raise TypeError(f"{name}: init must return an array of {dtype}, the dtype it is given, got {found}")
+        actual = weights.dtype if isinstance(weights, np.ndarray) else type(weights).__name__
+        raise TypeError(f"{name}: init must return an array of {dtype}, the dtype it is given, got {actual}")
     if weights.shape != shape:
         raise ValueError(f"{name}: init must return an array of shape {shape}, got {weights.shape}")
     if not np.isfinite(weights).all():

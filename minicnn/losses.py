@@ -9,7 +9,7 @@ the prediction shares one loss, as in SoftmaxCrossEntropy). With ``sample_weight
 so that a sample of weight 2 counts as two copies of itself, and one of weight 0 as absent.
 
 Every ``forward`` raises ValueError for targets that are NaN or out of range and for shapes that differ; a
-prediction with NaN or infinity makes the loss ``nan``, so that whoever trains can stop and say why.
+prediction with NaN or infinity makes the loss ``nan``, so that the training loop can stop and report it.
 """
 
 from __future__ import annotations
@@ -44,22 +44,22 @@ class Loss:
         sample_weight: np.ndarray | None = None,
         record: bool = True,
     ) -> float:
-        """The loss of a batch. ``record`` keeps what ``backward`` needs.
+        """The loss of a batch; ``record`` stores what ``backward`` needs.
 
-        Raises TypeError for arrays of the wrong kind and ValueError for shapes, targets or weights that
-        cannot be used.
+        Shapes: prediction (N, ...), target as the class describes it, sample_weight (N,). Raises TypeError
+        for arrays of the wrong kind and ValueError for shapes, targets or weights that cannot be used.
         """
         check_batch(self._name, prediction)
         if not isinstance(target, np.ndarray) or target.dtype.kind not in "biuf":
-            found = target.dtype if isinstance(target, np.ndarray) else type(target).__name__
-            raise TypeError(f"{self._name}: expected the targets as an array of numbers, got {found}")
+            actual = target.dtype if isinstance(target, np.ndarray) else type(target).__name__
+            raise TypeError(f"{self._name}: expected the targets as an array of numbers, got {actual}")
         target = self._check_target(prediction, target)
         share = self._shares(sample_weight, len(prediction), prediction.dtype)
         if record:
             self._recorded = prediction, target, share
         if not np.isfinite(prediction).all():
             return math.nan
-        with np.errstate(over="ignore", invalid="ignore"):  # the loss itself says so, by being inf or nan
+        with np.errstate(over="ignore", invalid="ignore"):  # shows in the loss, which is then inf or nan
             values = self._values(prediction, target).reshape(len(prediction), -1)
             return float(share.astype(np.float64) @ values.mean(axis=1, dtype=np.float64))
 
@@ -80,7 +80,7 @@ class Loss:
         return gradient
 
     def probabilities(self, prediction: np.ndarray) -> np.ndarray:
-        """The probabilities that a prediction stands for."""
+        """The probabilities that a prediction stands for, of its shape; TypeError if it stands for none."""
         raise TypeError(f"{self._name}: its predictions do not stand for probabilities")
 
     def _values(self, prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -126,7 +126,7 @@ class Loss:
 
 
 class BinaryLoss(Loss):
-    """What losses for independent yes/no labels share: targets of the prediction's shape, from 0 to 1.
+    """Base class of losses for independent yes/no labels: targets of the prediction's shape, from 0 to 1.
 
     ``label_smoothing`` s replaces t by ``t * (1 - s) + s / 2``.
     """
@@ -181,6 +181,7 @@ class BinaryCrossEntropy(BinaryLoss):
         return (p - t) / np.maximum(p * (1 - p), SMALLEST_VARIANCE)
 
     def probabilities(self, prediction: np.ndarray) -> np.ndarray:
+        """The prediction, which holds probabilities."""
         return prediction
 
 
@@ -193,8 +194,8 @@ class BinaryCrossEntropyWithLogits(BinaryLoss):
         dx = (1 - t) * sigmoid(x) - w * t * sigmoid(-x)          which is sigmoid(x) - t where w = 1
 
     Shapes: prediction (N, ...) of logits, target alike, from 0 to 1.
-    ``positive_weight`` w, a number or one for each entry of the last axis, says how much more a positive
-    label counts than a negative one (PyTorch's ``pos_weight``).
+    ``positive_weight`` w, a number or one for each entry of the last axis, is the weight of a positive label
+    relative to a negative one (PyTorch's ``pos_weight``).
     """
 
     def __init__(
@@ -232,6 +233,7 @@ class BinaryCrossEntropyWithLogits(BinaryLoss):
         return (1 - t) * sigmoid(x) - w * t * sigmoid(-x)
 
     def probabilities(self, prediction: np.ndarray) -> np.ndarray:
+        """``sigmoid(x)``."""
         return sigmoid(prediction)
 
 
@@ -287,13 +289,14 @@ class AsymmetricLoss(BinaryLoss):
         p, q = sigmoid(x), sigmoid(-x)
         r, minus_log = self._shifted(x)
         positive = -(q**self.gamma_positive) * (self.gamma_positive * p * softplus(-x) + q)
-        above = np.where(r > 0, r, 1)  # the 1 avoids 0 / 0; those places are set to 0 below
+        above = np.where(r > 0, r, 1)  # the 1 avoids 0 / 0; these elements are set to 0 below
         last = q / np.minimum(q + self.margin, 1) if self.margin > 0 else 1
         slope = p * above**self.gamma_negative * (self.gamma_negative * q * minus_log / above + last)
         negative = np.where(r > 0, slope, x.dtype.type(0))
         return t * positive + (1 - t) * negative
 
     def probabilities(self, prediction: np.ndarray) -> np.ndarray:
+        """``sigmoid(x)``."""
         return sigmoid(prediction)
 
 
@@ -353,6 +356,7 @@ class SoftmaxCrossEntropy(Loss):
         return softmax(x) * t.sum(axis=-1, keepdims=True) - t
 
     def probabilities(self, prediction: np.ndarray) -> np.ndarray:
+        """``softmax(x)`` over the last axis."""
         return softmax(prediction)
 
 

@@ -1,8 +1,8 @@
 """Measures of a multi-label classifier, in NumPy.
 
-``y`` holds the truth, 0 or 1, one column a label; ``score`` any finite numbers, higher meaning likelier;
-``predicted`` decisions, 0 or 1. Everything is computed in float64. A measure that is undefined (average
-precision without a positive) is NaN and never a made-up number.
+``y`` holds the true labels, 0 or 1, one column a label; ``score`` any finite numbers, higher meaning more
+likely; ``predicted`` decisions, 0 or 1. Everything is computed in float64. A measure that is undefined
+(average precision without a positive) is NaN.
 
 Ties. Average precision and ROC AUC depend on the scores alone: equal scores form one threshold, and the order
 of the rows does not matter. Where a top k must be picked, equal scores go to the lower column first.
@@ -19,8 +19,8 @@ import numpy as np
 def _binary(name: str, what: str, values: np.ndarray, ndim: tuple[int, ...]) -> np.ndarray:
     array = np.asarray(values)
     if array.ndim not in ndim or array.size == 0:
-        wanted = " or ".join("(n, labels)" if n == 2 else "(n,)" for n in ndim)
-        raise ValueError(f"{name}: {what} must have shape {wanted} with n at least 1, got {array.shape}")
+        shapes = " or ".join("(n, labels)" if n == 2 else "(n,)" for n in ndim)
+        raise ValueError(f"{name}: {what} must have shape {shapes} with n at least 1, got {array.shape}")
     if array.dtype == bool:
         return array
     if not np.issubdtype(array.dtype, np.number) or not ((array == 0) | (array == 1)).all():
@@ -44,8 +44,9 @@ def _truth_and_score(
 def average_precision(y: np.ndarray, score: np.ndarray) -> float:
     """Area under the precision-recall steps, ``sum_i (R_i - R_{i-1}) * P_i`` over the distinct scores.
 
-    Shapes: y and score (n,). P_i and R_i are precision and recall when everything scored at least s_i counts
-    as found, with s_i falling. NaN without a positive. A random order gives about the share of positives.
+    Shapes: y and score (n,). P_i and R_i are precision and recall when every row that scores at least s_i is
+    predicted positive, with s_i falling. NaN without a positive. A random order gives about the share of
+    positives.
     """
     truth, scores = _truth_and_score("average_precision", y, score, (1,))
     positives = int(truth.sum())
@@ -54,8 +55,8 @@ def average_precision(y: np.ndarray, score: np.ndarray) -> float:
     order = np.argsort(-scores, kind="stable")
     ranked = scores[order]
     ends = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]), len(ranked) - 1)
-    found = np.cumsum(truth[order])[ends]
-    return float(np.sum(np.diff(found, prepend=0) * (found / (ends + 1))) / positives)
+    hits = np.cumsum(truth[order])[ends]
+    return float(np.sum(np.diff(hits, prepend=0) * (hits / (ends + 1))) / positives)
 
 
 def roc_auc(y: np.ndarray, score: np.ndarray) -> float:
@@ -63,7 +64,7 @@ def roc_auc(y: np.ndarray, score: np.ndarray) -> float:
 
     Shapes: y and score (n,). From the ranks r (tied scores share their mean rank), with P positives and N
     negatives: ``(sum of r over the positives - P (P + 1) / 2) / (P N)`` (Mann and Whitney 1947).
-    NaN unless both classes are there.
+    NaN unless both classes occur.
     """
     truth, scores = _truth_and_score("roc_auc", y, score, (1,))
     positives = int(truth.sum())
@@ -76,7 +77,7 @@ def roc_auc(y: np.ndarray, score: np.ndarray) -> float:
 
 
 def enough_positives(y: np.ndarray, min_positives: int = 10) -> np.ndarray:
-    """Which columns of y (n, labels) the macro means count: those with at least ``min_positives`` ones."""
+    """(labels,) bool: the columns of y (n, labels) in the macro means, those with ``min_positives`` ones."""
     return _binary("enough_positives", "y", y, (2,)).sum(axis=0) >= min_positives
 
 
@@ -151,8 +152,8 @@ def precision_at_k(y: np.ndarray, score: np.ndarray, k: int = 3) -> float:
 def recall_at_k(y: np.ndarray, score: np.ndarray, k: int = 3) -> float:
     """Mean over the rows that have a label of (right labels among the k best) / (labels); NaN if none has."""
     hits, labels = _hits("recall_at_k", y, score, k)
-    some = labels > 0
-    return float((hits[some] / labels[some]).mean()) if some.any() else math.nan
+    labelled = labels > 0
+    return float((hits[labelled] / labels[labelled]).mean()) if labelled.any() else math.nan
 
 
 def _decisions(name: str, y: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -217,7 +218,7 @@ def macro_expected_calibration_error(
 ) -> float:
     """Mean of ``expected_calibration_error`` over the columns with ``min_positives`` or more; NaN if none.
 
-    It does not reach 0: in n rows even perfect probabilities p miss each bin's share by about
+    It does not reach 0: in n rows even perfect probabilities p differ from each bin's share by about
     ``sqrt(p (1 - p) bins / n)``.
     """
     truth, probability = _truth_and_score("macro_expected_calibration_error", y, p, (2,))

@@ -4,7 +4,7 @@ Each formula is stated as PyTorch defines it, with w the weights, g = dL/dw, t =
 step. Everything is updated in place. A frozen parameter is passed over: neither it nor its moments move.
 
 Weight decay leaves out parameters with ``decay`` False (biases and norms) unless ``decay_all`` is set:
-shrinking a weight matrix limits what a layer can express, shrinking an offset only biases it.
+shrinking a weight matrix limits the functions a layer can compute, shrinking an offset only biases it.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ Arrays = tuple[np.ndarray, ...]
 
 
 class Optimizer:
-    """Base class: walks over the parameters and calls ``update`` on cache-sized chunks of each.
+    """Base class: calls ``update`` on cache-sized chunks of each parameter.
 
     ``lr`` may be assigned between steps (a schedule does); 0 is allowed then, as the end of a schedule.
-    ``slots`` names the arrays kept beside each parameter, in the order in which ``update`` receives them.
+    ``slots`` names the arrays stored for each parameter, in the order in which ``update`` receives them.
     """
 
     slots: tuple[str, ...] = ()
@@ -46,7 +46,7 @@ class Optimizer:
         self.weight_decay = real(kind, "weight_decay", weight_decay, at_least=0)
         self.decay_all = decay_all
         self._steps: dict[str, Array] = {name: np.zeros((), np.int64) for name in self.parameters}
-        self._kept = {
+        self._slots = {
             name: tuple(np.zeros_like(parameter.data) for _ in self.slots)
             for name, parameter in self.parameters.items()
         }
@@ -69,12 +69,12 @@ class Optimizer:
             self._steps[name] += 1
             t = int(self._steps[name])
             decay = self.weight_decay if parameter.decay or self.decay_all else 0.0
-            for w, g, *kept in chunks(parameter.data, parameter.grad, *self._kept[name]):
+            for w, g, *moments in chunks(parameter.data, parameter.grad, *self._slots[name]):
                 free = tuple(scratch.like(w) for scratch in self._scratch)
-                self.update(w, g, tuple(kept), decay, t, free)
+                self.update(w, g, tuple(moments), decay, t, free)
 
-    def update(self, w: Array, g: Array, kept: Arrays, decay: float, t: int, free: Arrays) -> None:
-        """Change ``w`` and ``kept`` in place. ``g`` must stay as it is; ``free`` are two scratch arrays."""
+    def update(self, w: Array, g: Array, moments: Arrays, decay: float, t: int, free: Arrays) -> None:
+        """Change ``w`` and its slots ``moments`` in place, not ``g``; ``free`` are two scratch arrays."""
         raise TypeError(f"{type(self).__name__} does not define update")
 
     def settings(self) -> dict[str, Any]:
@@ -88,20 +88,20 @@ class Optimizer:
 
     def load_state(self, arrays: dict[str, np.ndarray]) -> None:
         """Take over what ``state`` gave. Names, shapes and dtypes must match exactly, else ValueError."""
-        mine = self._arrays()
-        strict_arrays(type(self).__name__, arrays, mine)
+        own = self._arrays()
+        strict_arrays(type(self).__name__, arrays, own)
         self.lr = float(arrays["lr"])
-        for name, array in mine.items():
+        for name, array in own.items():
             array[...] = arrays[name]
 
     def _arrays(self) -> dict[str, np.ndarray]:
-        found: dict[str, np.ndarray] = {"lr": np.array(self.lr, np.float64)}
+        arrays: dict[str, np.ndarray] = {"lr": np.array(self.lr, np.float64)}
         for name in self.parameters:
-            found[f"step/{name}"] = self._steps[name]
-            found.update(
-                {f"{slot}/{name}": kept for slot, kept in zip(self.slots, self._kept[name], strict=True)}
+            arrays[f"step/{name}"] = self._steps[name]
+            arrays.update(
+                {f"{slot}/{name}": array for slot, array in zip(self.slots, self._slots[name], strict=True)}
             )
-        return found
+        return arrays
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(lr={self.lr:g}, {len(self.parameters)} parameters)"
@@ -142,11 +142,11 @@ class SGD(Optimizer):
         self.slots = ("velocity",) if self.momentum else ()
         super().__init__(parameters, lr, weight_decay=weight_decay, decay_all=decay_all)
 
-    def update(self, w: Array, g: Array, kept: Arrays, decay: float, t: int, free: Arrays) -> None:
+    def update(self, w: Array, g: Array, moments: Arrays, decay: float, t: int, free: Arrays) -> None:
         a, b = free
         g = direction = _with_decay(w, g, decay, a)
         if self.momentum:
-            (v,) = kept
+            (v,) = moments
             v *= self.momentum
             v += g
             direction = v
@@ -183,8 +183,8 @@ class RMSProp(Optimizer):
         self.slots = ("square", "velocity") if self.momentum else ("square",)
         super().__init__(parameters, lr, weight_decay=weight_decay, decay_all=decay_all)
 
-    def update(self, w: Array, g: Array, kept: Arrays, decay: float, t: int, free: Arrays) -> None:
-        (a, b), s = free, kept[0]
+    def update(self, w: Array, g: Array, moments: Arrays, decay: float, t: int, free: Arrays) -> None:
+        (a, b), s = free, moments[0]
         g = _with_decay(w, g, decay, a)
         s *= self.alpha
         np.multiply(g, g, out=b)
@@ -194,7 +194,7 @@ class RMSProp(Optimizer):
         b += self.eps
         np.divide(g, b, out=b)
         if self.momentum:
-            v = kept[1]
+            v = moments[1]
             v *= self.momentum
             v += b
             np.multiply(v, self.lr, out=b)
@@ -211,7 +211,7 @@ class Adam(Optimizer):
         v = beta2 * v + (1 - beta2) * g**2        v = 0 at the start
         w = w - lr * m / (1 - beta1**t) / (sqrt(v / (1 - beta2**t)) + eps)
 
-    t counts the steps of each parameter: one that thaws late starts its own correction then.
+    t counts the steps of each parameter: one that is unfrozen late starts its own correction then.
     """
 
     slots = ("first_moment", "second_moment")
@@ -234,11 +234,11 @@ class Adam(Optimizer):
         self.eps = real(kind, "eps", eps, above=0)
         super().__init__(parameters, lr, weight_decay=weight_decay, decay_all=decay_all)
 
-    def update(self, w: Array, g: Array, kept: Arrays, decay: float, t: int, free: Arrays) -> None:
-        self._descend(w, _with_decay(w, g, decay, free[0]), kept, t, free[1])
+    def update(self, w: Array, g: Array, moments: Arrays, decay: float, t: int, free: Arrays) -> None:
+        self._descend(w, _with_decay(w, g, decay, free[0]), moments, t, free[1])
 
-    def _descend(self, w: Array, g: Array, kept: Arrays, t: int, b: Array) -> None:
-        (m, v), (beta1, beta2) = kept, self.betas
+    def _descend(self, w: Array, g: Array, moments: Arrays, t: int, b: Array) -> None:
+        (m, v), (beta1, beta2) = moments, self.betas
         m *= beta1
         np.multiply(g, 1 - beta1, out=b)
         m += b
@@ -260,7 +260,7 @@ class AdamW(Adam):
         w = w - lr * weight_decay * w             first, then Adam's step with the bare gradient
 
     In Adam the penalty's gradient is divided by sqrt(v) like the rest, so that weights with large gradients
-    barely decay; here every weight decays at the same rate.
+    barely decay; in AdamW every weight decays at the same rate.
     """
 
     def __init__(
@@ -275,10 +275,10 @@ class AdamW(Adam):
     ) -> None:
         super().__init__(parameters, lr, betas=betas, eps=eps, weight_decay=weight_decay, decay_all=decay_all)
 
-    def update(self, w: Array, g: Array, kept: Arrays, decay: float, t: int, free: Arrays) -> None:
+    def update(self, w: Array, g: Array, moments: Arrays, decay: float, t: int, free: Arrays) -> None:
         if decay:
             w *= 1 - self.lr * decay
-        self._descend(w, g, kept, t, free[1])
+        self._descend(w, g, moments, t, free[1])
 
 
 def clip_gradients(parameters: Parameters, max_norm: float) -> float:
@@ -286,7 +286,7 @@ def clip_gradients(parameters: Parameters, max_norm: float) -> float:
 
     The norm is that of all trainable gradients laid end to end, sqrt(sum g**2), summed in float64.
     Pascanu et al. 2013, algorithm 1. Returns the norm before scaling. Where that is infinite or NaN the
-    gradients are left as they are: no factor would mend them, and the caller must skip the step.
+    gradients are left as they are: no factor makes them finite, and the caller must skip the step.
     ``max_norm`` may be ``math.inf``, to measure only.
     """
     if max_norm != math.inf:

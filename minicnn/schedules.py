@@ -1,7 +1,7 @@
 """Learning-rate schedules: the learning rate as a pure function of the step, ``schedule(step)``.
 
-Steps count from 0. A schedule holds no position of its own, so a resumed run needs nothing but the number of
-the step it is at. Past its end a schedule stays at its last value.
+Steps count from 0. A schedule has no state, so a resumed run needs only the number of its step. Past its end
+a schedule stays at its last value.
 """
 
 from __future__ import annotations
@@ -121,12 +121,12 @@ class OneCycle:
 
 @dataclass(frozen=True)
 class WarmUp:
-    """A straight climb over ``steps`` steps to where ``schedule`` begins, then ``schedule`` from its step 0.
+    """A linear increase over ``steps`` steps to the first value of ``schedule``, then ``schedule`` itself.
 
         step < steps     schedule(0) * (step + 1) / (steps + 1)
         step >= steps    schedule(step - steps)
 
-    The whole is ``steps`` longer than ``schedule``. Goyal et al. 2017, section 2.2.
+    It is ``steps`` longer than ``schedule``. Goyal et al. 2017, section 2.2.
     """
 
     schedule: Schedule

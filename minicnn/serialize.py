@@ -5,7 +5,7 @@ The archive holds each array as ``NAME.npy``, uncompressed, and one ``metadata.j
     {"format": "minicnn", "version": 1, "library": "0.1.0", "arrays": ["parameter/0.weight"], "metadata": {}}
 
 ``np.load(path)["parameter/0.weight"]`` and ``unzip -p path metadata.json`` both work. Every file is written
-beside its destination and renamed into place, so a reader finds the old file or the new one, never a part.
+beside its destination and renamed into place, so a reader sees the old file or the new one, never a part.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ PathLike = str | os.PathLike[str]
 
 
 class SerializeError(ValueError):
-    """A file that cannot be read as ours, or arrays that do not fit; the message is one sentence."""
+    """A file that minicnn did not save or that is damaged, or arrays that do not fit; one sentence."""
 
 
 # Writing files that are whole or absent.
@@ -49,8 +49,8 @@ def atomic_write(path: PathLike) -> Iterator[BinaryIO]:
     """A binary file that appears at ``path`` only when the block ends without an exception.
 
     The bytes go to a temporary file in the same folder, reach the disk (fsync), and take the name in one step
-    (rename); then the folder's entry reaches the disk too. A failure removes the temporary file and leaves
-    whatever stood at ``path``. Raises OSError, of the subclass that its errno has, with advice.
+    (rename); then the folder's entry reaches the disk too. A failure removes the temporary file and leaves an
+    older file at ``path`` as it is. Raises OSError, of the subclass that its errno has, with advice.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}{LEFTOVER}")
@@ -93,7 +93,7 @@ def leftovers(folder: PathLike) -> list[Path]:
 
 
 def clear_leftovers(path: PathLike) -> None:
-    """Remove what killed writes of ``path`` left beside it."""
+    """Remove the temporary files that killed writes of ``path`` left beside it."""
     path = Path(path)
     for leftover in leftovers(path.parent):
         if leftover.name.startswith(f".{path.name}."):
@@ -104,7 +104,7 @@ def clear_leftovers(path: PathLike) -> None:
 
 
 def save(path: PathLike, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> None:
-    """Write ``arrays`` and ``metadata`` (whatever JSON can hold) to one file, atomically.
+    """Write ``arrays`` and ``metadata`` (values that JSON can hold) to one file, atomically.
 
     Raises SerializeError for an object array, a name that a zip archive would change, or metadata that JSON
     cannot hold, before anything is written; OSError where the disk or the folder refuses.
@@ -164,7 +164,8 @@ def load(path: PathLike) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """(arrays, metadata) as ``save`` wrote them; the arrays are new and writable.
 
     Every size is checked against the file's own before memory is taken, and every array against its checksum.
-    Raises FileNotFoundError, or SerializeError where the file is not ours, of another version, or damaged.
+    Raises FileNotFoundError, or SerializeError where minicnn did not save the file, it is of another version,
+    or it is damaged.
     """
     path = Path(path)
     if not path.exists():
@@ -178,7 +179,7 @@ def load(path: PathLike) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
                 return _read_archive(path, archive, path.stat().st_size)
         except SerializeError:
             raise
-        # What zipfile, struct and NumPy's header parser raise on bytes that are not what they claim to be.
+        # What zipfile, struct and NumPy's header parser raise for damaged bytes.
         except (
             zipfile.BadZipFile,
             struct.error,

@@ -1,7 +1,7 @@
 """A model as a table: layers, output shapes, parameters, multiply-adds and memory, without running it.
 
-A second table says how each convolution will be computed, and why: which algorithm, and which of the layers
-behind it are computed in the same pass (``minicnn.fusion``).
+A second table shows how each convolution will be computed, and why: by which algorithm, and with which of the
+layers after it in the same pass (``minicnn.fusion``).
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from minicnn.shapes import positive_int
 
 Shape = tuple[int, ...]
 
-# Settings of a layer in fewer letters, so that a table stays within 110 columns.
-SHORTER = (
+# Abbreviations of a layer's settings, so that a table stays within 110 columns.
+ABBREVIATIONS = (
     (" -> ", "->"),
     (r"=\((\d+), \1\)", r"=\1"),
     (r"padding='same'", "same"),
     (r"bias=False", "no bias"),
 )
 
-# Images in a batch that is large enough for any algorithm.
+# Images in a batch that is large enough for every algorithm.
 MANY = 64
 
 
 class Row(NamedTuple):
-    """What the summary says about one layer, for one sample.
+    """One layer in the summary, for one sample.
 
     ``input_shape`` and ``output_shape`` are without the batch; ``parameters`` and ``frozen`` count numbers;
-    ``multiply_adds`` counts those of the forward pass; ``activation_bytes`` is the size of the array that the
-    layer puts out, 0 where that is its input again. A container's members have rows of their own.
+    ``multiply_adds`` counts those of the forward pass; ``activation_bytes`` is the size of the output, 0
+    where that is the input array itself. A container's members have rows of their own.
     """
 
     name: str
@@ -56,10 +56,10 @@ class Row(NamedTuple):
 def layer_rows(model: Layer, input_shape: Sequence[int]) -> list[Row]:
     """One row for every layer and container below ``model``, in forward order.
 
-    A model that is a lone layer, or merges branches or owns parameters itself, comes first, under the name
-    "". ``input_shape`` is one sample's, such as (height, width, channels), without the batch. Containers
-    other than Parallel are read as chains. Raises ValueError, with the layer's dotted name, for shapes that
-    misfit.
+    A model that is a single layer, or merges branches or has parameters of its own, comes first, under the
+    name "". ``input_shape`` is that of one sample, such as (height, width, channels), without the batch.
+    Containers other than Parallel are read as chains. Raises ValueError, with the layer's dotted name, for
+    shapes that do not fit.
     """
     if not isinstance(model, Layer):
         raise TypeError(f"summary: expected a model, got {type(model).__name__}")
@@ -76,7 +76,7 @@ def layer_rows(model: Layer, input_shape: Sequence[int]) -> list[Row]:
 def _walk(container: Layer, shape: Shape, prefix: str, depth: int, itemsize: int) -> Iterator[Row]:
     for key, layer in container.children().items():
         name = f"{prefix}.{key}" if prefix else key
-        # The members first: what does not fit is blamed on the innermost layer that it does not fit.
+        # The members first: an error of shapes then names the innermost layer that has it.
         members = list(_walk(layer, shape, name, depth + 1, itemsize))
         yield _row(name, depth, layer, shape, itemsize)
         yield from members
@@ -106,7 +106,7 @@ def _row(name: str, depth: int, layer: Layer, shape: Shape, itemsize: int) -> Ro
 
 
 def _own_parameters(layer: Layer) -> list[Parameter]:
-    """The layer's own, without those of its children, whose names have a dot."""
+    """The layer's parameters without those of its children, whose names have a dot."""
     return [parameter for name, parameter in layer.parameters().items() if "." not in name]
 
 
@@ -115,7 +115,7 @@ def multiply_adds(layer: Layer, output_shape: Shape) -> int:
 
     A kernel (kh, kw, c_in / groups, c_out) or a matrix (in, out) is used once, whole, at every output pixel:
     ``kh * kw * c_in / groups * c_out * out_h * out_w`` for Conv2D, ``in * out`` for Dense. Passes over single
-    numbers (normalisation, activations, pooling, biases) are not counted, as is the custom.
+    numbers (normalisation, activations, pooling, biases) are not counted, by convention.
     """
     positions = math.prod(output_shape[1:-1])
     return sum(p.data.size * positions for p in _own_parameters(layer) if p.data.ndim >= 2)
@@ -127,9 +127,11 @@ def _itemsize(model: Layer) -> int:
 
 
 class Method(NamedTuple):
-    """How a convolution is computed: ``algorithm`` and ``reason`` as ``Conv2D.algorithm`` gives them for a
-    batch, the names of the layers behind it that are computed in the same pass, and what it gives ``alone``,
-    for a single image.
+    """How a convolution is computed.
+
+    ``algorithm`` and ``reason``, as ``Conv2D.algorithm`` returns them for a batch; ``together_with``, the
+    names of the layers after it that are computed in the same pass; and ``alone``, (algorithm, reason) for a
+    single image.
     """
 
     name: str
@@ -147,7 +149,7 @@ def convolution_methods(model: Layer, input_shape: Sequence[int]) -> list[Method
     rows = layer_rows(model, input_shape)
     names = {id(row.layer): row.name for row in rows}
     blocks = {id(block.convolution): block for block in blocks_of(model)}
-    found = []
+    methods = []
     for row in rows:
         if isinstance(row.layer, Conv2D):
             shape, block = (MANY, *row.input_shape), blocks.get(id(row.layer))
@@ -155,16 +157,16 @@ def convolution_methods(model: Layer, input_shape: Sequence[int]) -> list[Method
             others = tuple(names[id(layer)] for layer in members)
             algorithm, reason = row.layer.algorithm(shape)
             alone = row.layer.algorithm((1, *row.input_shape))
-            found.append(Method(row.name, algorithm, others, reason, alone))
-    return found
+            methods.append(Method(row.name, algorithm, others, reason, alone))
+    return methods
 
 
 def summary(model: Layer, input_shape: Sequence[int]) -> str:
     """Two tables for one sample of ``input_shape`` (without the batch): the layers, with totals, and how each
     convolution is computed.
 
-    Parallel branches and residual bodies are indented under their container; a member goes by the last part
-    of its name there.
+    Parallel branches and residual bodies are indented under their container, with the last part of their
+    name.
 
     >>> print(summary(model, (144, 96, 3)))
     """
@@ -183,7 +185,7 @@ def summary(model: Layer, input_shape: Sequence[int]) -> str:
 
 
 def _table(head: Sequence[str], cells: Sequence[Sequence[str]], left: int) -> list[str]:
-    """A rule, the head, a rule, the lines; ``left`` columns flush left, those behind them flush right."""
+    """A rule, the head, a rule, the lines; the first ``left`` columns flush left, the others flush right."""
     widths = [max(len(line[column]) for line in [head, *cells]) for column in range(len(head))]
     lines = [
         "  ".join(
@@ -198,7 +200,7 @@ def _table(head: Sequence[str], cells: Sequence[Sequence[str]], left: int) -> li
 
 def _cells(row: Row) -> tuple[str, ...]:
     settings = row.layer.describe()
-    for long, short in SHORTER:
+    for long, short in ABBREVIATIONS:
         settings = re.sub(long, short, settings)
     kind = type(row.layer).__name__ + (f"({settings})" if settings else "")
     frozen = "" if not row.frozen else " frozen" if row.frozen == row.parameters else " part frozen"
@@ -226,7 +228,7 @@ def _totals(model: Layer, rows: list[Row]) -> list[str]:
         "parameters": f"{parameters:,} ({parameters - frozen:,} trainable), {_bytes(weights)}",
         "buffers": f"{sum(b.size for b in buffers):,}, {_bytes(sum(b.nbytes for b in buffers))}",
         "multiply-adds": f"{sum(row.multiply_adds for row in rows):,} a sample, forward",
-        "activations": f"{_bytes(sum(row.activation_bytes for row in rows))} a sample, every output kept",
+        "activations": f"{_bytes(sum(row.activation_bytes for row in rows))} a sample, every output stored",
     }
     return [f"{name:<14} {text}" for name, text in lines.items()]
 

@@ -1,8 +1,9 @@
-"""The command ``python -m minicnn.gradcheck``: a table of gradients and what the checker says of each."""
+"""The command ``python -m minicnn.gradcheck``: a table of gradients, their errors and verdicts."""
 
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 import time
@@ -30,21 +31,8 @@ AnyCase = Case | Float32Case
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m minicnn.gradcheck",
-        description="Check every hand-written gradient against central differences.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--layer", metavar="NAME", help="check only this layer, container or loss")
-    parser.add_argument("--backend", choices=dispatch.BACKENDS, help="check only this kind of kernel")
-    parser.add_argument(
-        "--plant-bug",
-        action="store_true",
-        help="check the checker: disturb one gradient at a time; each must read FAIL and the exit code is 1, "
-        "or 0 if one escapes",
-    )
-    options = parser.parse_args(arguments)
+    """Print the table; returns the exit code."""
+    options = _parser().parse_args(arguments)
     try:
         dispatch.backend()
     except ValueError as error:
@@ -63,9 +51,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     try:
         return _table(chosen, backends, options.plant_bug)
-    except BrokenPipeError:  # whoever read the table has closed it, as head does; nothing is left to say
+    except BrokenPipeError:  # the reader has closed the pipe, as head does; the rest goes nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m minicnn.gradcheck",
+        description="Check every hand-written gradient against central differences.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--layer", metavar="NAME", help="check only this layer, container or loss")
+    parser.add_argument("--backend", choices=dispatch.BACKENDS, help="check only this kind of kernel")
+    parser.add_argument(
+        "--plant-bug",
+        action="store_true",
+        help="check the checker: disturb one gradient at a time; each must read FAIL and the exit code is 1, "
+        "or 0 if one escapes",
+    )
+    return parser
 
 
 def _table(chosen: list[AnyCase], backends: list[str], plant_bug: bool) -> int:
@@ -87,8 +93,8 @@ def _table(chosen: list[AnyCase], backends: list[str], plant_bug: bool) -> int:
         if escaped:
             print("error of the checker: a planted bug that reads ok was not noticed")
         return 0 if escaped else 1
-    # Of those, the one nearest to its tolerance or furthest beyond it; nan is the worst of all.
-    case, worst = max(results, key=lambda found: (found[1].error != found[1].error, _share(found[1])))
+    # The one nearest to its tolerance or furthest beyond it; nan is the largest of all.
+    case, worst = max(results, key=lambda pair: (math.isnan(pair[1].error), _share(pair[1])))
     print(
         f"\n{len(results)} gradients checked, {len(failed)} failed, in {seconds:.1f} s; the largest error "
         f"for its dtype is {worst.error:.1e}, of {case.subject} ({case.setting or 'default'}, {case.dtype}), "
@@ -102,11 +108,11 @@ def _share(result: Result) -> float:
     return result.error / result.tolerance
 
 
-def _backends(case: AnyCase, asked: Sequence[str]) -> list[str | None]:
-    """Those of the backends that the case has kernels of; None stands for the only one that a layer has."""
+def _backends(case: AnyCase, requested: Sequence[str]) -> list[str | None]:
+    """Those of the backends that the case has kernels for; [None] where the layer has no choice."""
     if isinstance(case, Float32Case):
-        return ["numba"] if "numba" in asked else []
-    return list(asked) if case.choices else [None]
+        return ["numba"] if "numba" in requested else []
+    return list(requested) if case.choices else [None]
 
 
 def _check(case: AnyCase, backend: str | None, plant_bug: bool) -> Iterator[Result]:

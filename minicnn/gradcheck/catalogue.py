@@ -12,7 +12,9 @@ import numpy as np
 from minicnn.containers import Parallel, Residual, Sequential
 from minicnn.fusion.block import Block
 from minicnn.fusion.sequential import FusedSequential
-from minicnn.gradcheck import checks
+from minicnn.gradcheck.checks import Result, check_layer, check_loss, check_model
+from minicnn.gradcheck.numerical import spread_input
+from minicnn.gradcheck.planted_bugs import PlantedBug, PlantedLossBug
 from minicnn.layer import Layer
 from minicnn.layers.activation import (
     LeakyReLU,
@@ -56,16 +58,18 @@ class LayerCase:
     dtype = "float64"
 
     def tensors(self) -> list[str]:
+        """Names of the gradients to check."""
         return ["x", *self.build(None).parameters()]
 
     def algorithm(self, backend: str | None, tensor: str) -> str:
+        """The kernel that computes ``tensor``, or "-"."""
         return algorithm_of(self.build(backend), self.shape, tensor)
 
-    def run(self, backend: str | None, bug: str | None = None) -> list[checks.Result]:
+    def run(self, backend: str | None, bug: str | None = None) -> list[Result]:
         """Check every tensor; with ``bug`` only that one, its gradient disturbed."""
         layer = self.build(backend)
-        return checks.check_layer(
-            layer if bug is None else checks.PlantedBug(layer, bug),
+        return check_layer(
+            layer if bug is None else PlantedBug(layer, bug),
             self.shape,
             rng=1,
             training=self.training,
@@ -88,14 +92,17 @@ class LossCase:
     dtype = "float64"
 
     def tensors(self) -> list[str]:
+        """Names of the gradients to check."""
         return ["prediction"]
 
     def algorithm(self, backend: str | None, tensor: str) -> str:
+        """The kernel that computes ``tensor``, or "-"."""
         return "-"
 
-    def run(self, backend: str | None, bug: str | None = None) -> list[checks.Result]:
-        loss = self.loss if bug is None else checks.PlantedLossBug(self.loss)
-        return checks.check_loss(loss, self.prediction, self.target, self.sample_weight, name=self.subject)
+    def run(self, backend: str | None, bug: str | None = None) -> list[Result]:
+        """Check the gradient; with ``bug`` a disturbed one."""
+        loss = self.loss if bug is None else PlantedLossBug(self.loss)
+        return check_loss(loss, self.prediction, self.target, self.sample_weight, name=self.subject)
 
 
 @dataclass(frozen=True)
@@ -112,17 +119,20 @@ class ModelCase:
     dtype = "float64"
 
     def tensors(self) -> list[str]:
+        """Names of the gradients to check."""
         return ["x", *self.build(None).parameters()]
 
     def algorithm(self, backend: str | None, tensor: str) -> str:
+        """The kernel that computes ``tensor``, or "-"."""
         return "-"
 
-    def run(self, backend: str | None, bug: str | None = None) -> list[checks.Result]:
+    def run(self, backend: str | None, bug: str | None = None) -> list[Result]:
+        """Check every tensor; with ``bug`` only that one, its gradient disturbed."""
         model = self.build(backend)
-        return checks.check_model(
-            model if bug is None else checks.PlantedBug(model, bug),
+        return check_model(
+            model if bug is None else PlantedBug(model, bug),
             self.loss,
-            checks.spread_input(self.shape, 1),
+            spread_input(self.shape, 1),
             self.target,
             tensors=None if bug is None else [bug],
             name=self.subject,
@@ -133,6 +143,7 @@ Case = LayerCase | LossCase | ModelCase
 
 
 def cases() -> list[Case]:
+    """All cases in the order of the table."""
     return [*_convolutions(), *_pools(), *_plain_layers(), *_normalisations(), *_containers(), *_losses()]
 
 
@@ -150,8 +161,8 @@ def algorithm_of(layer: Layer, shape: tuple[int, ...], tensor: str) -> str:
     return "-" if tensor == "bias" else algorithms.choose(geometry, dtype).name
 
 
-def _lived_in(layer: Layer) -> Layer:
-    """Parameters and statistics as training leaves them, not the ones and zeros of a new layer."""
+def _randomized(layer: Layer) -> Layer:
+    """The layer with random biases and statistics, in place of the ones and zeros of a new one."""
     rng = np.random.default_rng(5)
     for name, parameter in layer.parameters().items():
         if name.rpartition(".")[2] == "bias" or parameter.data.ndim == 1:
@@ -164,15 +175,15 @@ def _lived_in(layer: Layer) -> Layer:
 def conv(
     channels: int, backend: str | None, *, filters: int, size: Any, dtype: Any = F64, **settings: Any
 ) -> Layer:
-    return _lived_in(Conv2D(channels, filters, size, rng=2, dtype=dtype, backend=backend, **settings))
+    return _randomized(Conv2D(channels, filters, size, rng=2, dtype=dtype, backend=backend, **settings))
 
 
 def _dense(inputs: int, outputs: int, rng: int = 2, **settings: Any) -> Layer:
-    return _lived_in(Dense(inputs, outputs, rng=rng, dtype=F64, **settings))
+    return _randomized(Dense(inputs, outputs, rng=rng, dtype=F64, **settings))
 
 
 def norm(features: int, backend: str | None, dtype: Any = F64) -> Layer:
-    return _lived_in(BatchNorm(features, dtype=dtype, backend=backend))
+    return _randomized(BatchNorm(features, dtype=dtype, backend=backend))
 
 
 def with_backend(kind: Callable[..., Layer], backend: str | None, **settings: Any) -> Layer:
@@ -196,8 +207,8 @@ def _convolutions() -> Iterator[Case]:
         "3x3, 2 groups": {"filters": 4, "groups": 2},
         "3x3, same, depthwise": {"filters": 2, "groups": 2, "padding": "same"},
     }
-    for setting, chosen in settings.items():
-        build = partial(conv, 2, **{"filters": 3, "size": 3, **chosen})
+    for setting, options in settings.items():
+        build = partial(conv, 2, **{"filters": 3, "size": 3, **options})
         yield LayerCase("Conv2D", setting, build, choices=True)
 
 
@@ -208,8 +219,8 @@ def _pools() -> Iterator[Case]:
         "3x2, stride 1, padding 1": {"size": (3, 2), "stride": 1, "padding": 1},
     }
     for pool in (MaxPool2D, AveragePool2D):
-        for setting, chosen in settings.items():
-            yield LayerCase(pool.__name__, setting, partial(with_backend, pool, **chosen), choices=True)
+        for setting, options in settings.items():
+            yield LayerCase(pool.__name__, setting, partial(with_backend, pool, **options), choices=True)
     for kind in (GlobalAveragePool2D, GlobalMaxPool2D):
         for keepdims in (False, True):
             yield LayerCase(kind.__name__, f"keepdims={keepdims}", _made(kind, keepdims=keepdims))
@@ -294,10 +305,10 @@ def _containers() -> Iterator[Case]:
 def _losses() -> Iterator[Case]:
     rng = np.random.default_rng(6)
     shape = (4, 3)
-    logits = checks.spread_input(shape, rng) * 2
+    logits = spread_input(shape, rng) * 2
     labels, soft = rng.integers(0, 2, shape), rng.uniform(0, 1, shape)
     weight = rng.uniform(0.5, 2, 4)
-    probabilities = checks.spread_input(shape, rng) * 0.2 + 0.5
+    probabilities = spread_input(shape, rng) * 0.2 + 0.5
     logit_loss, asymmetric, softmax = BinaryCrossEntropyWithLogits, AsymmetricLoss, SoftmaxCrossEntropy
 
     def case(loss: Loss, setting: str, p: np.ndarray, t: np.ndarray, w: np.ndarray | None = None) -> Case:
@@ -313,6 +324,6 @@ def _losses() -> Iterator[Case]:
     yield case(asymmetric(2, 2, 0), "focal", logits, labels)
     yield case(softmax(), "class numbers", logits, rng.integers(0, 3, 4))
     yield case(softmax(0.1), "soft targets, weights", logits, soft / soft.sum(axis=1, keepdims=True), weight)
-    yield case(softmax(), "4-D", checks.spread_input(IMAGE, rng), rng.integers(0, 2, IMAGE[:-1]))
+    yield case(softmax(), "4-D", spread_input(IMAGE, rng), rng.integers(0, 2, IMAGE[:-1]))
     yield case(MeanSquaredError(), "", logits, soft)
     yield case(MeanSquaredError(), "weights", logits, soft, weight)

@@ -1,21 +1,19 @@
-"""Is a hand-written gradient right? Compare it with what the forward pass says when it is nudged.
+"""Gradient checks: a hand-written backward pass against differences of its forward pass.
 
-A derivative is the limit of (f(x + h) - f(x - h)) / 2h, so a backward pass can be checked with nothing but
-forward passes. That is slow, so it is done on small arrays, in float64, where h can be small before rounding
-drowns the difference. Three rules make the check mean something:
+A derivative is the limit of (f(x + h) - f(x - h)) / 2h, so a backward pass can be checked with forward passes
+alone. That is slow, so it is done on small arrays, in float64, where h can be small before rounding is as
+large as the difference. Three rules make the check mean something:
 
 * The upstream gradient dy is random. With all ones a batch norm's input gradient is zero, and a wrong
   backward pass would look right.
-* The input stays away from kinks and ties (ReLU at 0, two equal maxima in a pool): no derivative there.
-* The checker is checked: ``PlantedBug`` makes one gradient slightly wrong, and that must be reported.
+* The input stays away from kinks and ties (ReLU at 0, two equal maxima in a pool), which have no derivative.
+* The checker is checked: ``planted_bugs`` makes one gradient slightly wrong, and that must be reported.
 
-A backward pass must also add to the gradients that are there. So every check goes forward and backward a
-second time, without ``zero_grad``: the parameters' gradients must then be twice what they were.
+A backward pass must also add to gradients. So every check goes forward and backward a second time, without
+``zero_grad``: the parameters' gradients must then be twice what they were.
 
-The kernels that train a network are float32 only, too coarse for central differences. ``check_float32`` holds
-them against a float64 layer that computes the same and has been checked.
-
-Used as a command, ``python -m minicnn.gradcheck`` prints a table of every layer and loss.
+The kernels that train a network are float32 only, too coarse for central differences. ``check_float32``
+compares them with a float64 layer that computes the same and has been checked.
 """
 
 from __future__ import annotations
@@ -27,23 +25,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minicnn.gradcheck.planted_bugs import PlantedBug as PlantedBug
-from minicnn.gradcheck.planted_bugs import PlantedLossBug as PlantedLossBug
+from minicnn.gradcheck.numerical import STEP, Function, numerical_gradient, relative_error, spread_input
 from minicnn.init import check_generator
 from minicnn.layer import Layer
 from minicnn.losses import Loss
 
 TOLERANCE = 1e-6
-# float32 keeps 7 digits, of which sums, and Winograd's transforms, cost one or two. A planted bug is of 1e-3.
+# float32 has 7 digits, of which sums, and Winograd's transforms, cost one or two. A planted bug is of 1e-3.
 FLOAT32_TOLERANCE = 1e-4
-STEP = 1e-5
-
-Function = Callable[[np.ndarray], "np.ndarray | float"]
 
 
 @dataclass(frozen=True)
 class Result:
-    """How well one gradient agrees: of the parameter called ``tensor``, or of the input ("x")."""
+    """The error of one gradient: that of the parameter called ``tensor``, or of the input ("x")."""
 
     layer: str
     tensor: str
@@ -52,60 +46,13 @@ class Result:
 
     @property
     def passed(self) -> bool:
-        return self.error <= self.tolerance  # nan is not
+        """Whether the error is within the tolerance."""
+        return self.error <= self.tolerance  # False for nan
 
     @property
     def verdict(self) -> str:
+        """ "ok" or "FAIL"."""
         return "ok" if self.passed else "FAIL"
-
-
-def numerical_gradient(
-    f: Function, x: np.ndarray, eps: float = STEP, dy: np.ndarray | float = 1.0
-) -> np.ndarray:
-    """Gradient of ``sum(dy * f(x))`` by central differences, one element of x at a time.
-
-        dx_i = sum(dy * (f(x + eps * e_i) - f(x - eps * e_i))) / (2 * eps)
-
-    ``f`` takes a float64 array like ``x`` and returns a number, or an array of the shape of ``dy``. The
-    outputs are subtracted before they are summed, which keeps digits. ``x`` is not changed. The error is of
-    the order of eps**2 times the third derivative, plus 1e-16 / eps times the size of f.
-    """
-    if not isinstance(x, np.ndarray) or x.dtype != np.float64:
-        found = x.dtype if isinstance(x, np.ndarray) else type(x).__name__
-        raise TypeError(f"numerical_gradient: expected x as a float64 array, got {found}")
-    if not eps > 0:
-        raise ValueError(f"numerical_gradient: eps must be greater than 0, got {eps}")
-    gradient = np.zeros(x.shape)
-    nudged = x.copy()
-    for i in np.ndindex(x.shape):
-        nudged[i] = x[i] + eps
-        above = np.array(f(nudged), np.float64)
-        nudged[i] = x[i] - eps
-        gradient[i] = np.sum(dy * (above - f(nudged))) / (2 * eps)
-        nudged[i] = x[i]
-    return gradient
-
-
-def relative_error(analytic: np.ndarray, numeric: np.ndarray) -> float:
-    """``max|a - n| / max(max|a|, max|n|, 1e-3)``; the 1e-3 is for gradients that are zero by nature."""
-    if analytic.shape != numeric.shape:
-        return float("inf")
-    scale = max(np.abs(analytic).max(), np.abs(numeric).max(), 1e-3)
-    return float(np.abs(analytic - numeric).max() / scale)
-
-
-def spread_input(shape: tuple[int, ...], rng: np.random.Generator | int) -> np.ndarray:
-    """A random float64 array for checks: evenly spread over (-2, 2) and shuffled.
-
-    No two values are equal and none is 0; the smallest gap is 4 / size, thousands of steps for the sizes that
-    can be checked in reasonable time.
-    """
-    rng = check_generator("spread_input", rng)
-    size = int(np.prod(shape))
-    values = (np.arange(size) + 0.5) / size * 4 - 2
-    if size % 2:
-        values += 1 / size  # the middle one would be 0
-    return rng.permutation(values).reshape(shape)
 
 
 def check_layer(
@@ -142,13 +89,13 @@ def check_layer(
             layer.forward(inputs, training=training, record=True)
             return layer.backward(dy)
 
-        analytic, misfits = _gradients_twice(layer, step)
+        analytic, repeats = _gradients_twice(layer, step)
 
         def output(values: np.ndarray) -> np.ndarray:
             rewind()
             return layer.forward(values, training=training, record=False)
 
-        return _compare(kind, layer, inputs, output, dy, analytic, misfits, tensors, eps, tolerance)
+        return _compare(kind, layer, inputs, output, dy, analytic, repeats, tensors, eps, tolerance)
 
 
 def check_loss(
@@ -195,14 +142,14 @@ def check_model(
             loss.forward(model.forward(x, training=training, record=True), target)
             return model.backward(loss.backward())
 
-        analytic, misfits = _gradients_twice(model, step)
+        analytic, repeats = _gradients_twice(model, step)
 
         def value(values: np.ndarray) -> float:
             rewind()
             return loss.forward(model.forward(values, training=training, record=False), target, record=False)
 
         kind = name or type(model).__name__
-        return _compare(kind, model, x, value, 1.0, analytic, misfits, tensors, eps, tolerance)
+        return _compare(kind, model, x, value, 1.0, analytic, repeats, tensors, eps, tolerance)
 
 
 def check_float32(
@@ -238,24 +185,23 @@ def check_float32(
         if hasattr(one, "rng") and hasattr(other, "rng"):
             other.rng = copy.deepcopy(one.rng)
     dy = rng.standard_normal(twin.output_shape(inputs.shape)).astype(np.float32)
-    wanted, _ = _outputs_and_gradients(twin, inputs.astype(np.float64), dy.astype(np.float64), training)
-    found, misfits = _outputs_and_gradients(layer, inputs, dy, training)
+    expected, _ = _outputs_and_gradients(twin, inputs.astype(np.float64), dy.astype(np.float64), training)
+    actual, repeats = _outputs_and_gradients(layer, inputs, dy, training)
     return [
-        Result(kind, key, _larger(relative_error(value, wanted[key]), misfits[key]), tolerance)
-        for key, value in found.items()
+        Result(kind, key, _larger(relative_error(value, expected[key]), repeats[key]), tolerance)
+        for key, value in actual.items()
     ]
 
 
 def _gradients(layer: Layer, dx: np.ndarray) -> dict[str, np.ndarray]:
     """Copies of the input's gradient and the trainable parameters' gradients, by name."""
-    kept = {name: p.grad.copy() for name, p in layer.parameters().items() if p.trainable}
-    return {"x": dx.copy(), **kept}
+    return {"x": dx.copy()} | {name: p.grad.copy() for name, p in layer.parameters().items() if p.trainable}
 
 
 def _outputs_and_gradients(
     layer: Layer, inputs: np.ndarray, dy: np.ndarray, training: bool
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-    """The output "y" and all gradients of one step, and how far a second step is from repeating them."""
+    """The output "y" and all gradients of one step, and the error with which a second step repeats them."""
     outputs: list[np.ndarray] = []
     with _as_before(layer) as rewind:
 
@@ -264,23 +210,22 @@ def _outputs_and_gradients(
             outputs.append(layer.forward(inputs, training=training, record=True).copy())
             return layer.backward(dy)
 
-        gradients, misfits = _gradients_twice(layer, step)
-    again = relative_error(outputs[1], outputs[0])
-    return {"y": outputs[0], **gradients}, {"y": again, **misfits}
+        gradients, repeats = _gradients_twice(layer, step)
+    return {"y": outputs[0], **gradients}, {"y": relative_error(outputs[1], outputs[0]), **repeats}
 
 
 def _gradients_twice(
     layer: Layer, step: Callable[[], np.ndarray]
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-    """The gradients after one ``step``, which returns that of the input, and how far a second one misses.
+    """The gradients after one ``step``, which returns that of the input, and the error of a second step.
 
     After an equal second step a parameter's gradient must be twice what it was; the input's belongs to its
     own step and must be the same again.
     """
     first = _gradients(layer, step())
     second = _gradients(layer, step())
-    wanted = {name: g if name == "x" else 2 * g for name, g in first.items()}
-    return first, {name: relative_error(second[name], g) for name, g in wanted.items()}
+    expected = {name: g if name == "x" else 2 * g for name, g in first.items()}
+    return first, {name: relative_error(second[name], g) for name, g in expected.items()}
 
 
 def _larger(one: float, other: float) -> float:
@@ -294,30 +239,30 @@ def _compare(
     output: Function,
     dy: np.ndarray | float,
     analytic: dict[str, np.ndarray],
-    misfits: dict[str, float],
+    repeats: dict[str, float],
     tensors: Sequence[str] | None,
     eps: float,
     tolerance: float,
 ) -> list[Result]:
-    wanted = list(analytic if tensors is None else tensors)
-    unknown = [tensor for tensor in wanted if tensor not in analytic]
+    checked = list(analytic if tensors is None else tensors)
+    unknown = [tensor for tensor in checked if tensor not in analytic]
     if unknown:
         raise ValueError(f"{kind}: there is no tensor {unknown[0]!r} to check, only {', '.join(analytic)}")
     results = []
-    for tensor in wanted:
-        f, at = output, x
+    for tensor in checked:
+        f, point = output, x
         if tensor != "x":
             data = layer.parameters()[tensor].data
-            at = data.copy()
+            point = data.copy()
 
             def f(values: np.ndarray, data: np.ndarray = data) -> np.ndarray | float:
                 data[...] = values
                 return output(x)
 
-        error = _error(analytic[tensor], f, at, dy, eps, tolerance)
+        error = _error(analytic[tensor], f, point, dy, eps, tolerance)
         if tensor != "x":
-            data[...] = at
-        results.append(Result(kind, tensor, _larger(error, misfits[tensor]), tolerance))
+            data[...] = point
+        results.append(Result(kind, tensor, _larger(error, repeats[tensor]), tolerance))
     return results
 
 

@@ -12,8 +12,9 @@ import numpy as np
 
 from minicnn.containers import Sequential
 from minicnn.fusion.rewrite import fuse
-from minicnn.gradcheck import checks
 from minicnn.gradcheck.catalogue import F64, algorithm_of, conv, norm, with_backend
+from minicnn.gradcheck.checks import Result, check_float32
+from minicnn.gradcheck.planted_bugs import PlantedBug
 from minicnn.layer import Layer
 from minicnn.layers.activation import ReLU
 from minicnn.layers.pooling import AveragePool2D, MaxPool2D
@@ -21,7 +22,7 @@ from minicnn.layers.pooling import AveragePool2D, MaxPool2D
 
 @dataclass(frozen=True)
 class Float32Case:
-    """A layer as it trains, in float32 with compiled kernels, held against its float64 twin of NumPy kernels.
+    """A layer as it trains, float32 with compiled kernels, compared with a float64 twin of NumPy kernels.
 
     ``build`` takes a dtype and a backend; the twin's own gradients are a ``LayerCase``'s. With ``fused`` the
     layer is what ``fuse`` makes of it.
@@ -36,20 +37,23 @@ class Float32Case:
     dtype = "float32"
 
     def layer(self) -> Layer:
+        """The layer as it trains."""
         layer = self.build(np.float32, "numba")
         return fuse(layer) if self.fused else layer
 
     def tensors(self) -> list[str]:
+        """Names of the gradients to check."""
         return ["x", *self.layer().parameters()]
 
     def algorithm(self, backend: str | None, tensor: str) -> str:
+        """The kernel that computes ``tensor``, or "-"."""
         return algorithm_of(self.layer(), self.shape, tensor)
 
-    def run(self, backend: str | None, bug: str | None = None) -> list[checks.Result]:
+    def run(self, backend: str | None, bug: str | None = None) -> list[Result]:
         """Check the output "y" and every gradient; with ``bug`` only that one, disturbed."""
         layer = self.layer()
-        results = checks.check_float32(
-            layer if bug is None else checks.PlantedBug(layer, bug),
+        results = check_float32(
+            layer if bug is None else PlantedBug(layer, bug),
             self.build(F64, "numpy"),
             self.shape,
             rng=1,
@@ -60,13 +64,14 @@ class Float32Case:
 
 
 def float32_cases() -> list[Float32Case]:
-    # Fused blocks are made of machine instructions, which Numba cannot run in Python's place.
+    """All cases in the order of the table; without fused blocks where Numba is disabled."""
+    # Fused blocks are made of machine instructions, which Python cannot run in the place of Numba.
     compiled = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
     return [*_layers(), *(_fused_blocks() if compiled else ())]
 
 
 def _layers() -> Iterator[Float32Case]:
-    """Shapes and settings that bring each algorithm of ``kernels/algorithms.py`` to work."""
+    """Shapes and settings for which each algorithm of ``kernels/algorithms.py`` is chosen."""
     wide = (2, 9, 7, 8)
     settings: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
         "3x3, 8 -> 9 channels": (wide, {"filters": 9}),
@@ -79,8 +84,8 @@ def _layers() -> Iterator[Float32Case]:
         "3x3, dilation 2": (wide, {"filters": 9, "dilation": 2}),
         "3x3, same, depthwise": (wide, {"filters": 8, "groups": 8, "padding": "same"}),
     }
-    for setting, (shape, chosen) in settings.items():
-        build = partial(_convolution, shape[3], **{"size": 3, **chosen})
+    for setting, (shape, options) in settings.items():
+        build = partial(_convolution, shape[3], **{"size": 3, **options})
         yield Float32Case("Conv2D", setting, build, shape)
     for pool in (MaxPool2D, AveragePool2D):
         yield Float32Case(pool.__name__, "2", partial(_pool, pool, size=2), wide)

@@ -1,4 +1,4 @@
-"""Gradients that are wrong on purpose: ``minicnn.gradcheck`` must notice each, or it is worth nothing."""
+"""Gradients that are wrong on purpose: ``minicnn.gradcheck`` must notice each."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from minicnn.layer import Layer
 
 
 class ExponentialMovingAverage:
-    """Keeps ``average = d * average + (1 - d) * weights``, for parameters and floating-point buffers.
+    """``average = d * average + (1 - d) * weights``, for parameters and floating-point buffers.
 
     The average starts as a copy of the model. With ``warm_up`` the decay grows with the number of updates t,
     ``d = min(decay, (1 + t) / (10 + t))``, so that a short run is not dominated by its random start; without
@@ -57,7 +57,7 @@ class ExponentialMovingAverage:
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """Inside, the model holds the averages; afterwards, whatever happened, what it held before."""
+        """Inside the block the model holds the averages; afterwards, also after an exception, its weights."""
         if self._swapped:
             raise RuntimeError("ExponentialMovingAverage.averaged is already in force")
         live = self._live()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from minicnn.containers import Parallel, Residual, Sequential
-from minicnn.gradcheck.checks import numerical_gradient
+from minicnn.gradcheck.numerical import numerical_gradient
 from minicnn.layers.activation import Tanh
 from minicnn.layers.conv import Conv2D
 from minicnn.layers.dense import Dense

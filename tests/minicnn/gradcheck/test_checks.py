@@ -9,17 +9,9 @@ import pytest
 
 from minicnn import gradcheck
 from minicnn.containers import Sequential
-from minicnn.gradcheck.checks import (
-    PlantedBug,
-    PlantedLossBug,
-    check_float32,
-    check_layer,
-    check_loss,
-    check_model,
-    numerical_gradient,
-    relative_error,
-    spread_input,
-)
+from minicnn.gradcheck.checks import check_float32, check_layer, check_loss, check_model
+from minicnn.gradcheck.numerical import numerical_gradient, relative_error, spread_input
+from minicnn.gradcheck.planted_bugs import PlantedBug, PlantedLossBug
 from minicnn.layer import Layer
 from minicnn.layers.activation import ReLU, Tanh
 from minicnn.layers.conv import Conv2D

@@ -7,15 +7,15 @@ import sys
 
 import pytest
 
-from minicnn import gradcheck
 from minicnn.gradcheck import planted_bugs
+from minicnn.gradcheck.__main__ import main
 from minicnn.layers.activation import Tanh
 from tests.minicnn.gradcheck.wrong_layers import WrongTanh
 
 
 def table(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
     try:
-        code = gradcheck.main(arguments)
+        code = main(arguments)
     except SystemExit as stop:
         code = int(stop.code or 0)
     printed = capsys.readouterr()

@@ -50,7 +50,7 @@ def halved(kernel: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("home", "kernel", "wrong"),
+    ("module", "kernel", "wrong"),
     [
         (winograd, "forward", "y"),
         (winograd, "backward_input", "x"),
@@ -68,16 +68,16 @@ def halved(kernel: Any) -> Any:
     ],
 )
 def test_half_a_gradient_in_any_kernel_that_trains_fails_in_float32(
-    monkeypatch: pytest.MonkeyPatch, home: Any, kernel: str, wrong: str
+    monkeypatch: pytest.MonkeyPatch, module: Any, kernel: str, wrong: str
 ) -> None:
-    monkeypatch.setattr(home, kernel, halved(getattr(home, kernel)))
+    monkeypatch.setattr(module, kernel, halved(getattr(module, kernel)))
     failed = {r.tensor for case in float32_cases() for r in case.run("numba") if not r.passed}
     assert wrong in failed
 
 
 def test_the_table_covers_every_layer_and_loss_of_the_library() -> None:
     import minicnn.containers
-    import minicnn.fusion
+    import minicnn.fusion.sequential
     import minicnn.layers.activation
     import minicnn.layers.conv
     import minicnn.layers.dense
@@ -88,16 +88,17 @@ def test_the_table_covers_every_layer_and_loss_of_the_library() -> None:
     import minicnn.losses
 
     layers = minicnn.layers
-    homes = [layers.activation, layers.conv, layers.dense, layers.dropout, layers.normalization]
-    homes += [layers.pooling, layers.reshape, minicnn.containers, minicnn.losses, minicnn.fusion]
+    modules = [layers.activation, layers.conv, layers.dense, layers.dropout, layers.normalization]
+    modules += [layers.pooling, layers.reshape, minicnn.containers, minicnn.losses]
+    modules += [minicnn.fusion.sequential]
     bases = {"Activation", "Container", "BinaryLoss", "Block"}
     public = {
         name
-        for home in homes
-        for name, value in vars(home).items()
+        for module in modules
+        for name, value in vars(module).items()
         if isinstance(value, type)
         and issubclass(value, (Layer, minicnn.losses.Loss))
-        and value.__module__ == home.__name__
+        and value.__module__ == module.__name__
         and not name.startswith("_")
         and value is not minicnn.losses.Loss
     }
