@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from poster_genre.classifier import PosterGenreClassifier
-    from poster_genre.predictions import Prediction
+    from poster_genre.model.predictions import Prediction
 
 SUMMARY = "name the genres of posters"
 DETAILS = (
@@ -69,16 +69,16 @@ def run(arguments: argparse.Namespace) -> int:
 def predict_names(names: Sequence[str], classifier: PosterGenreClassifier, top: int) -> Iterator[Prediction]:
     """A prediction for each picture that the names on the command line stand for, in their order."""
     from poster_genre.cli.pictures import list_pictures
+    from poster_genre.model.predictions import predict_pictures
     from poster_genre.model.trained_model import BATCH
-    from poster_genre.predictions import predict_pictures
 
     batch: list[tuple[str, np.ndarray | str]] = []
     for name, problem in list_pictures(names):
         batch.append((name, problem or pixels_or_error(name, classifier.trained().spec.input_size)))
         if len(batch) == BATCH:
-            yield from predict_pictures(batch, classifier, top)
+            yield from predict_pictures(batch, classifier.trained(), top)
             batch = []
-    yield from predict_pictures(batch, classifier, top)
+    yield from predict_pictures(batch, classifier.trained(), top)
 
 
 def pixels_or_error(name: str, size: tuple[int, int]) -> np.ndarray | str:

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from starlette.requests import Request
 
 from poster_genre.classifier import PosterGenreClassifier
-from poster_genre.web.api.upload_form import UploadMemory
 from poster_genre.web.inference.decode_pool import DecodePool
 from poster_genre.web.inference.explanation_queue import ExplanationQueue
 from poster_genre.web.inference.layer_traces import LayerTraces
 from poster_genre.web.inference.prediction_queue import PredictionQueue
 from poster_genre.web.limits import Limits
-from poster_genre.web.pages.static_files import StaticFile, load_static_files
+from poster_genre.web.static_files import StaticFile, load_static_files
+from poster_genre.web.upload_form import UploadMemory
 
 
 @dataclass

@@ -19,10 +19,10 @@ from poster_genre.explain.explain import METHODS, ExplainResult
 from poster_genre.explain.occlusion import Progress
 from poster_genre.genres import GENRES, N_GENRES, genre_index
 from poster_genre.web.api.deadline import before_deadline
-from poster_genre.web.api.upload_form import UploadForm, read_pictures
 from poster_genre.web.app_state import AppState, state_of
 from poster_genre.web.problem_details import Problem, answer_too_late
 from poster_genre.web.security.host_origin_check import from_own_page
+from poster_genre.web.upload_form import UploadForm, read_pictures
 
 NDJSON = "application/x-ndjson"
 

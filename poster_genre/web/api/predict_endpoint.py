@@ -8,10 +8,10 @@ from starlette.routing import Route
 
 from poster_genre.web.api.deadline import before_deadline
 from poster_genre.web.api.query_parameters import is_lenient, top_of
-from poster_genre.web.api.upload_form import read_pictures
 from poster_genre.web.app_state import state_of
 from poster_genre.web.problem_details import Problem
 from poster_genre.web.security.host_origin_check import from_own_page
+from poster_genre.web.upload_form import read_pictures
 
 
 async def predict(request: Request) -> Response:

@@ -35,12 +35,12 @@ from poster_genre.web.api.query_parameters import (
     optional_whole_number,
     whole_number,
 )
-from poster_genre.web.api.upload_form import read_pictures
 from poster_genre.web.app_state import state_of
 from poster_genre.web.inference.layer_traces import LayerTraces, view_of
 from poster_genre.web.inference.step_descriptions import MAX_MAPS, has_filters
 from poster_genre.web.inference.trace_sessions import SessionExpired
 from poster_genre.web.problem_details import Problem
+from poster_genre.web.upload_form import read_pictures
 
 T = TypeVar("T")
 Handler = Callable[[Request], Awaitable[Response]]

@@ -17,7 +17,7 @@ import numpy as np
 
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.genres import N_GENRES
-from poster_genre.predictions import Prediction, predict_pictures
+from poster_genre.model.predictions import Prediction, predict_pictures
 from poster_genre.web.inference.capacity import Capacity
 from poster_genre.web.limits import Limits
 
@@ -90,7 +90,7 @@ class BatchPredictor:
         pictures = [picture for job in batch for picture in job.pictures]
         results: list[tuple[asyncio.Future[list[Prediction]], list[Prediction] | Exception]]
         try:
-            answers = iter(predict_pictures(pictures, self.classifier, N_GENRES))
+            answers = iter(predict_pictures(pictures, self.classifier.trained(), N_GENRES))
             results = [(job.answers, [next(answers) for _ in job.pictures]) for job in batch]
         except Exception as error:  # a bug; every request of the batch raises it
             results = [(job.answers, error) for job in batch]

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from poster_genre.classifier import PosterGenreClassifier
-from poster_genre.predictions import Prediction
+from poster_genre.model.predictions import Prediction
 from poster_genre.web.inference.batch_predictor import BatchPredictor, Job, Priority
 from poster_genre.web.inference.capacity import Capacity
 from poster_genre.web.inference.decode_pool import DecodePool

@@ -19,8 +19,8 @@ from poster_genre.web.pages.api_reference import objects, operations
 from poster_genre.web.pages.example_posters import EXAMPLES
 from poster_genre.web.pages.html_templates import render
 from poster_genre.web.pages.markdown_html import document_html
-from poster_genre.web.pages.static_files import StaticFile
 from poster_genre.web.problem_details import Problem
+from poster_genre.web.static_files import StaticFile
 
 HTML = "text/html; charset=utf-8"
 

@@ -17,7 +17,7 @@ from poster_genre.genres import GENRES
 from poster_genre.web.pages.example_posters import EXAMPLES, SIZE
 from poster_genre.web.pages.html_templates import NAVIGATION
 from poster_genre.web.pages.markdown_html import document_html, inline_html
-from poster_genre.web.pages.static_files import load_static_files
+from poster_genre.web.static_files import load_static_files
 
 PATHS = [path for path, _ in NAVIGATION]
 VOID = {"meta", "link", "img", "input", "br", "hr"}

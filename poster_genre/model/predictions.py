@@ -7,9 +7,8 @@ from typing import TypedDict
 
 import numpy as np
 
-from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.genres import GENRES, N_GENRES
-from poster_genre.model.trained_model import NOT_FINITE, top_of
+from poster_genre.model.trained_model import NOT_FINITE, TrainedModel, top_of
 
 
 class GenreProbability(TypedDict):
@@ -38,7 +37,7 @@ class Prediction(TypedDict):
 
 
 def predict_pictures(
-    pictures: Sequence[tuple[str, np.ndarray | str]], classifier: PosterGenreClassifier, top: int
+    pictures: Sequence[tuple[str, np.ndarray | str]], model: TrainedModel, top: int
 ) -> list[Prediction]:
     """A prediction for each (name, pixels), with the ``top`` most probable genres.
 
@@ -46,8 +45,8 @@ def predict_pictures(
     readable pictures go through the network together.
     """
     readable = [pixels for _, pixels in pictures if not isinstance(pixels, str)]
-    probabilities = classifier.predict_proba(np.stack(readable)) if readable else np.zeros((0, N_GENRES))
-    sure = classifier.sure(probabilities)
+    probabilities = model.probabilities(np.stack(readable)) if readable else np.zeros((0, N_GENRES))
+    sure = model.sure(probabilities)
     flags: list[bool | None] = [None] * len(readable) if sure is None else sure.tolist()
     rows = iter(zip(probabilities, flags, strict=True))
     return [
