@@ -37,7 +37,11 @@ Convolutions made of vector instructions, float32 only
     simd/small_batch.py            every weight read once, for a batch of few pixels
     simd/fingerprint.py            whether weights have changed since they were prepared
     winograd/algebra.py            3x3 with fewer multiplications: the mathematics,
-    winograd/tiles.py              its steps on one tile,
+    winograd/reference.py          the same on whole arrays,
+    winograd/records.py            where the kernels find their numbers,
+    winograd/tiles.py              the transforms of one tile, and of the tiles of an image,
+    winograd/filters.py            filters transformed and packed,
+    winograd/tasks.py              how the output is cut into tasks,
     winograd/forward.py            forward and the input's gradient,
     winograd/weight_gradient.py    and the weights'
 

@@ -23,8 +23,9 @@ from minicnn.kernels.compiled import depthwise, patches
 from minicnn.kernels.runtime import workers
 from minicnn.kernels.runtime.row_consumer import RowConsumer
 from minicnn.kernels.simd import implicit_gemm, small_batch
-from minicnn.kernels.winograd import forward as winograd
-from minicnn.kernels.winograd import weight_gradient as winograd_gradient
+from minicnn.kernels.winograd import forward as winograd_forward
+from minicnn.kernels.winograd import weight_gradient as winograd_weight_gradient
+from minicnn.kernels.winograd.filters import Filters
 from minicnn.shapes import ConvGeometry
 
 FORCED = "MINICNN_CONVOLUTION"
@@ -85,7 +86,7 @@ def conv2d_forward(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, geometry:
     """y (N, OH, OW, O) of x (N, H, W, C), w (kh, kw, C / groups, O) and b (O,) or None."""
     name = choose(geometry, x.dtype, len(x)).name
     if name == "winograd":
-        return winograd.forward(x, w, b, geometry)
+        return winograd_forward.forward(x, w, b, geometry)
     if name == "implicit":
         return implicit_gemm.forward(x, w, b, geometry)
     if name == "small_batch":
@@ -105,7 +106,7 @@ class Prepared(NamedTuple):
 def prepare(algorithm: str, w: np.ndarray) -> Prepared:
     """What ``conv2d_rows`` needs of w for the algorithm that ``choose`` named; w itself where that is all."""
     if algorithm == "winograd":
-        return Prepared(algorithm, winograd.Filters(w).all())
+        return Prepared(algorithm, Filters(w).all())
     if algorithm == "implicit":
         return Prepared(algorithm, implicit_gemm.packed_weights(w))
     return Prepared(algorithm, w)
@@ -130,8 +131,8 @@ def conv2d_rows(
     name = prepared.algorithm if prepared else choose(geometry, x.dtype, len(x)).name
     if name == "winograd":
         # Without prepared ones, each task may transform its own filters: they need not all exist at a time.
-        filters = prepared.weights if prepared else winograd.Filters(w)
-        winograd.compute(x, filters, b, geometry, relu, out, consumer)
+        filters = prepared.weights if prepared else Filters(w)
+        winograd_forward.compute(x, filters, b, geometry, relu, out, consumer)
     elif name == "implicit":
         weights = prepared.weights if prepared else implicit_gemm.packed_weights(w)
         implicit_gemm.compute(x, weights, b, geometry, relu, out, consumer)
@@ -155,7 +156,7 @@ def conv2d_backward_input(
     """dx (N, H, W, C) of dy (N, OH, OW, O). ``out`` may become dx, or be left unused."""
     name = input_gradient_algorithm(geometry, dy.dtype)
     if name == "winograd":
-        return winograd.backward_input(dy, w, geometry, out)
+        return winograd_forward.backward_input(dy, w, geometry, out)
     if name == "implicit":
         return implicit_gemm.backward_input(dy, w, geometry, out)
     if name == "depthwise":
@@ -173,7 +174,7 @@ def conv2d_backward_weight(dy: np.ndarray, x: np.ndarray, geometry: ConvGeometry
     """dw (kh, kw, C / groups, O) of dy (N, OH, OW, O) and x (N, H, W, C)."""
     name = choose(geometry, dy.dtype).name
     if name == "winograd":
-        return winograd_gradient.backward_weight(dy, x, geometry)
+        return winograd_weight_gradient.backward_weight(dy, x, geometry)
     if name == "implicit":
         return implicit_gemm.backward_weight(dy, x, geometry)
     if name == "depthwise":

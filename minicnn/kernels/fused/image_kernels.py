@@ -17,39 +17,39 @@ from minicnn.kernels.fused.row_kernels import (
     normalize_row,
     uncovered_input_gradient_row,
 )
-from minicnn.kernels.runtime.jit import jit
+from minicnn.kernels.runtime.jit import inlined, jit
 from minicnn.kernels.simd.emitter import WIDTH
 
 # Pixels whose channels are all computed before the next pixels.
 RUN = 64
 
 
-@jit
+@inlined
 def affine_of(rows):  # type: ignore[no-untyped-def]
     """The record of which ``rows_of`` made these rows."""
     return Affine(rows[0], rows[1], rows[2], rows[3])
 
 
-@jit
+@inlined
 def correction_of(rows):  # type: ignore[no-untyped-def]
     """The record of which ``rows_of`` made these rows."""
     return Correction(rows[0], rows[1], rows[2])
 
 
-@jit
+@inlined
 def lanes_at(vector, channels):  # type: ignore[no-untyped-def]
     """The vector of channels from ``vector`` on, moved back where it would reach beyond the last channel."""
     channel = min(vector, channels - WIDTH)
     return Lanes(channel, vector - channel)
 
 
-@jit
+@inlined
 def pixels_at(first, last, channels, lanes):  # type: ignore[no-untyped-def]
     """Pixels first..last-1, RUN of them at most, at these channels."""
     return PixelRow(first * channels + lanes.channel, min(RUN, last - first), channels)
 
 
-@jit
+@inlined
 def windows_at(r, size, z_origin, pooled_origin, lanes):  # type: ignore[no-untyped-def]
     """Row r of the windows, at these channels; z begins at number ``z_origin`` of the batch's z, the pooled
     arrays at row ``pooled_origin`` of the windows."""

@@ -22,12 +22,13 @@ _decorating = threading.Lock()
 _announced = threading.Event()
 
 
-def jit(function: Function) -> Function:
+def jit(function: Function, inline: bool = False) -> Function:
     """Compile ``function`` to machine code that runs without the GIL: ``workers.run`` can run several.
 
     Plain serial loops, no ``parallel=True``: that costs seconds of compilation a kernel, and Numba's fallback
     threading layer aborts the process when two threads enter it at once. Contracting a * b + c to one
     rounding is allowed; nothing that assumes away NaN, infinity or the order of a sum.
+    ``inline`` has LLVM merge the function into every caller.
     ``NUMBA_DISABLE_JIT=1`` leaves the function as it is.
     """
     import numba
@@ -36,6 +37,7 @@ def jit(function: Function) -> Function:
     if config.DISABLE_JIT:
         return function
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+    options["forceinline"] = inline
     folder = cache_folder()
     # Numba reads the folder from a global when a function is decorated; other users' functions keep theirs.
     with _decorating:
@@ -47,6 +49,11 @@ def jit(function: Function) -> Function:
             config.CACHE_DIR = before
     compiled._cache = _Cache(compiled._cache, folder)
     return compiled
+
+
+def inlined(function: Function) -> Function:
+    """``jit`` for a small function that inner loops call: without it, LLVM may leave a call in the loop."""
+    return jit(function, inline=True)
 
 
 def plain(x: np.ndarray) -> np.ndarray:

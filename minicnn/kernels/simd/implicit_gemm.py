@@ -36,18 +36,25 @@ import numpy as np
 
 from minicnn.kernels.runtime import workers
 from minicnn.kernels.runtime.aligned import empty
-from minicnn.kernels.runtime.jit import jit, plain
+from minicnn.kernels.runtime.jit import inlined, jit, plain
 from minicnn.kernels.runtime.row_consumer import RowConsumer
-from minicnn.kernels.simd import microkernel
 from minicnn.kernels.simd.emitter import WIDTH, Emitter
 from minicnn.kernels.simd.intrinsics import address_of, copy_vector, emitted
+from minicnn.kernels.simd.microkernel import (
+    NINE,
+    ROWS,
+    Depth,
+    Destination,
+    LeftOperand,
+    RightOperand,
+    add_one,
+    add_one_of_nine,
+    add_two,
+    add_two_of_nine,
+    set_one,
+    set_two,
+)
 from minicnn.shapes import ConvGeometry
-
-ROWS = microkernel.ROWS
-set_one, set_two = microkernel.set_one, microkernel.set_two
-add_one, add_two = microkernel.add_one, microkernel.add_two
-add_one_of_nine, add_two_of_nine = microkernel.add_one_of_nine, microkernel.add_two_of_nine
-NINE = microkernel.NINE
 
 # Bytes of a strip and its part of the other image, to stay in the cache; strips that a batch is cut into at
 # least; and the parts that all work is cut into.
@@ -56,22 +63,26 @@ LEAST_STRIPS = 8
 PARTS = 32
 
 
-class Strip(NamedTuple):
-    """The size of a strip: the output rows made from it, and the numbers in each image row copied into it."""
+class Strips(NamedTuple):
+    """Strips first..last-1 of a batch, each of ``rows`` rows of the output, for which ``length`` numbers of
+    each image row are copied. An array that holds a part of y only begins with its number ``origin``."""
 
     rows: int
     length: int
+    first: int
+    last: int
+    origin: int = 0
 
 
 @emitted
 def finish(
-    e: Emitter, tile: Any, at: Any, bias: Any, bias_at: Any, floor: Any, pixels: Any, row: Any
+    e: Emitter, tile: Any, start: Any, bias: Any, channel: Any, floor: Any, pixels: Any, row: Any
 ) -> None:
     """ROWS pixels of WIDTH channels at the address ``pixels``, ``row`` apart = max(tile + bias, floor)."""
     y = e.pointer(pixels)
-    shift, low = e.load(bias, bias_at), e.broadcast(floor, 0)
+    shift, low = e.load(bias, channel), e.broadcast(floor, 0)
     for r in range(ROWS):
-        sums = e.load(tile, e.sum(at, 2 * WIDTH * r))
+        sums = e.load(tile, e.sum(start, 2 * WIDTH * r))
         e.store(e.maximum(low, sums + shift), y, e.product(row, r))
 
 
@@ -81,146 +92,158 @@ def rows_of_weights(depth):  # type: ignore[no-untyped-def]
     return NINE if depth == NINE and WIDTH == 16 else ROWS
 
 
+@inlined
+def strip_at(s, geometry, strips):  # type: ignore[no-untyped-def]
+    """The image of strip s, its first row of the output, and how many rows it has."""
+    height = geometry.output[0]
+    count = (height + strips.rows - 1) // strips.rows
+    n, row = s // count, s % count * strips.rows
+    return n, row, min(strips.rows, height - row)
+
+
 @jit
 def fill_strip(x, n, first_row, rows, length, geometry, strip):  # type: ignore[no-untyped-def]
-    """Rows first_row.. of image n, from column -left on, ``length`` numbers each, zeros outside the image."""
-    (height, width), channels, (_, (left, _)) = geometry.image, geometry.in_channels, geometry.padding
+    """Copy what rows first_row..first_row+rows-1 of the output see of image n: ``length`` numbers of each
+    image row, from column -left on, zeros outside the image."""
+    (height, width), channels, ((top, _), (left, _)) = geometry.image, geometry.in_channels, geometry.padding
     before = min(left * channels, length)
     inside = min(width * channels, length - before)
-    for i in range(rows):
+    for i in range((rows - 1) * geometry.stride[0] + geometry.kernel[0]):
         to = i * length
-        h = first_row + i
+        h = first_row * geometry.stride[0] - top + i
         numbers = inside if 0 <= h < height else 0
-        at = (n * height + h) * width * channels
+        start = (n * height + h) * width * channels
         for q in range(before):
             strip[to + q] = 0
         vectors = numbers // WIDTH * WIDTH
         for q in range(0, vectors, WIDTH):
-            copy_vector(x, at + q, strip, to + before + q)
+            copy_vector(x, start + q, strip, to + before + q)
         for q in range(vectors, numbers):
-            strip[to + before + q] = x[at + q]
+            strip[to + before + q] = x[start + q]
         for q in range(before + numbers, length):
             strip[to + q] = 0
 
 
+@inlined
+def place_tile(tile, bias, floor, y, start, pixels, outputs, o):  # type: ignore[no-untyped-def]
+    """Write a tile, up to two vectors of channels from ``o`` on, into ``pixels`` pixels of y from ``start``
+    on."""
+    for v in range(0, min(2 * WIDTH, outputs - o), WIDTH):
+        lanes = min(WIDTH, outputs - o - v)
+        if pixels == ROWS and lanes == WIDTH:
+            finish(tile, v, bias, o + v, floor, address_of(y, start + v), outputs)
+        else:
+            finish(tile, v, bias, o + v, floor, address_of(tile, v), 2 * WIDTH)
+            for q in range(pixels):
+                for lane in range(lanes):
+                    y[start + q * outputs + v + lane] = tile[q * 2 * WIDTH + v + lane]
+
+
 @jit
-def forward_strips(  # type: ignore[no-untyped-def]
-    x, weights, bias, floor, y, origin, geometry, size, first, last, strip, tile
-):
-    """Strips first..last-1, of ``size``, of the output, whose number ``origin`` is the first in y."""
+def forward_strips(x, weights, bias, floor, y, geometry, strips, strip, tile):  # type: ignore[no-untyped-def]
+    """y = max(convolution + bias, floor) for some strips; ``strip`` and ``tile`` are buffers."""
+    geometry, strips = ConvGeometry(*geometry), Strips(*strips)
     channels, outputs, (oh, ow) = geometry.in_channels, geometry.out_channels, geometry.output
-    (kh, kw), (sh, sw), ((top, _), _) = geometry.kernel, geometry.stride, geometry.padding
-    strip_rows, length = size.rows, size.length
-    strips = (oh + strip_rows - 1) // strip_rows
-    depth = kw * channels
-    for s in range(first, last):
-        n, r0 = s // strips, s % strips * strip_rows
-        rows = min(strip_rows, oh - r0)
-        fill_strip(x, n, r0 * sh - top, (rows - 1) * sh + kh, length, geometry, strip)
+    (kh, kw), (sh, sw) = geometry.kernel, geometry.stride
+    depth, length = Depth(kh, kw * channels), strips.length
+    panel = kh * kw * channels * WIDTH
+    for s in range(strips.first, strips.last):
+        n, first_row, rows = strip_at(s, geometry, strips)
+        fill_strip(x, n, first_row, rows, length, geometry, strip)
         for o in range(0, outputs, 2 * WIDTH):
-            b = address_of(weights, o * kh * depth)
+            right = RightOperand(address_of(weights, o * kh * kw * channels), row=WIDTH, panel=panel)
+            to = Destination(0, row=2 * WIDTH, panel=WIDTH)
             for r in range(rows):
                 for j in range(0, ow, ROWS):
-                    at = r * sh * length + j * sw * channels
-                    to = ((n * oh + r0 + r) * ow + j) * outputs + o - origin
+                    start = r * sh * length + j * sw * channels
+                    left = LeftOperand(start, row=sw * channels, segment=length, step=1)
                     if outputs - o > WIDTH:
-                        set_two(
-                            strip, at, sw * channels, length, 1, kh, depth,
-                            b, WIDTH, kh * depth * WIDTH, tile, 0, 2 * WIDTH, WIDTH,
-                        )  # fmt: skip
+                        set_two(strip, left, depth, right, tile, to)
                     else:
-                        set_one(
-                            strip, at, sw * channels, length, 1, kh, depth,
-                            b, WIDTH, kh * depth * WIDTH, tile, 0, 2 * WIDTH, WIDTH,
-                        )  # fmt: skip
-                    for v in range(0, min(2 * WIDTH, outputs - o), WIDTH):
-                        lanes, pixels = min(WIDTH, outputs - o - v), min(ROWS, ow - j)
-                        whole = pixels == ROWS and lanes == WIDTH
-                        if whole:
-                            target, row = address_of(y, to + v), outputs
-                        else:
-                            target, row = address_of(tile, v), 2 * WIDTH
-                        finish(tile, v, bias, o + v, floor, target, row)
-                        if not whole:
-                            for q in range(pixels):
-                                for lane in range(lanes):
-                                    y[to + q * outputs + v + lane] = tile[q * 2 * WIDTH + v + lane]
+                        set_one(strip, left, depth, right, tile, to)
+                    pixel = (n * oh + first_row + r) * ow + j
+                    start = pixel * outputs + o - strips.origin
+                    place_tile(tile, bias, floor, y, start, min(ROWS, ow - j), outputs, o)
 
 
 @jit
-def gradient_strips(x, dy, geometry, size, first, last, strip, dy_strip, sums):  # type: ignore[no-untyped-def]
-    """sums (kh, kw * C rounded up, O rounded up) += the weight gradient of strips first..last-1."""
+def widen(dy, start, pixels, outputs, columns, dy_strip):  # type: ignore[no-untyped-def]
+    """Copy pixels of dy, ``outputs`` channels each, into ``columns`` channels each; zeros in those added."""
+    for p in range(pixels):
+        for o in range(outputs):
+            dy_strip[p * columns + o] = dy[start + p * outputs + o]
+        for o in range(outputs, columns):
+            dy_strip[p * columns + o] = 0
+
+
+@inlined
+def add_tile(strip, left, depth, right, sums, to, nine, two):  # type: ignore[no-untyped-def]
+    """The tile of nine rows or of ROWS, of two vectors or of one."""
+    if two:
+        if nine:
+            add_two_of_nine(strip, left, depth, right, sums, to)
+        else:
+            add_two(strip, left, depth, right, sums, to)
+    elif nine:
+        add_one_of_nine(strip, left, depth, right, sums, to)
+    else:
+        add_one(strip, left, depth, right, sums, to)
+
+
+@jit
+def gradient_strips(x, dy, geometry, strips, strip, dy_strip, sums):  # type: ignore[no-untyped-def]
+    """sums (kh, kw * C rounded up, O rounded up) += the weight gradient of some strips."""
+    geometry, strips = ConvGeometry(*geometry), Strips(*strips)
     channels, outputs, (oh, ow) = geometry.in_channels, geometry.out_channels, geometry.output
-    (kh, kw), (sh, sw), ((top, _), _) = geometry.kernel, geometry.stride, geometry.padding
-    strip_rows, length = size.rows, size.length
-    strips = (oh + strip_rows - 1) // strip_rows
+    (kh, kw), (sh, sw), length = geometry.kernel, geometry.stride, strips.length
     step = rows_of_weights(kw * channels)
-    depth = (kw * channels + step - 1) // step * step
+    weight_rows = (kw * channels + step - 1) // step * step
     columns = (outputs + WIDTH - 1) // WIDTH * WIDTH
-    for s in range(first, last):
-        n, r0 = s // strips, s % strips * strip_rows
-        rows = min(strip_rows, oh - r0)
-        fill_strip(x, n, r0 * sh - top, (rows - 1) * sh + kh, length, geometry, strip)
-        at = (n * oh + r0) * ow * outputs
-        upstream = address_of(dy, at)
+    for s in range(strips.first, strips.last):
+        n, first_row, rows = strip_at(s, geometry, strips)
+        fill_strip(x, n, first_row, rows, length, geometry, strip)
+        start = (n * oh + first_row) * ow * outputs
+        upstream = address_of(dy, start)
         if outputs != columns:
+            widen(dy, start, rows * ow, outputs, columns, dy_strip)
             upstream = address_of(dy_strip, 0)
-            for p in range(rows * ow):
-                for o in range(outputs):
-                    dy_strip[p * columns + o] = dy[at + p * outputs + o]
-                for o in range(outputs, columns):
-                    dy_strip[p * columns + o] = 0
+        depth = Depth(rows, ow)
         for i in range(kh):
             for o in range(0, columns, 2 * WIDTH):
-                b = upstream + o * dy.itemsize
-                for q in range(0, depth, step):
-                    a, to = i * length + q, (i * depth + q) * columns + o
-                    if columns - o > WIDTH:
-                        if step == NINE:
-                            add_two_of_nine(
-                                strip, a, 1, sh * length, sw * channels, rows, ow,
-                                b, columns, WIDTH, sums, to, columns, WIDTH,
-                            )  # fmt: skip
-                        else:
-                            add_two(
-                                strip, a, 1, sh * length, sw * channels, rows, ow,
-                                b, columns, WIDTH, sums, to, columns, WIDTH,
-                            )  # fmt: skip
-                    elif step == NINE:
-                        add_one_of_nine(
-                            strip, a, 1, sh * length, sw * channels, rows, ow,
-                            b, columns, WIDTH, sums, to, columns, WIDTH,
-                        )  # fmt: skip
-                    else:
-                        add_one(
-                            strip, a, 1, sh * length, sw * channels, rows, ow,
-                            b, columns, WIDTH, sums, to, columns, WIDTH,
-                        )  # fmt: skip
+                right = RightOperand(upstream + o * dy.itemsize, row=columns, panel=WIDTH)
+                for q in range(0, weight_rows, step):
+                    left = LeftOperand(i * length + q, row=1, segment=sh * length, step=sw * channels)
+                    to = Destination((i * weight_rows + q) * columns + o, row=columns, panel=WIDTH)
+                    add_tile(strip, left, depth, right, sums, to, step == NINE, columns - o > WIDTH)
 
 
-class _Strips:
-    """How a batch is cut: the size of a strip, the number of strips, and the sizes of a strip's buffers."""
+class _Cut:
+    """How a batch is cut into strips, these into parts, and how many numbers the buffers of a strip hold."""
 
     def __init__(self, geometry: ConvGeometry, images: int) -> None:
         (oh, ow), (kh, kw), (sh, sw) = geometry.output, geometry.kernel, geometry.stride
         outputs = geometry.out_channels
         # Micro-kernel tiles that begin inside the last pixels of a row read ROWS pixels all the same.
-        length = ((-(-ow // ROWS) * ROWS - 1) * sw + kw) * geometry.in_channels
+        self.length = ((-(-ow // ROWS) * ROWS - 1) * sw + kw) * geometry.in_channels
         self.columns = -(-outputs // WIDTH) * WIDTH
         numbers = STRIP_BYTES // 4
-        rows = min(numbers // (sh * length + ow * self.columns), -(-images * oh // LEAST_STRIPS), oh)
+        rows = min(numbers // (sh * self.length + ow * self.columns), -(-images * oh // LEAST_STRIPS), oh)
         # An even number of rows: a consumer may pool them two by two.
-        self.size = Strip(max(2, rows // 2 * 2), length)
+        self.rows = max(2, rows // 2 * 2)
         self.row_numbers = ow * outputs
-        self.image_rows, self.per_image = oh, -(-oh // self.size.rows)
+        self.image_rows, self.per_image = oh, -(-oh // self.rows)
         self.count = images * self.per_image
         self.parts = min(PARTS, self.count)
-        self.numbers = ((self.size.rows - 1) * sh + kh) * length + ROWS
+        self.numbers = ((self.rows - 1) * sh + kh) * self.length + ROWS
+
+    def strips_of(self, part: int) -> tuple[int, int]:
+        """The first strip of a part, and the one after its last."""
+        return part * self.count // self.parts, (part + 1) * self.count // self.parts
 
     def image_row(self, strip: int) -> int:
         """The first row of the output in a strip, counted through the batch."""
         n, position = divmod(strip, self.per_image)
-        return n * self.image_rows + position * self.size.rows
+        return n * self.image_rows + position * self.rows
 
 
 def packed_weights(w: np.ndarray) -> np.ndarray:
@@ -260,29 +283,27 @@ def compute(
     consumer: RowConsumer | None = None,
 ) -> None:
     """Convolution with packed weights. y goes to ``out``, to ``consumer`` (a ``RowConsumer``) or both."""
-    cut = _Strips(geometry, len(x))
+    cut = _Cut(geometry, len(x))
     shift = np.zeros(cut.columns, x.dtype)
     if bias is not None:
         shift[: len(bias)] = bias
     floor = np.array([0 if relu else -np.inf], x.dtype)
-    flat_x = plain(x).reshape(-1)
+    flat_x, numbers = plain(x).reshape(-1), tuple(geometry)
 
     def part(p: int) -> None:
         strip, tile = empty(cut.numbers, x.dtype), empty(2 * ROWS * WIDTH, x.dtype)
         strip[...] = 0
-        target = empty(cut.size.rows * cut.row_numbers, x.dtype) if out is None else out.reshape(-1)
-        start, stop = p * cut.count // cut.parts, (p + 1) * cut.count // cut.parts
+        target = empty(cut.rows * cut.row_numbers, x.dtype) if out is None else out.reshape(-1)
+        start, stop = cut.strips_of(p)
         step = stop - start if consumer is None else 1
         for s in range(start, stop, step):
             first, last = cut.image_row(s), cut.image_row(s + step)
             origin = first * cut.row_numbers if out is None else 0
-            forward_strips(
-                flat_x, weights, shift, floor, target, origin,
-                geometry, cut.size, s, s + step, strip, tile,
-            )  # fmt: skip
+            strips = tuple(Strips(cut.rows, cut.length, s, s + step, origin))
+            forward_strips(flat_x, weights, shift, floor, target, numbers, strips, strip, tile)
             if consumer is not None:
-                at = first * cut.row_numbers - origin
-                consumer(s, first, last, target[at : at + (last - first) * cut.row_numbers])
+                begin, end = first * cut.row_numbers - origin, last * cut.row_numbers - origin
+                consumer(s, first, last, target[begin:end])
 
     if consumer is not None:
         consumer.expect(cut.count)
@@ -306,20 +327,18 @@ def backward_input(
 def backward_weight(dy: np.ndarray, x: np.ndarray, geometry: ConvGeometry) -> np.ndarray:
     """dw (kh, kw, C, O) of dy (N, OH, OW, O) and x (N, H, W, C)."""
     kh, kw, channels, outputs = geometry.w_shape
-    cut = _Strips(geometry, len(x))
+    cut = _Cut(geometry, len(x))
     step = rows_of_weights(kw * channels)
     depth = -(-kw * channels // step) * step
     sums = np.zeros((cut.parts, kh, depth, cut.columns), x.dtype)
-    flat_x, flat_dy = plain(x).reshape(-1), plain(dy).reshape(-1)
+    flat_x, flat_dy, numbers = plain(x).reshape(-1), plain(dy).reshape(-1), tuple(geometry)
 
     def part(p: int) -> None:
         strip = empty(cut.numbers, x.dtype)
         strip[...] = 0
-        dy_strip = empty(cut.size.rows * geometry.output[1] * cut.columns, x.dtype)
-        first, last = p * cut.count // cut.parts, (p + 1) * cut.count // cut.parts
-        gradient_strips(
-            flat_x, flat_dy, geometry, cut.size, first, last, strip, dy_strip, sums[p].reshape(-1)
-        )
+        dy_strip = empty(cut.rows * geometry.output[1] * cut.columns, x.dtype)
+        strips = tuple(Strips(cut.rows, cut.length, *cut.strips_of(p)))
+        gradient_strips(flat_x, flat_dy, numbers, strips, strip, dy_strip, sums[p].reshape(-1))
 
     workers.run(part, cut.parts)
     return np.ascontiguousarray(sums.sum(axis=0)[:, : kw * channels, :outputs]).reshape(geometry.w_shape)

@@ -11,7 +11,8 @@ An argument of the call arrives in the function as
 
 so that a tile, or a row of pixels, is one argument whose parts are read by name: ``tile.row``,
 ``pixels.start``. Built inside a kernel, a record costs nothing at run time: its fields are taken apart while
-the kernel compiles. As an argument of a call from Python it costs a microsecond.
+the kernel compiles. As an argument of a call from Python it costs microseconds, a plain tuple much less. So
+kernels called from there receive ``tuple(record)`` and begin with ``record = Record(*record)``.
 
 The type of the numbers, float32 or float64, is that of the first array among the arguments.
 """

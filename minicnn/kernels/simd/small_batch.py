@@ -26,13 +26,18 @@ from minicnn.kernels.compiled import patches
 from minicnn.kernels.runtime import workers
 from minicnn.kernels.runtime.aligned import empty
 from minicnn.kernels.runtime.jit import jit, plain
-from minicnn.kernels.simd import microkernel
 from minicnn.kernels.simd.emitter import WIDTH, Emitter
 from minicnn.kernels.simd.intrinsics import address_of, emitted
+from minicnn.kernels.simd.microkernel import (
+    ROWS,
+    Depth,
+    Destination,
+    LeftOperand,
+    RightOperand,
+    add_one,
+    add_two,
+)
 from minicnn.shapes import ConvGeometry
-
-ROWS = microkernel.ROWS
-add_one, add_two = microkernel.add_one, microkernel.add_two
 
 # Up to so many pixels, from so many weights on.
 MOST_PIXELS = 32
@@ -51,10 +56,11 @@ def applies(geometry: ConvGeometry, images: int) -> bool:
 
 
 @emitted
-def pack_vector(e: Emitter, w: Any, at: Any, ahead: Any, packed: Any, to: Any) -> None:
-    """packed[to : to + WIDTH] = w[at : at + WIDTH]; what lies ``ahead`` numbers on is asked for."""
-    e.prefetch(w, e.sum(at, ahead))
-    e.store(e.load(w, at), packed, to)
+def pack_vector(e: Emitter, w: Any, start: Any, ahead: Any, packed: Any, packed_start: Any) -> None:
+    """packed[packed_start : packed_start + WIDTH] = w[start : start + WIDTH]; the numbers ``ahead`` of them
+    are prefetched."""
+    e.prefetch(w, e.sum(start, ahead))
+    e.store(e.load(w, start), packed, packed_start)
 
 
 @jit
@@ -65,22 +71,17 @@ def add_panels(rows, depth, tiles, w, outputs, first, last, packed, sums):  # ty
         steps = min(DEPTH, depth - start)
         for k in range(steps):
             for p in range(count):
-                at = (start + k) * outputs + (first + p) * WIDTH
-                pack_vector(w, at, AHEAD * outputs, packed, (p * DEPTH + k) * WIDTH)
+                vector = (start + k) * outputs + (first + p) * WIDTH
+                pack_vector(w, vector, AHEAD * outputs, packed, (p * DEPTH + k) * WIDTH)
         for p in range(0, count, 2):
-            b = address_of(packed, p * DEPTH * WIDTH)
+            right = RightOperand(address_of(packed, p * DEPTH * WIDTH), row=WIDTH, panel=DEPTH * WIDTH)
             for r in range(0, tiles, ROWS):
-                a, to = r * depth + start, (r * count + p) * WIDTH
+                left = LeftOperand(r * depth + start, row=depth, segment=0, step=1)
+                to = Destination((r * count + p) * WIDTH, row=count * WIDTH, panel=WIDTH)
                 if p + 1 < count:
-                    add_two(
-                        rows, a, depth, 0, 1, 1, steps,
-                        b, WIDTH, DEPTH * WIDTH, sums, to, count * WIDTH, WIDTH,
-                    )  # fmt: skip
+                    add_two(rows, left, Depth(1, steps), right, sums, to)
                 else:
-                    add_one(
-                        rows, a, depth, 0, 1, 1, steps,
-                        b, WIDTH, DEPTH * WIDTH, sums, to, count * WIDTH, WIDTH,
-                    )  # fmt: skip
+                    add_one(rows, left, Depth(1, steps), right, sums, to)
 
 
 def forward(

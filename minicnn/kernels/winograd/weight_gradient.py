@@ -10,7 +10,7 @@
 
 Where the sums are small, each part of the tiles gets its own, and a block of tiles goes through both steps
 while it is in the cache; the parts are added up in their order. Where the sums are large, there is one set:
-all threads transform a long run of tiles, then each takes the products of some input channels. Either way
+all threads transform a long run of tiles, then each computes the products of some input channels. Either way
 the parts follow from the shape alone, so that the result does not depend on the number of threads.
 """
 
@@ -21,22 +21,26 @@ import numpy as np
 from minicnn.kernels.runtime import workers
 from minicnn.kernels.runtime.aligned import empty
 from minicnn.kernels.runtime.jit import jit, plain
-from minicnn.kernels.simd import microkernel
 from minicnn.kernels.simd.emitter import WIDTH
 from minicnn.kernels.simd.intrinsics import address_of
-from minicnn.kernels.winograd.algebra import PATCH, PRODUCTS, TILE
+from minicnn.kernels.simd.microkernel import (
+    ROWS,
+    Depth,
+    Destination,
+    LeftOperand,
+    RightOperand,
+    add_one,
+    add_two,
+)
+from minicnn.kernels.winograd.algebra import PRODUCTS, TILE
+from minicnn.kernels.winograd.records import Matrices, Points, Taps, Tiling
 from minicnn.kernels.winograd.tiles import (
-    cut_out,
     panels,
-    tile_numbers,
     transform_filter_gradient,
-    transform_input,
-    transform_output_gradient,
+    transform_gradient_tiles,
+    transform_tiles,
 )
 from minicnn.shapes import ConvGeometry
-
-ROWS = microkernel.ROWS
-add_one, add_two = microkernel.add_one, microkernel.add_two
 
 # Tiles in a block, and the largest set of sums that each part of the work gets one of its own of.
 SUM_BLOCK = 32
@@ -48,85 +52,70 @@ PARTS = 16
 
 
 @jit
-def gradient_sums(x, dy, geometry, run, steps, points, products, x_points, dy_points, patch, sums):  # type: ignore[no-untyped-def]
-    """Both steps of the weight gradient, for tiles points[0]..points[1]-1, ``steps`` at a time.
-
-    Step 1 puts the transforms of tile t into place (t - points[2]) % run of x_points and dy_points.
-    Step 2 adds the 36 products over the first products[2] places, or over the tiles of this step where that
-    is 0, to sums[k] (c, o), for the input channels products[0] <= c < products[1].
-    """
-    height, width, channels, top, left, oh, ow, outputs = geometry
-    tile_columns = (ow + TILE - 1) // TILE
-    tiles_of_image = (oh + TILE - 1) // TILE * tile_columns
-    c_panels, o_panels = (channels + WIDTH - 1) // WIDTH, (outputs + WIDTH - 1) // WIDTH
-    c_depth, o_depth, panel = c_panels * WIDTH, o_panels * WIDTH, run * WIDTH
-    first, last, origin = points
-    start = first
-    while True:
-        stop = min(start + steps, last)
-        for tile in range(start, stop):
-            n, place = tile // tiles_of_image, tile % tiles_of_image
-            i, j = place // tile_columns * TILE, place % tile_columns * TILE
-            h, v = i - top, j - left
-            if channels == c_depth and h >= 0 and v >= 0 and h + PATCH <= height and v + PATCH <= width:
-                pixels = address_of(x, ((n * height + h) * width + v) * channels)
-                row, column = width * channels, channels
-            else:
-                cut_out(x, n, h, h + PATCH, v, v + PATCH, height, width, channels, c_depth, patch)
-                pixels = address_of(patch, 0)
-                row, column = PATCH * c_depth, c_depth
-            to = (tile - origin) % run * WIDTH
-            for p in range(c_panels):
-                transform_input(
-                    pixels + p * WIDTH * x.itemsize, row, column, x_points, p * panel + to, c_panels * panel
-                )
-            if outputs == o_depth and i + TILE <= oh and j + TILE <= ow:
-                pixels = address_of(dy, ((n * oh + i) * ow + j) * outputs)
-                row, column = ow * outputs, outputs
-            else:
-                cut_out(dy, n, i, i + TILE, j, j + TILE, oh, ow, outputs, o_depth, patch)
-                pixels = address_of(patch, 0)
-                row, column = TILE * o_depth, o_depth
-            for p in range(o_panels):
-                transform_output_gradient(
-                    pixels + p * WIDTH * x.itemsize, row, column, dy_points, p * panel + to, o_panels * panel
-                )
-        tiles = products[2] if products[2] > 0 else stop - start
-        first_c, last_c = products[0], products[1]
-        for k in range(PRODUCTS if last_c > first_c else 0):
-            a, b = k * c_panels * panel, k * o_panels * panel
-            for c in range(first_c, last_c, ROWS):
-                row_at = a + c // WIDTH * panel + c % WIDTH
-                for p in range(0, o_panels, 2):
-                    to = (k * (last_c - first_c) + c - first_c) * o_depth + p * WIDTH
-                    if p + 1 < o_panels:
-                        add_two(
-                            x_points, row_at, 1, 0, WIDTH, 1, tiles,
-                            address_of(dy_points, b + p * panel), WIDTH, panel, sums, to, o_depth, WIDTH,
-                        )  # fmt: skip
-                    else:
-                        add_one(
-                            x_points, row_at, 1, 0, WIDTH, 1, tiles,
-                            address_of(dy_points, b + p * panel), WIDTH, panel, sums, to, o_depth, WIDTH,
-                        )  # fmt: skip
-        start = stop
-        if start >= last:
-            break
+def matrices_of(channels, capacity):  # type: ignore[no-untyped-def]
+    """The points of ``capacity`` tiles: 36 matrices one after the other."""
+    panel = capacity * WIDTH
+    return Matrices(0, (channels + WIDTH - 1) // WIDTH * panel, panel)
 
 
 @jit
-def gradient_filters(sums, base, depth, channels, outputs, first, last, dw, patch):  # type: ignore[no-untyped-def]
+def transform_both(x, dy, tiling, capacity, first, last, x_points, dy_points, patch):  # type: ignore[no-untyped-def]
+    """Step 1: the points of x and dy for tiles first..last-1, in arrays for ``capacity`` tiles."""
+    tiling, tiles = Tiling(*tiling), last - first
+    transform_tiles(x, tiling, first, tiles, x_points, matrices_of(tiling.channels, capacity), patch)
+    transform_gradient_tiles(
+        dy, tiling, first, tiles, dy_points, matrices_of(tiling.outputs, capacity), patch
+    )
+
+
+@jit
+def add_products(x_points, dy_points, tiling, capacity, tiles, first, last, sums):  # type: ignore[no-untyped-def]
+    """Step 2: sums[k][c][o] += the products of the points of x and dy at position k, over the first ``tiles``
+    tiles, for the input channels first <= c < last."""
+    tiling = Tiling(*tiling)
+    x_at, dy_at = matrices_of(tiling.channels, capacity), matrices_of(tiling.outputs, capacity)
+    o_panels, depth = (tiling.outputs + WIDTH - 1) // WIDTH, Depth(1, tiles)
+    columns = o_panels * WIDTH
+    for k in range(PRODUCTS):
+        for c in range(first, last, ROWS):
+            start = k * x_at.plane + c // WIDTH * x_at.panel + c % WIDTH
+            left = LeftOperand(start, row=1, segment=0, step=WIDTH)
+            for p in range(0, o_panels, 2):
+                b = address_of(dy_points, k * dy_at.plane + p * dy_at.panel)
+                right = RightOperand(b, row=WIDTH, panel=dy_at.panel)
+                start = (k * (last - first) + c - first) * columns + p * WIDTH
+                to = Destination(start, row=columns, panel=WIDTH)
+                if p + 1 < o_panels:
+                    add_two(x_points, left, depth, right, sums, to)
+                else:
+                    add_one(x_points, left, depth, right, sums, to)
+
+
+@jit
+def sum_blocks(x, dy, tiling, first, last, x_points, dy_points, patch, sums):  # type: ignore[no-untyped-def]
+    """Steps 1 and 2 for tiles first..last-1, a block at a time, and all input channels."""
+    channels = Tiling(*tiling).channels
+    depth = (channels + WIDTH - 1) // WIDTH * WIDTH
+    for start in range(first, last, SUM_BLOCK):
+        stop = min(start + SUM_BLOCK, last)
+        transform_both(x, dy, tiling, SUM_BLOCK, start, stop, x_points, dy_points, patch)
+        add_products(x_points, dy_points, tiling, SUM_BLOCK, stop - start, 0, depth, sums)
+
+
+@jit
+def place_weights(sums, base, depth, channels, outputs, first, last, dw, patch):  # type: ignore[no-untyped-def]
     """Step 3: dw (3, 3, c, o) for input channels first..last-1; ``sums`` has ``depth`` from ``base`` on."""
     o_panels = (outputs + WIDTH - 1) // WIDTH
     plane = depth * o_panels * WIDTH
     for c in range(first, last):
         for p in range(o_panels):
-            at = ((c - base) * o_panels + p) * WIDTH
+            points = Points(((c - base) * o_panels + p) * WIDTH, plane)
             lanes = min(WIDTH, outputs - p * WIDTH)
             if lanes == WIDTH:
-                transform_filter_gradient(sums, at, plane, dw, c * outputs + p * WIDTH, channels * outputs)
+                taps = Taps(c * outputs + p * WIDTH, channels * outputs)
+                transform_filter_gradient(sums, points, dw, taps)
             else:
-                transform_filter_gradient(sums, at, plane, patch, 0, WIDTH)
+                transform_filter_gradient(sums, points, patch, Taps(0, WIDTH))
                 for t in range(9):
                     for lane in range(lanes):
                         dw[(t * channels + c) * outputs + p * WIDTH + lane] = patch[t * WIDTH + lane]
@@ -134,21 +123,20 @@ def gradient_filters(sums, base, depth, channels, outputs, first, last, dw, patc
 
 def backward_weight(dy: np.ndarray, x: np.ndarray, geometry: ConvGeometry) -> np.ndarray:
     """dw (3, 3, C, O) of dy (N, OH, OW, O) and x (N, H, W, C)."""
-    oh, ow = geometry.output
-    tiles = len(dy) * -(-oh // TILE) * -(-ow // TILE)
+    height, width = geometry.output
+    tiles = len(dy) * -(-height // TILE) * -(-width // TILE)
     flat_x, flat_dy = plain(x).reshape(-1), plain(dy).reshape(-1)
     dw = np.empty(geometry.w_shape, x.dtype)
-    if PRODUCTS * panels(geometry.in_channels) * panels(geometry.out_channels) * WIDTH**2 <= SUM_NUMBERS:
-        _by_blocks(flat_x, flat_dy, tile_numbers(geometry), tiles, dw)
-    else:
-        _by_runs(flat_x, flat_dy, tile_numbers(geometry), tiles, dw)
+    small = PRODUCTS * panels(geometry.in_channels) * panels(geometry.out_channels) * WIDTH**2 <= SUM_NUMBERS
+    compute = _by_blocks if small else _by_runs
+    compute(flat_x, flat_dy, Tiling.of(geometry), tiles, dw.reshape(-1))
     return dw
 
 
-def _by_blocks(x: np.ndarray, dy: np.ndarray, geometry: tuple[int, ...], tiles: int, dw: np.ndarray) -> None:
+def _by_blocks(x: np.ndarray, dy: np.ndarray, tiling: Tiling, tiles: int, dw: np.ndarray) -> None:
     """Few channels: each part of the tiles has 36 sums of its own, in the cache beside a block of tiles."""
-    channels, outputs = geometry[2], geometry[7]
-    c_panels, o_panels = panels(channels), panels(outputs)
+    channels, outputs = tiling.channels, tiling.outputs
+    c_panels, o_panels, numbers = panels(channels), panels(outputs), tuple(tiling)
     depth = c_panels * WIDTH
     parts = max(1, min(PARTS, tiles // SUM_BLOCK))
     partial = np.zeros((parts, PRODUCTS * depth * o_panels * WIDTH), x.dtype)
@@ -158,54 +146,48 @@ def _by_blocks(x: np.ndarray, dy: np.ndarray, geometry: tuple[int, ...], tiles: 
         dy_points = empty(PRODUCTS * o_panels * SUM_BLOCK * WIDTH, x.dtype)
         patch = empty(PRODUCTS * max(c_panels, o_panels) * WIDTH, x.dtype)
         first, last = part * tiles // parts, (part + 1) * tiles // parts
-        gradient_sums(
-            x, dy, geometry, SUM_BLOCK, SUM_BLOCK, (first, last, first), (0, depth, 0),
-            x_points, dy_points, patch, partial[part],
-        )  # fmt: skip
+        sum_blocks(x, dy, numbers, first, last, x_points, dy_points, patch, partial[part])
 
     workers.run(add_up, parts)
     sums = partial.sum(axis=0)
 
-    def filters(part: int) -> None:
+    def weights(part: int) -> None:
         first, last = part * channels // PARTS, (part + 1) * channels // PARTS
         patch = np.empty(9 * WIDTH, x.dtype)
-        gradient_filters(sums, 0, depth, channels, outputs, first, last, dw.reshape(-1), patch)
+        place_weights(sums, 0, depth, channels, outputs, first, last, dw, patch)
 
-    workers.run(filters, PARTS)
+    workers.run(weights, PARTS)
 
 
-def _by_runs(x: np.ndarray, dy: np.ndarray, geometry: tuple[int, ...], tiles: int, dw: np.ndarray) -> None:
-    """Many channels: first all threads transform a long run of tiles, then each takes the products of some
+def _by_runs(x: np.ndarray, dy: np.ndarray, tiling: Tiling, tiles: int, dw: np.ndarray) -> None:
+    """Many channels: first all threads transform a long run of tiles, then each computes the products of some
     input channels. Where one run is enough, sums live no longer than their task."""
-    channels, outputs = geometry[2], geometry[7]
-    c_panels, o_panels = panels(channels), panels(outputs)
+    channels, outputs = tiling.channels, tiling.outputs
+    c_panels, o_panels, numbers = panels(channels), panels(outputs), tuple(tiling)
     run = min(tiles, max(SUM_BLOCK, RUN_NUMBERS // (PRODUCTS * (c_panels + o_panels) * WIDTH)))
     x_points = empty(PRODUCTS * c_panels * run * WIDTH, x.dtype)
     dy_points = empty(PRODUCTS * o_panels * run * WIDTH, x.dtype)
     size = PRODUCTS * WIDTH * o_panels * WIDTH
-    kept = None if run == tiles else np.zeros((c_panels, size), x.dtype)
+    all_sums = None if run == tiles else np.zeros((c_panels, size), x.dtype)
 
     for start in range(0, tiles, run):
         count = min(run, tiles - start)
 
         def points(part: int, start: int = start, count: int = count) -> None:
             patch = empty(PRODUCTS * max(c_panels, o_panels) * WIDTH, x.dtype)
-            first, last = start + part * count // PARTS, start + (part + 1) * count // PARTS
-            gradient_sums(
-                x, dy, geometry, run, run, (first, last, start), (0, 0, 0),
-                x_points, dy_points, patch, x_points,
+            before, after = part * count // PARTS, (part + 1) * count // PARTS
+            transform_both(
+                x, dy, numbers, run, start + before, start + after,
+                x_points[before * WIDTH :], dy_points[before * WIDTH :], patch,
             )  # fmt: skip
 
         def products(panel: int, start: int = start, count: int = count) -> None:
-            sums = np.zeros(size, x.dtype) if kept is None else kept[panel]
+            sums = np.zeros(size, x.dtype) if all_sums is None else all_sums[panel]
             first, last = panel * WIDTH, panel * WIDTH + WIDTH
-            gradient_sums(
-                x, dy, geometry, run, run, (start, start, start), (first, last, count),
-                x_points, dy_points, x_points, sums,
-            )  # fmt: skip
+            add_products(x_points, dy_points, numbers, run, count, first, last, sums)
             if start + count == tiles:
                 patch, last = np.empty(9 * WIDTH, x.dtype), min(last, channels)
-                gradient_filters(sums, first, WIDTH, channels, outputs, first, last, dw.reshape(-1), patch)
+                place_weights(sums, first, WIDTH, channels, outputs, first, last, dw, patch)
 
         workers.run(points, PARTS)
         workers.run(products, c_panels)

@@ -13,8 +13,8 @@ from minicnn.kernels.compiled import activation, normalization, patches, pooling
 from minicnn.kernels.fused import batchnorm_relu_pool
 from minicnn.kernels.fused.records import Gradients
 from minicnn.kernels.simd import implicit_gemm
-from minicnn.kernels.winograd import forward as winograd
-from minicnn.kernels.winograd import weight_gradient as winograd_gradient
+from minicnn.kernels.winograd import forward as winograd_forward
+from minicnn.kernels.winograd import weight_gradient as winograd_weight_gradient
 from minicnn.layer import Layer
 
 
@@ -52,9 +52,9 @@ def halved(kernel: Any) -> Any:
 @pytest.mark.parametrize(
     ("module", "kernel", "wrong"),
     [
-        (winograd, "forward", "y"),
-        (winograd, "backward_input", "x"),
-        (winograd_gradient, "backward_weight", "weight"),
+        (winograd_forward, "forward", "y"),
+        (winograd_forward, "backward_input", "x"),
+        (winograd_weight_gradient, "backward_weight", "weight"),
         (implicit_gemm, "forward", "y"),
         (implicit_gemm, "backward_input", "x"),
         (implicit_gemm, "backward_weight", "weight"),

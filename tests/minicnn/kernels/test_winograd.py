@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from minicnn.kernels import dispatch
 from minicnn.kernels.reference import im2col, naive
 from minicnn.kernels.runtime import workers
-from minicnn.kernels.winograd import algebra as winograd_algebra
-from minicnn.kernels.winograd import forward as winograd
-from minicnn.kernels.winograd import weight_gradient as gradient
+from minicnn.kernels.winograd import algebra, reference
+from minicnn.kernels.winograd import forward as winograd_forward
+from minicnn.kernels.winograd import weight_gradient as winograd_weight_gradient
 from minicnn.layers.conv import Conv2D
 from minicnn.shapes import ConvGeometry
 from tests.minicnn.geometry import DTYPES, convolution, numbers
@@ -52,9 +52,9 @@ def test_the_algebra_is_convolution_and_its_gradient(case):
     x, w, dy = x[..., :3], w[:, :, :3, :2], dy[..., :2]
     geometry = geometry._replace(in_channels=x.shape[3], out_channels=w.shape[3])
     expected = naive.conv2d_forward(x, w, None, geometry)
-    np.testing.assert_allclose(winograd_algebra.reference_forward(x, w, geometry), expected, atol=1e-11)
+    np.testing.assert_allclose(reference.forward(x, w, geometry), expected, atol=1e-11)
     expected = naive.conv2d_backward_weight(dy, x, geometry)
-    actual = winograd_algebra.reference_backward_weight(dy, x, geometry)
+    actual = reference.backward_weight(dy, x, geometry)
     np.testing.assert_allclose(actual, expected, atol=1e-11)
 
 
@@ -66,9 +66,9 @@ def test_kernels_in_float64_are_exact_and_stay_inside_their_arrays(case):
     geometry = case[2]
     b = numbers((w.shape[3],), np.float64, 3)
     y, dx = walled(np.zeros_like(dy)), walled(np.zeros_like(x))
-    winograd.forward(x, w, b, geometry, out=y)
-    winograd.backward_input(dy, w, geometry, out=dx)
-    dw = gradient.backward_weight(dy, x, geometry)
+    winograd_forward.forward(x, w, b, geometry, out=y)
+    winograd_forward.backward_input(dy, w, geometry, out=dx)
+    dw = winograd_weight_gradient.backward_weight(dy, x, geometry)
     np.testing.assert_allclose(y, im2col.conv2d_forward(x, w, b, geometry), atol=1e-11)
     np.testing.assert_allclose(dx, im2col.conv2d_backward_input(dy, w, geometry), atol=1e-11)
     np.testing.assert_allclose(dw, im2col.conv2d_backward_weight(dy, x, geometry), atol=1e-11)
@@ -81,12 +81,12 @@ def test_kernels_in_float32_lose_little(case):
     x64, w64, geometry, dy64 = case
     x, w, dy = (a.astype(np.float32) for a in (x64, w64, dy64))
     x64, w64, dy64 = (a.astype(np.float64) for a in (x, w, dy))
-    y, exact = winograd.forward(x, w, None, geometry), im2col.conv2d_forward(x64, w64, None, geometry)
+    y, exact = winograd_forward.forward(x, w, None, geometry), im2col.conv2d_forward(x64, w64, None, geometry)
     assert y.dtype == np.float32
     assert relative_error(y, exact) < 1e-5
-    dx = winograd.backward_input(dy, w, geometry)
+    dx = winograd_forward.backward_input(dy, w, geometry)
     assert relative_error(dx, im2col.conv2d_backward_input(dy64, w64, geometry)) < 1e-5
-    dw = gradient.backward_weight(dy, x, geometry)
+    dw = winograd_weight_gradient.backward_weight(dy, x, geometry)
     assert relative_error(dw, im2col.conv2d_backward_weight(dy64, x64, geometry)) < 1e-5
 
 
@@ -94,31 +94,54 @@ def test_kernels_in_float32_lose_little(case):
 def test_both_ways_of_summing_the_weight_gradient_agree(monkeypatch, o, limit):
     x, dy = numbers((5, 22, 17, 24), np.float64), numbers((5, 22, 17, o), np.float64, 1)
     geometry = ConvGeometry.of(x.shape, (3, 3, 24, o), padding="same")
-    monkeypatch.setattr(gradient, "SUM_NUMBERS", 2**30)
-    blocks = gradient.backward_weight(dy, x, geometry)
-    monkeypatch.setattr(gradient, "SUM_NUMBERS", 0)
+    monkeypatch.setattr(winograd_weight_gradient, "SUM_NUMBERS", 2**30)
+    blocks = winograd_weight_gradient.backward_weight(dy, x, geometry)
+    monkeypatch.setattr(winograd_weight_gradient, "SUM_NUMBERS", 0)
     if limit == "RUN_NUMBERS":
-        monkeypatch.setattr(gradient, "RUN_NUMBERS", 36 * 72 * 40)
-    runs = gradient.backward_weight(dy, x, geometry)
+        monkeypatch.setattr(winograd_weight_gradient, "RUN_NUMBERS", 36 * 72 * 40)
+    runs = winograd_weight_gradient.backward_weight(dy, x, geometry)
     np.testing.assert_allclose(blocks, runs, atol=1e-11)
+
+
+def matrix(transform, size):
+    """The matrix of a linear transform."""
+    return np.array([transform(column) for column in np.eye(size)]).T
+
+
+def test_the_matrices_are_those_of_polynomial_products_transposed():
+    # Rows 1, p, p2, ... for each finite point, and the leading coefficient for infinity.
+    points = [0, algebra.POINT_A, -algebra.POINT_A, algebra.POINT_B, -algebra.POINT_B]
+
+    def evaluate(n):
+        return np.vstack([np.vander(points, n, increasing=True), np.eye(n)[-1]])
+
+    interpolate, divisors = np.linalg.inv(evaluate(6)), np.polyval(np.polyder(np.poly(points)), points)
+    divisors = np.append(divisors, 1)[:, None]
+    np.testing.assert_allclose(matrix(algebra.output_values, 6), evaluate(4).T, atol=1e-12)
+    np.testing.assert_allclose(matrix(algebra.input_points, 6), divisors * interpolate.T, atol=1e-12)
+    np.testing.assert_allclose(matrix(algebra.filter_points, 3), evaluate(3) / divisors, atol=1e-12)
+    np.testing.assert_allclose(matrix(algebra.output_gradient_points, 4), evaluate(4), atol=1e-12)
+    np.testing.assert_allclose(
+        matrix(algebra.filter_gradient_values, 6), (evaluate(3) / divisors).T, atol=1e-12
+    )
 
 
 def test_the_points_chosen_err_half_as_much_as_the_usual_ones(monkeypatch):
     x, w = numbers((1, 24, 24, 32), np.float32), numbers((3, 3, 32, 16), np.float32, 1)
     exact = im2col.conv2d_forward(x.astype(np.float64), w.astype(np.float64), None, same(x, w))
-    chosen = relative_error(winograd_algebra.reference_forward(x, w, same(x, w)), exact)
+    chosen = relative_error(reference.forward(x, w, same(x, w)), exact)
     a, b = 1.0, 2.0
     for name, value in {
         "POINT_A": a,
         "POINT_B": b,
-        "_AA": a**2,
-        "_BB": b**2,
+        "_A2": a**2,
+        "_B2": b**2,
         "_GA": 1 / (2 * a**2 * (a**2 - b**2)),
         "_GB": 1 / (2 * b**2 * (b**2 - a**2)),
         "_G0": 1 / (a * b) ** 2,
     }.items():
-        monkeypatch.setattr(winograd_algebra, name, value)
-    usual = relative_error(winograd_algebra.reference_forward(x, w, same(x, w)), exact)
+        monkeypatch.setattr(algebra, name, value)
+    usual = relative_error(reference.forward(x, w, same(x, w)), exact)
     assert chosen < 0.6 * usual
 
 
@@ -131,7 +154,7 @@ def test_float32_errors_stay_within_five_times_pytorchs():
         torch.tensor(x.transpose(0, 3, 1, 2)), torch.tensor(w.transpose(3, 2, 0, 1)), padding=1
     )
     error = relative_error(theirs.numpy().transpose(0, 2, 3, 1), exact)
-    assert relative_error(winograd.forward(x, w, None, same(x, w)), exact) < 5 * error
+    assert relative_error(winograd_forward.forward(x, w, None, same(x, w)), exact) < 5 * error
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -140,9 +163,9 @@ def test_threads_change_no_bit(dtype):
 
     def everything():
         return (
-            winograd.forward(x, w, None, same(x, w)),
-            winograd.backward_input(dy, w, same(x, w)),
-            gradient.backward_weight(dy, x, same(x, w)),
+            winograd_forward.forward(x, w, None, same(x, w)),
+            winograd_forward.backward_input(dy, w, same(x, w)),
+            winograd_weight_gradient.backward_weight(dy, x, same(x, w)),
         )
 
     before = workers.size()
@@ -161,12 +184,12 @@ def test_strided_and_read_only_arrays_are_taken_as_they_are():
     x = numbers((2, 9, 9, 32), np.float32)[:, :, ::-1, ::2]
     w = numbers((3, 3, 32, 16), np.float32)[:, :, ::2]
     geometry = same(x, w)
-    expected = winograd.forward(x.copy(), w.copy(), None, geometry)
+    expected = winograd_forward.forward(x.copy(), w.copy(), None, geometry)
     x.flags.writeable = w.flags.writeable = False
-    np.testing.assert_array_equal(winograd.forward(x, w, None, geometry), expected)
+    np.testing.assert_array_equal(winograd_forward.forward(x, w, None, geometry), expected)
     np.testing.assert_array_equal(
-        gradient.backward_weight(expected, x, geometry),
-        gradient.backward_weight(expected, x.copy(), geometry),
+        winograd_weight_gradient.backward_weight(expected, x, geometry),
+        winograd_weight_gradient.backward_weight(expected, x.copy(), geometry),
     )
 
 
@@ -174,7 +197,7 @@ def test_a_nan_stays_within_its_tile():
     x = numbers((1, 16, 16, 16), np.float32)
     x[0, 0, 0, 0] = np.nan
     w = numbers((3, 3, 16, 16), np.float32)
-    y = winograd.forward(x, w, None, same(x, w))
+    y = winograd_forward.forward(x, w, None, same(x, w))
     assert np.isnan(y[0, :2, :2]).all()
     assert not np.isnan(y[0, 4:]).any()
     assert not np.isnan(y[0, :, 4:]).any()

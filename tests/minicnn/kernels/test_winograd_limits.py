@@ -12,8 +12,8 @@ from minicnn.fusion.rewrite import fuse
 from minicnn.kernels import algorithms
 from minicnn.kernels.reference import im2col, naive
 from minicnn.kernels.simd.emitter import WIDTH
-from minicnn.kernels.winograd import forward as winograd
-from minicnn.kernels.winograd import weight_gradient as winograd_gradient
+from minicnn.kernels.winograd import forward as winograd_forward
+from minicnn.kernels.winograd import weight_gradient as winograd_weight_gradient
 from minicnn.kernels.winograd.algebra import TILE
 from minicnn.layers.activation import ReLU
 from minicnn.layers.conv import Conv2D
@@ -57,20 +57,24 @@ CLEAN = numbers((1, *SIZE, 16), np.float32)
 @settings(deadline=None, max_examples=30)
 @given(pixels, st.sampled_from([np.nan, np.inf, -np.inf]))
 def test_a_number_that_is_not_finite_spoils_every_output_that_sees_it_and_none_beyond_its_tile(pixel, value):
-    y = winograd.forward(image(pixel, value), WEIGHTS, None, GEOMETRY)[0]
+    y = winograd_forward.forward(image(pixel, value), WEIGHTS, None, GEOMETRY)[0]
     assert not np.isfinite(y[seen_from(pixel)]).any()
     beyond = ~tile_of(pixel)
-    np.testing.assert_array_equal(y[beyond], winograd.forward(CLEAN, WEIGHTS, None, GEOMETRY)[0][beyond])
+    np.testing.assert_array_equal(
+        y[beyond], winograd_forward.forward(CLEAN, WEIGHTS, None, GEOMETRY)[0][beyond]
+    )
 
 
 @settings(deadline=None, max_examples=30)
 @given(pixels)
 def test_a_huge_number_costs_the_last_digits_within_its_tile_alone(pixel):
     x = image(pixel, OUTLIER)
-    y = winograd.forward(x, WEIGHTS, None, GEOMETRY)[0]
+    y = winograd_forward.forward(x, WEIGHTS, None, GEOMETRY)[0]
     exact = im2col.conv2d_forward(x.astype(np.float64), WEIGHTS.astype(np.float64), None, GEOMETRY)[0]
     beyond = ~tile_of(pixel)
-    np.testing.assert_array_equal(y[beyond], winograd.forward(CLEAN, WEIGHTS, None, GEOMETRY)[0][beyond])
+    np.testing.assert_array_equal(
+        y[beyond], winograd_forward.forward(CLEAN, WEIGHTS, None, GEOMETRY)[0][beyond]
+    )
     assert np.abs(y - exact)[~beyond].max() < 2e-5 * OUTLIER
 
 
@@ -79,12 +83,12 @@ def test_a_huge_number_costs_the_last_digits_within_its_tile_alone(pixel):
 def test_gradients_that_are_not_finite_never_vanish_either(pixel, value):
     spoilt, clean = image(pixel, value), numbers((1, *SIZE, 24), np.float32, 2)
     swapped = GEOMETRY._replace(in_channels=24, out_channels=16)
-    dx = winograd.backward_input(spoilt, WEIGHTS.transpose(0, 1, 3, 2), swapped)[0]
+    dx = winograd_forward.backward_input(spoilt, WEIGHTS.transpose(0, 1, 3, 2), swapped)[0]
     assert not np.isfinite(dx[seen_from(pixel)]).any()
     with np.errstate(invalid="ignore"):
         two = GEOMETRY._replace(out_channels=2)
         textbook = naive.conv2d_backward_weight(clean[..., :2], spoilt, two)
-    dw = winograd_gradient.backward_weight(clean, spoilt, GEOMETRY)[..., :2]
+    dw = winograd_weight_gradient.backward_weight(clean, spoilt, GEOMETRY)[..., :2]
     assert not np.isfinite(dw[~np.isfinite(textbook)]).any()
     others = [c for c in range(16) if c != 5]
     assert np.isfinite(dw[:, :, others]).all()
