@@ -9,7 +9,7 @@ from minicnn.kernels import algorithms
 from minicnn.kernels.compiled import patches
 from minicnn.kernels.simd import implicit_gemm
 from minicnn.kernels.simd.emitter import WIDTH
-from minicnn.kernels.winograd import forward as winograd
+from minicnn.kernels.winograd import forward as winograd_forward
 from minicnn.layer import Layer, Parameter
 from minicnn.layers.activation import ReLU, Sigmoid
 from minicnn.layers.conv import Conv2D
@@ -200,7 +200,7 @@ def test_it_says_what_the_environment_and_the_layers_make_of_a_convolution(monke
 
 def test_the_algorithm_said_is_the_one_that_runs(monkeypatch):
     ran = []
-    for name, module in {"winograd": winograd, "implicit": implicit_gemm}.items():
+    for name, module in {"winograd": winograd_forward, "implicit": implicit_gemm}.items():
         compute = module.compute
         monkeypatch.setattr(module, "compute", lambda *a, n=name, c=compute, **k: ran.append(n) or c(*a, **k))
     patched = patches.conv2d_forward
