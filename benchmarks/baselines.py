@@ -1,4 +1,4 @@
-"""What a poster's genres look like to methods without a network.
+"""Genres predicted without a convolutional network.
 
     python -m benchmarks.baselines --data PATH [--split val]
 
@@ -51,6 +51,7 @@ def logistic(x: np.ndarray, y: np.ndarray, unseen: np.ndarray) -> np.ndarray:
 
 
 def trees(x: np.ndarray, y: np.ndarray, unseen: np.ndarray) -> np.ndarray:
+    """Probabilities (n, genres); a genre that never occurs has probability 0."""
     forest = ExtraTreesClassifier(500, min_samples_leaf=3, n_jobs=-1, random_state=0)
     return np.stack(
         [p[:, 1] if p.shape[1] == 2 else p[:, 0] * 0 for p in forest.fit(x, y).predict_proba(unseen)], 1
@@ -58,6 +59,7 @@ def trees(x: np.ndarray, y: np.ndarray, unseen: np.ndarray) -> np.ndarray:
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Fit on the train split, and print the measures on the split that the command line names."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.baselines", description=__doc__.splitlines()[0]
     )

@@ -1,10 +1,10 @@
-"""``data``: posters a second from file to network, on drawn posters: the loader must not starve training.
+"""``data``: posters a second from file to network, on drawn posters. The loader must be faster than training.
 
 decode       one JPEG of 444x300 to pixels at the network's size, beside a plain loop with Pillow
-augment      one poster altered, beside the same alterations with Pillow's ImageEnhance
+augment      one augmented poster, beside the same augmentation with Pillow's ImageEnhance
 cache_build  a data set decoded into an empty cache by all threads, beside the plain loop on one
 cache_read   the same data set from the cache
-loader       whole batches as training receives them: shuffled, altered, blended, normalised
+loader       whole batches as in training: shuffled, augmented, mixed, normalised
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.harness import Case, Row, Settings, Side, compared, rounded, take_turns, warm_up
+from benchmarks.harness import Case, Row, Settings, Side, comparison_row, rounded, take_turns, warm_up
 from benchmarks.networks import NETWORKS
 from benchmarks.peers import use_threads
 from benchmarks.steps import training
@@ -29,6 +29,7 @@ TRAINING_BATCH = 32
 
 
 def cases() -> list[Case]:
+    """A case for each of the works above."""
     works: dict[str, Callable[[str, Settings], Row]] = {
         "decode": _decode,
         "augment": _augment,
@@ -71,7 +72,7 @@ def _cache_read(name: str, settings: Settings) -> Row:
         count = len(_cached(folder, cache, settings))
 
         def read() -> None:
-            _cached(folder, cache, settings).sum()  # a memory map: the sum makes every page come in
+            _cached(folder, cache, settings).sum()  # a memory map: the sum reads every page
 
         return _compare(name, settings, [Side("ours", read)], count)
 
@@ -82,11 +83,12 @@ def _augment(name: str, settings: Settings) -> Row:
     height, width = NETWORKS["shipped"].input_size
     posters = np.random.default_rng(0).integers(0, 256, (64, height, width, 3), np.uint8)
 
-    def alter(how: Callable[[np.ndarray, np.random.Generator], np.ndarray]) -> None:
+    def augment_all(augment: Callable[[np.ndarray, np.random.Generator], np.ndarray]) -> None:
         for i, poster in enumerate(posters):
-            how(poster, np.random.default_rng([0, i]))
+            augment(poster, np.random.default_rng([0, i]))
 
-    sides = [Side("ours", lambda: alter(augment_poster)), Side("pillow", lambda: alter(_pillow_augment))]
+    sides = [Side("ours", lambda: augment_all(augment_poster))]
+    sides.append(Side("pillow", lambda: augment_all(_pillow_augment)))
     return _compare(name, settings, sides, len(posters))
 
 
@@ -106,11 +108,9 @@ def _loader(name: str, settings: Settings) -> Row:
             pass
 
     result = _compare(name, settings, [Side("ours", epoch)], count)
-    trained = training("train/shipped", NETWORKS["shipped"], TRAINING_BATCH, [], settings, seconds=4.0)[
-        "ours"
-    ]
-    result["training_images_per_second"] = trained
-    result["times_training_speed"] = rounded(result["ours"] / trained)
+    row = training("train/shipped", NETWORKS["shipped"], TRAINING_BATCH, [], settings, seconds=4.0)
+    result["training_images_per_second"] = row["ours"]
+    result["times_training_speed"] = rounded(result["ours"] / row["ours"])
     return result
 
 
@@ -118,12 +118,12 @@ def _compare(name: str, settings: Settings, sides: list[Side], posters: int) -> 
     use_threads(settings)
     warm_up(sides)
     seconds = take_turns(sides, settings.budget(5.0))
-    return compared(name, "posters/s", seconds, work=posters, threads=settings.threads)
+    return comparison_row(name, "posters/s", seconds, work=posters, threads=settings.threads)
 
 
 @contextmanager
 def _drawn(settings: Settings) -> Iterator[Path]:
-    """A folder with a drawn data set in it."""
+    """Inside, a folder with a drawn data set."""
     from poster_genre.drawing.synthetic import write_dataset
 
     with tempfile.TemporaryDirectory(prefix="posters-") as folder:
@@ -148,7 +148,7 @@ def _cached(folder: Path, cache: Path, settings: Settings) -> np.ndarray:
 
 
 def _pillow_loop(files: list[Path], size: tuple[int, int]) -> np.ndarray:
-    """What a notebook does."""
+    """Decode and resize as notebooks do."""
     from PIL import Image
 
     height, width = size
@@ -160,7 +160,7 @@ def _pillow_loop(files: list[Path], size: tuple[int, int]) -> np.ndarray:
 
 
 def _pillow_augment(poster: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Mirror, crop and stretch, brightness, contrast and colour, each in a pass of its own."""
+    """Mirror, crop and stretch, brightness, contrast and saturation, each in a separate pass."""
     from PIL import Image, ImageEnhance, ImageOps
 
     image = Image.fromarray(poster)

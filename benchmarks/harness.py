@@ -1,13 +1,12 @@
-"""How things are timed: in turns, in one process, on the same number of threads.
+"""Timing: all sides in turns, in one process, on the same number of threads.
 
 Each side runs a block of repetitions, then the next side, round after round (A B A B ...), so that a machine
-that slows down slows both. A ratio is taken within a round; its median over the rounds is what is quoted.
+that slows down slows both. A ratio is taken within a round; the quoted ratio is its median over the rounds.
 
 Thread pools spin for a while after their last job (OpenMP in PyTorch some milliseconds, OpenBLAS about 30)
-and would eat into the next side's block. Before each block there is a pause, longer than that, and one
-repetition that is not timed and wakes the side's own threads, unless one takes so long that the waking does
-not show. No waiting policy is set in the environment:
-each library runs as its users run it.
+and would slow down the next side's block. Before each block there is a longer pause, and one repetition that
+is not timed and starts the side's own threads, unless a repetition is so long that the start does not matter.
+No waiting policy is set in the environment: each library runs as its users run it.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from typing import Any
 import numpy as np
 
 PAUSE = 0.06
-# Seconds of a repetition in which the waking of threads does not show.
+# Seconds of a repetition in which the start of threads does not matter.
 LONG = 0.5
 EAGER = ("torch_nchw", "torch_channels_last")
 
@@ -33,8 +32,11 @@ Seconds = dict[str, list[float]]
 
 @dataclass(frozen=True)
 class Budget:
-    """How long to measure: rounds until ``seconds`` are used up, but from ``least`` to ``most`` of them;
-    ``block``: how long one side runs in a round.
+    """How long to measure.
+
+    ``seconds``  rounds begin until they are used up,
+    ``least``, ``most``  but at least and at most so many.
+    ``block``    seconds that one side runs in a round.
     """
 
     seconds: float = 12.0
@@ -45,19 +47,22 @@ class Budget:
 
 @dataclass(frozen=True)
 class Settings:
-    """What the command line chose."""
+    """The settings from the command line."""
 
     threads: int
     quick: bool = False
 
     def budget(self, seconds: float = 12.0) -> Budget:
+        """A budget of ``seconds``, or of a quarter of them in a quick run."""
         return Budget(seconds / 4, least=2, most=5, block=0.1) if self.quick else Budget(seconds)
 
 
 @dataclass(frozen=True)
 class Case:
-    """One measurement by name; ``quick``: part of what --quick measures unasked; ``seconds``: what it takes
-    on two idle cores, roughly, for the time left; a quick run takes a third of it.
+    """One measurement, by name.
+
+    ``quick``    whether it is part of a run with --quick.
+    ``seconds``  its duration on two idle cores, roughly; a quick run takes a third of it.
     """
 
     name: str
@@ -68,7 +73,7 @@ class Case:
 
 @dataclass
 class Side:
-    """One participant. ``prepare`` runs before every repetition, untimed. ``rounds`` limits a slow one."""
+    """A library to time. ``prepare`` runs before every repetition, untimed. ``rounds`` limits a slow one."""
 
     name: str
     run: Callable[[], Any]
@@ -77,6 +82,7 @@ class Side:
     last: float = 0.0
 
     def seconds(self) -> float:
+        """The time of one repetition."""
         self.prepare()
         start = time.perf_counter()
         self.run()
@@ -113,7 +119,7 @@ def _block(side: Side, block: float) -> float:
     return sum(spent) / len(spent)
 
 
-def compared(
+def comparison_row(
     name: str,
     unit: str,
     seconds: Seconds,
@@ -121,8 +127,9 @@ def compared(
     work: float | None = None,
     **more: Any,
 ) -> Row:
-    """A row from measured times. ``seconds["ours"]`` is ours, every other key a peer. With ``work`` (images,
-    operations) the numbers are work per second; without it they are the seconds.
+    """A row from measured times: ``seconds["ours"]`` is minicnn's, every other key a peer's.
+
+    With ``work`` (images, operations) the numbers are work per second; without it they are the seconds.
     """
     values = {
         side: [work / s if work is not None else s for s in times] for side, times in seconds.items() if times
@@ -148,7 +155,7 @@ def compared(
 
 
 def _ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
-    """Round by round; a side that sat out the later rounds is compared in those that it took part in."""
+    """A ratio for each round that both sides took part in."""
     return [a / b for a, b in zip(ours, theirs, strict=False)]
 
 
@@ -163,7 +170,7 @@ def row(
     peak_rss_mb: Mapping[str, float] | None = None,
     **more: Any,
 ) -> Row:
-    """A row of the report: the keys that every row has, null where they do not apply, and its own."""
+    """A row of the report: the keys of every row, null if they do not apply, and further ones."""
     return {
         "name": name,
         "unit": unit,
@@ -177,7 +184,7 @@ def row(
 
 
 def rounded(value: float | None, digits: int = 4) -> float | None:
-    """Four significant digits: timings have no more, and tables stay readable."""
+    """Rounded to four significant digits, the accuracy of timings."""
     return None if value is None else float(f"{value:.{digits}g}")
 
 
@@ -185,9 +192,9 @@ _peaks: dict[int, float] = {}
 
 
 def sgemm_peak(threads: int, size: int = 2048, rounds: int = 4) -> float:
-    """GFLOP/s of NumPy's float32 product of two size x size matrices: the best that this process has seen.
+    """GFLOP/s of NumPy's float32 product of two size x size matrices, the highest of all calls so far.
 
-    Every call measures some rounds more, so that the peak of a moment when the machine was busy gives way.
+    Every call measures ``rounds`` more, so that a busy moment does not determine the result.
     """
     rng = np.random.default_rng(0)
     a, b = (rng.standard_normal((size, size), dtype=np.float32) for _ in range(2))
@@ -195,13 +202,13 @@ def sgemm_peak(threads: int, size: int = 2048, rounds: int = 4) -> float:
     side = Side("sgemm", lambda: np.matmul(a, b, out=out))
     time.sleep(PAUSE)
     side.seconds()
-    found = 2e-9 * size**3 / min(side.seconds() for _ in range(rounds))
-    _peaks[threads] = max(found, _peaks.get(threads, 0.0))
+    peak = 2e-9 * size**3 / min(side.seconds() for _ in range(rounds))
+    _peaks[threads] = max(peak, _peaks.get(threads, 0.0))
     return _peaks[threads]
 
 
 class DisagreementError(ValueError):
-    """Two sides that should compute the same do not; timing them would compare different things."""
+    """Two sides that should compute the same do not, so that their times cannot be compared."""
 
 
 def check_agreement(
@@ -212,8 +219,8 @@ def check_agreement(
 ) -> float:
     """The largest disagreement, ||a - b|| / (||b|| + 1e-3 * the largest norm), over arrays of the same name.
 
-    The second term keeps gradients that are zero but for rounding (a bias before a batch norm) from counting.
-    Raises DisagreementError where names or shapes differ, or the disagreement exceeds ``tolerance``.
+    Because of the second term, gradients that are zero but for rounding (a bias before a batch norm) do not
+    matter. DisagreementError if names or shapes differ, or the disagreement exceeds ``tolerance``.
     """
     if ours.keys() != theirs.keys():
         raise DisagreementError(f"{name}: only one side has {', '.join(sorted(ours.keys() ^ theirs.keys()))}")
@@ -222,7 +229,9 @@ def check_agreement(
     worst = 0.0
     for key, a in ours.items():
         if a.shape != theirs[key].shape:
-            raise DisagreementError(f"{name}: {key} has shape {a.shape} here, {theirs[key].shape} there")
+            raise DisagreementError(
+                f"{name}: {key} has shape {a.shape} in minicnn, {theirs[key].shape} in the peer"
+            )
         difference = float(np.linalg.norm(a.astype(np.float64) - theirs[key]))
         share = difference / (norms[key] + floor) if difference else 0.0
         if not share <= tolerance:
@@ -232,5 +241,5 @@ def check_agreement(
 
 
 def note(text: str) -> None:
-    """A line for the person who waits, beside the results on standard output."""
+    """Print a remark to standard error; results go to standard output."""
     print(text, file=sys.stderr, flush=True)

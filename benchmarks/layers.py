@@ -1,7 +1,7 @@
 """``layers``: one layer at a time, forward and backward, with its share of the peak and its error.
 
-A layer stands inside a network, so backward gives the input gradient too, but for the first layer, whose
-input is the image. Forward keeps what backward needs, as in training.
+Backward computes the input gradient too, as inside a network, except for the first layer, whose input is the
+image. Forward stores what backward needs, as in training.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from benchmarks.harness import (
     Row,
     Settings,
     Side,
-    compared,
+    comparison_row,
     rounded,
     sgemm_peak,
     take_turns,
     warm_up,
 )
-from benchmarks.peers import forced_backend, missing, present, use_threads
+from benchmarks.peers import available, forced_backend, missing, use_threads
 from minicnn.containers import Sequential
 from minicnn.fusion.rewrite import fuse
 from minicnn.layer import Layer
@@ -48,7 +48,7 @@ Arrays = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Subject:
-    """A layer (or a few) and the shape of one sample to measure it on; ``first``: it reads the image."""
+    """A layer or block, and the shape of one sample. ``first``: its input is the image."""
 
     name: str
     shape: tuple[int, ...]
@@ -57,6 +57,7 @@ class Subject:
     quick: bool = False
 
     def model(self) -> Sequential:
+        """A new model of these layers."""
         return Sequential(self.build())
 
 
@@ -93,14 +94,15 @@ SUBJECTS = (
 
 
 def cases() -> list[Case]:
-    found = []
+    """A case for each subject and direction."""
+    result = []
     for subject in SUBJECTS:
-        # One look at the error serves both directions.
+        # Computed once for both directions.
         errors = functools.cache(functools.partial(_errors, subject))
         for direction in ("forward", "backward"):
             run = functools.partial(_measure, subject, direction, errors)
-            found.append(Case(f"layers/{subject.name}/{direction}", run, subject.quick, 4.0))
-    return found
+            result.append(Case(f"layers/{subject.name}/{direction}", run, subject.quick, 4.0))
+    return result
 
 
 def _measure(
@@ -111,10 +113,10 @@ def _measure(
 ) -> Row:
     use_threads(settings)
     name = f"layers/{subject.name}/{direction}"
-    peers = present(PEERS)
-    found = {side: parts[direction] for side, parts in errors().items()}
-    if not found["ours"] <= LARGEST_ERROR:
-        raise DisagreementError(f"{name}: our error against float64 is {found['ours']:.2g}")
+    peers = available(PEERS)
+    direction_errors = {side: parts[direction] for side, parts in errors().items()}
+    if not direction_errors["ours"] <= LARGEST_ERROR:
+        raise DisagreementError(f"{name}: minicnn's error against float64 is {direction_errors['ours']:.2g}")
     model = subject.model()
     x, dy = _arrays(subject, model, BATCH)
     sides = [_our_side(subject, model, x, dy, direction)]
@@ -122,19 +124,21 @@ def _measure(
     started = warm_up(sides)
     seconds = take_turns(sides, settings.budget(SECONDS))
     operations, unit = _work(subject, model, direction, len(x))
-    result = compared(name, unit, seconds, work=operations * 1e-9, threads=settings.threads)
+    result = comparison_row(name, unit, seconds, work=operations * 1e-9, threads=settings.threads)
     if unit == "GFLOP/s":
         peak = sgemm_peak(settings.threads)
         result["sgemm_peak"] = rounded(peak)
         result["share_of_sgemm_peak"] = rounded(result["ours"] / peak)
-    result["relative_error"] = {side: rounded(error, 2) for side, error in found.items()}
+    result["relative_error"] = {side: rounded(error, 2) for side, error in direction_errors.items()}
     result["warm_up_s"] = {side: rounded(value) for side, value in started.items()}
     return result
 
 
 def _work(subject: Subject, model: Sequential, direction: str, batch: int) -> tuple[float, str]:
-    """Operations of one repetition and their unit. A convolution's are counted as the textbook does them; a
-    layer without weights to multiply by is counted in numbers of its input.
+    """Operations of one repetition and their unit.
+
+    A convolution has its multiplications and additions by the definition, whatever the algorithm. For a layer
+    that multiplies by no weights the numbers of its input are counted.
     """
     products = sum(row.multiply_adds for row in layer_rows(model, subject.shape))
     if not products:
@@ -175,6 +179,8 @@ def _torch_side(
 
 
 class _TorchLayer:
+    """The subject in PyTorch, with the same weights, input and upstream gradient."""
+
     def __init__(self, subject: Subject, peer: str, model: Sequential, x: np.ndarray, dy: np.ndarray) -> None:
         import torch
 
@@ -197,23 +203,27 @@ class _TorchLayer:
         return images.contiguous(memory_format=self.layout)
 
     def forward(self) -> Any:
+        """The output, recorded for backward."""
         return self.module(self.x)
 
     def prepare(self) -> None:
+        """A forward pass without old gradients, so that ``backward`` can run."""
         self.module.zero_grad(set_to_none=True)
         self.x.grad = None
         self.y = self.module(self.x)
 
     def backward(self) -> None:
+        """The gradients of the last forward pass."""
         self.y.backward(self.dy)
 
     def results(self) -> Arrays:
+        """Output and gradients, with minicnn's names and shapes."""
         self.prepare()
         self.backward()
-        found = {"y": self._array(self.y), **self.conversion.gradients()}
+        arrays = {"y": self._array(self.y), **self.conversion.gradients()}
         if self.x.grad is not None:
-            found["dx"] = self._array(self.x.grad)
-        return found
+            arrays["dx"] = self._array(self.x.grad)
+        return arrays
 
     @staticmethod
     def _array(tensor: Any) -> np.ndarray:
@@ -222,22 +232,24 @@ class _TorchLayer:
 
 
 def _errors(subject: Subject) -> dict[str, dict[str, float]]:
-    """||a - exact|| / ||exact|| of each side in float32, where exact is our NumPy backend in float64; for
-    backward the largest of the input's and the parameters' gradients. On a smaller batch than the timed one.
+    """||a - exact|| / ||exact|| of each side in float32, where exact is minicnn's NumPy backend in float64.
+
+    For backward the largest over the gradients of the input and the parameters. The batch is smaller than the
+    timed one.
     """
     model = subject.model()
     x, dy = _arrays(subject, model, ERROR_BATCH)
     exact = _results(_in_float64(model), x.astype(np.float64), dy.astype(np.float64), "numpy")
-    found = {"ours": _results(model, x, dy, None)}
+    results = {"ours": _results(model, x, dy, None)}
     for peer in PEERS:
         if missing(peer) is None:
-            found[peer] = _TorchLayer(subject, peer, model, x, dy).results()
+            results[peer] = _TorchLayer(subject, peer, model, x, dy).results()
     return {
         side: {
             "forward": _error(arrays["y"], exact["y"]),
             "backward": max(_error(arrays[key], exact[key]) for key in arrays if key != "y"),
         }
-        for side, arrays in found.items()
+        for side, arrays in results.items()
     }
 
 
@@ -259,5 +271,5 @@ def _in_float64(model: Sequential) -> Sequential:
     return double
 
 
-def _error(found: np.ndarray, exact: np.ndarray) -> float:
-    return float(np.linalg.norm(found - exact) / np.linalg.norm(exact))
+def _error(array: np.ndarray, exact: np.ndarray) -> float:
+    return float(np.linalg.norm(array - exact) / np.linalg.norm(exact))

@@ -1,5 +1,6 @@
-"""Peak memory of a training step or an inference: a process for each library, its peak resident set less what
-it held after the imports.
+"""Peak memory of a training step or an inference, in a process for each library.
+
+It is the peak resident set less the resident set after the imports.
 
 ``python -m benchmarks.memory train blocks4 32 ours 2`` measures one and prints the megabytes (10**6 bytes).
 """
@@ -19,7 +20,7 @@ RESET = Path("/proc/self/clear_refs")
 
 
 def peaks(work: str, network: str, batch: int, threads: int) -> dict[str, float] | None:
-    """Megabytes for ours and each PyTorch layout, or None where the system does not tell."""
+    """Megabytes for ours and each PyTorch layout, or None if the system does not report it."""
     from benchmarks.peers import missing
 
     if not STATUS.exists():
@@ -30,7 +31,7 @@ def peaks(work: str, network: str, batch: int, threads: int) -> dict[str, float]
 
 
 def peak(work: str, network: str, batch: int, side: str, threads: int) -> float:
-    """Megabytes for one side, from a process of its own."""
+    """Megabytes for one side, measured in a new process."""
     command = [sys.executable, "-m", "benchmarks.memory", work, network, str(batch), side, str(threads)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[1])
     if done.returncode:
@@ -44,7 +45,7 @@ def measure(work: str, network_name: str, batch: int, side: str, threads: int) -
     from benchmarks.peers import Ours, Torch, use_threads
     from minicnn.kernels.runtime.threads import set_threads
 
-    # These count as imports too: minicnn loads Numba with its first kernel, and PyTorch is loaded by name.
+    # Loaded before the measurement, since minicnn imports Numba with its first kernel.
     if side == "ours":
         importlib.import_module("numba")
         set_threads(threads)
@@ -52,7 +53,7 @@ def measure(work: str, network_name: str, batch: int, side: str, threads: int) -
         importlib.import_module("benchmarks.convert")
         use_threads(Settings(threads))
     before = _status("VmRSS")
-    RESET.write_text("5")  # the peak of so far is forgotten (man 5 proc)
+    RESET.write_text("5")  # resets the peak (man 5 proc)
     network = NETWORKS[network_name]
     x, y = network.batch(batch)
     model = network.model()

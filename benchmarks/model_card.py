@@ -36,8 +36,8 @@ OTHERS = {
 }
 
 
-def of_baselines(dataset: PosterDataset, split: str) -> dict[str, list[float]]:
-    """Genre priors and the two models that see colours and a thumbnail."""
+def baseline_measures(dataset: PosterDataset, split: str) -> dict[str, list[float]]:
+    """The measures of the genre priors and of the two models on colours and a thumbnail."""
     x, y, _ = split_arrays(dataset, "train", SIZE)
     unseen, truth, _ = split_arrays(dataset, split, SIZE)
     known, new = features(x), features(unseen)
@@ -49,17 +49,19 @@ def of_baselines(dataset: PosterDataset, split: str) -> dict[str, list[float]]:
     return {name: [measure(truth, p) for measure in MEASURES.values()] for name, p in predictions.items()}
 
 
-def of_model(model: TrainedModel, dataset: PosterDataset, split: str, resamples: int = 0) -> dict[str, Any]:
+def evaluated(model: TrainedModel, dataset: PosterDataset, split: str, resamples: int = 0) -> dict[str, Any]:
+    """The measures of a model on a split."""
     pixels, labels, _ = split_arrays(dataset, split, model.spec.input_size)
     return evaluate_model(model, pixels, labels, split=split, resamples=resamples)[0]
 
 
 def row(cells: list[str]) -> str:
+    """A line of a Markdown table."""
     return "| " + " | ".join(cells) + " |"
 
 
 def genres_table(model: TrainedModel, dataset: PosterDataset, result: dict[str, Any]) -> str:
-    """Every genre that is judged: how often it is there, AP with its interval, AUC and F1."""
+    """A line for each genre with enough positives: how many, AP with its interval, AUC and F1."""
     pixels, labels, _ = split_arrays(dataset, result["split"], model.spec.input_size)
     ranking = model.probabilities(pixels, calibrated=False)
     weights = weights_of(len(labels), RESAMPLES, np.random.default_rng(0))
@@ -78,6 +80,7 @@ def genres_table(model: TrainedModel, dataset: PosterDataset, result: dict[str, 
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Measure, and print the tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.model_card")
     parser.add_argument("--data", required=True, help="the folder or zip with train.csv and Images")
     parser.add_argument("--split", default="val", choices=["val", "test"])
@@ -85,13 +88,13 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     warnings.filterwarnings("ignore", category=UserWarning)
     dataset, shipped = load_dataset(options.data), load_model()
-    result = of_model(shipped, dataset, options.split, RESAMPLES)
+    result = evaluated(shipped, dataset, options.split, RESAMPLES)
     print(row(["", *MEASURES]), "|---" * (1 + len(MEASURES)) + "|", sep="\n")
-    for name, values in of_baselines(dataset, options.split).items():
+    for name, values in baseline_measures(dataset, options.split).items():
         print(row([name, *(f"{value:.3f}" for value in values)]))
     for row_option in options.row:
         name, _, file = row_option.rpartition("=")
-        scores = of_model(load_model(file), dataset, options.split)
+        scores = evaluated(load_model(file), dataset, options.split)
         print(row([name, *(f"{scores[key]:.3f}" for key in KEYS)]))
     print(row(["**what is shipped**", *(f"**{result[key]:.3f}**" for key in KEYS)]))
     ends = result["intervals"]

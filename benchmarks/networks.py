@@ -1,11 +1,11 @@
-"""The networks that are measured, frozen: later changes of the product do not move the yardstick.
+"""The networks that are measured. Three are frozen, so that results of different versions can be compared.
 
     blocks4   conv - batch norm - ReLU - pool, four times, on 144x96: a student's first good network
     original  the network this project grew out of, 350x350, sigmoid and loss on probabilities as published
     vgg11     the convolutions of VGG-11 with batch norm (Simonyan and Zisserman 2015, table 1, A) on 96x64
-    shipped   whatever ``poster_genre.model.networks`` builds today: not frozen, and not among the targets
+    shipped   the network that ``poster_genre.model.networks`` builds at present: not frozen
 
-All are plain layers. Another network joins every work by an entry in ``NETWORKS``.
+All are plain layers. An entry in ``NETWORKS`` adds a network to every work.
 """
 
 from __future__ import annotations
@@ -33,8 +33,10 @@ Builder = Callable[[tuple[int, int], np.random.Generator], Sequential]
 
 @dataclass(frozen=True)
 class Network:
-    """``build((height, width), rng)`` gives the network on its colour images; ``logits``: whether it ends in
-    logits (trained with cross-entropy on logits) or in probabilities (cross-entropy on those).
+    """A network and the size of its colour images.
+
+    ``build``   ``build((height, width), rng)`` returns the model.
+    ``logits``  whether its outputs are logits or probabilities, which decides the loss.
     """
 
     name: str
@@ -43,14 +45,13 @@ class Network:
     logits: bool = True
 
     def model(self, seed: int = 0, input_size: tuple[int, int] | None = None) -> Sequential:
+        """A new model with random weights."""
         return self.build(input_size or self.input_size, np.random.default_rng(seed))
 
     def batch(
         self, size: int, seed: int = 0, input_size: tuple[int, int] | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Inputs (N, H, W, 3) float32 that look like normalised pixels, and targets (N, 25), a tenth of them
-        1.
-        """
+        """Inputs (N, H, W, 3) float32, standard normal, and targets (N, 25), a tenth of which are 1."""
         rng = np.random.default_rng([seed, size])
         height, width = input_size or self.input_size
         x = rng.standard_normal((size, height, width, 3), dtype=np.float32)
@@ -58,15 +59,15 @@ class Network:
 
 
 def forward_flops(model: Layer, input_size: tuple[int, int]) -> int:
-    """Floating-point operations of one image's forward pass in convolutions and dense layers, counted as the
-    textbook does them (a multiplication and an addition for each weight at each position), whatever the
-    algorithm.
+    """Floating-point operations of one image's forward pass in convolutions and dense layers.
+
+    A multiplication and an addition for each weight at each position, whatever the algorithm.
     """
     return 2 * sum(row.multiply_adds for row in layer_rows(model, (*input_size, 3)))
 
 
 def training_flops(model: Layer, input_size: tuple[int, int]) -> int:
-    """The same for a training step: forward, weight gradient, and input gradient but for the first layer."""
+    """The same for a training step: forward, weight gradient, input gradient except in the first layer."""
     counts = [row.multiply_adds for row in layer_rows(model, (*input_size, 3)) if row.multiply_adds]
     return 2 * (3 * sum(counts) - counts[0])
 

@@ -1,7 +1,7 @@
-"""The two sides of a network's training step and inference: ours, and PyTorch in its several ways.
+"""The sides of a network's training step and inference: minicnn, and PyTorch in several layouts and modes.
 
-PyTorch is written as a seasoned user would write it: in-place ReLU, Adam's fused kernel, ``zero_grad`` that
-drops the gradients, ``inference_mode``. Nothing in it is slowed down, nothing tuned by hand either.
+PyTorch is written as an experienced user would write it: in-place ReLU, Adam's fused kernel, ``zero_grad``
+that drops the gradients, ``inference_mode``, and no tuning by hand.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def missing(peer: str) -> str | None:
     return None
 
 
-def present(peers: Sequence[str]) -> list[str]:
-    """Those that can take part; the others are named, with the reason."""
+def available(peers: Sequence[str]) -> list[str]:
+    """Those that can take part; for the others the reason is printed."""
     for peer in peers:
         reason = missing(peer)
         if reason is not None:
@@ -57,7 +57,7 @@ def present(peers: Sequence[str]) -> list[str]:
 
 
 def use_threads(settings: Settings) -> None:
-    """Equal threads for minicnn, NumPy's BLAS and, if it is there, PyTorch."""
+    """The same number of threads for minicnn, NumPy's BLAS and, if it is installed, PyTorch."""
     set_threads(settings.threads)
     if missing("torch_nchw") is None:
         import torch
@@ -67,6 +67,7 @@ def use_threads(settings: Settings) -> None:
 
 @contextlib.contextmanager
 def forced_backend(name: str | None) -> Iterator[None]:
+    """Inside, minicnn uses this backend; None changes nothing."""
     if name is None:
         yield
         return
@@ -77,9 +78,10 @@ def forced_backend(name: str | None) -> Iterator[None]:
         dispatch.set_backend(None)
 
 
-def lively(model: Layer, seed: int = 1) -> None:
-    """Give every batch norm a scale, a shift and running statistics that are not those of a fresh one, so
-    that a side which got them wrong would be noticed.
+def randomize_norms(model: Layer, seed: int = 1) -> None:
+    """Give every batch norm a random scale, shift and running statistics.
+
+    With the initial ones a side that ignores them would agree all the same.
     """
     rng = np.random.default_rng(seed)
     for _, layer in model.layers():
@@ -95,7 +97,7 @@ def lively(model: Layer, seed: int = 1) -> None:
 
 @contextlib.contextmanager
 def without_dropout(model: Layer) -> Iterator[None]:
-    """Dropout draws from another generator on each side: for a comparison of outputs it is switched off."""
+    """Inside, dropout is off: each side has its own random masks, so outputs could not be compared."""
     layers = [layer for _, layer in model.layers() if isinstance(layer, Dropout)]
     rates = [layer.rate for layer in layers]
     try:
@@ -108,7 +110,7 @@ def without_dropout(model: Layer) -> Iterator[None]:
 
 
 class Ours:
-    """minicnn: what the Trainer runs, ``fuse(model)``; or the plain layers on one ``backend``."""
+    """minicnn: ``fuse(model)``, which the Trainer runs; or the layers one by one with a ``backend``."""
 
     def __init__(
         self, network: Network, model: Sequential, x: np.ndarray, y: np.ndarray, backend: str | None = None
@@ -120,22 +122,26 @@ class Ours:
         self.optimizer = Adam(model.parameters(), RATE)
 
     def backpropagate(self) -> float:
+        """Forward, loss and backward; the loss."""
         self.model.zero_grad()
         loss = self.loss.forward(self.fast.forward(self.x, training=True), self.y)
         self.fast.backward_parameters(self.loss.backward())
         return loss
 
     def step(self) -> float:
+        """One training step; the loss."""
         with forced_backend(self.backend):
             loss = self.backpropagate()
             self.optimizer.step()
             return loss
 
     def infer(self) -> np.ndarray:
+        """The outputs (N, 25) for the batch."""
         with forced_backend(self.backend):
             return self.fast.forward(self.x)
 
     def gradients(self) -> dict[str, np.ndarray]:
+        """The parameters' gradients, with minicnn's names and shapes."""
         return {name: parameter.grad for name, parameter in self.model.parameters().items()}
 
 
@@ -166,27 +172,31 @@ class Torch:
             self.run = torch.compile(self.module)
 
     def backpropagate(self) -> float:
+        """Forward, loss and backward; the loss."""
         self.optimizer.zero_grad(set_to_none=True)
         loss = self.loss(self.run(self.x), self.y)
         loss.backward()
         return float(loss.detach())
 
     def step(self) -> float:
+        """One training step; the loss."""
         loss = self.backpropagate()
         self.optimizer.step()
         return loss
 
     def infer(self) -> np.ndarray:
+        """The outputs (N, 25) for the batch."""
         with self.torch.inference_mode():
             result: np.ndarray = self.run(self.x).numpy()
             return result
 
     def gradients(self) -> dict[str, np.ndarray]:
+        """The parameters' gradients, with minicnn's names and shapes."""
         return self.conversion.gradients()
 
 
 def _start_with_an_empty_cache() -> None:
-    """So that the compile time is that of a first time, whatever was compiled on this machine before."""
+    """Make the compile time that of a first run, whatever was compiled on this machine before."""
     import torch
 
     torch._dynamo.reset()

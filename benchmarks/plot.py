@@ -8,12 +8,12 @@ from pathlib import Path
 from benchmarks.harness import Row
 
 AHEAD, BEHIND, INK = "#1b7f79", "#d1603d", "#22313a"
-# Units of which less is better.
+# Units in which less is better.
 LESS_IS_BETTER = ("s",)
 
 
 def speedup(row: Row) -> tuple[float, float, float]:
-    """(median, low, high) of how many times faster ours is, whatever the row's unit."""
+    """(median, low, high) of how many times faster minicnn is, whatever the row's unit."""
     ratio, (low, high) = row["ratio_best_eager"], row["ratio_spread"]
     if row["unit"] in LESS_IS_BETTER:
         return 1 / ratio, 1 / high, 1 / low
@@ -21,25 +21,25 @@ def speedup(row: Row) -> tuple[float, float, float]:
 
 
 def bar_chart(rows: Sequence[Row], path: Path, title: str) -> None:
-    """Write a chart of the rows that have a ratio, work by work. Raises ValueError where none has."""
+    """Write a chart of the rows that have a ratio, grouped by work. ValueError if no row has."""
     rows = [row for row in rows if row["ratio_best_eager"] is not None]
     if not rows:
         raise ValueError("there is no ratio to PyTorch to draw; is PyTorch installed (the extra 'bench')?")
     from matplotlib.figure import Figure
 
-    places = _places(rows)
-    figure = Figure(figsize=(9, 1.5 + 0.26 * (max(places) + 1)), dpi=130, layout="constrained")
+    positions = _positions(rows)
+    figure = Figure(figsize=(9, 1.5 + 0.26 * (max(positions) + 1)), dpi=130, layout="constrained")
     axes = figure.add_subplot()
-    # One round that a hiccup spoiled must not squeeze the others: lines may leave the chart, bars never.
+    # The axis ends behind the longest bar: a single slow round must not compress all bars.
     edge = max(1.5, 1.15 * max(speedup(row)[0] for row in rows))
-    for row, place in zip(rows, places, strict=True):
+    for row, y in zip(rows, positions, strict=True):
         value, low, high = speedup(row)
         colour = AHEAD if value >= 1 else BEHIND
-        axes.barh(place, value, height=0.72, color=colour, zorder=2)
-        axes.plot([low, min(high, edge)], [place, place], color=INK, linewidth=1.1, alpha=0.75, zorder=3)
+        axes.barh(y, value, height=0.72, color=colour, zorder=2)
+        axes.plot([low, min(high, edge)], [y, y], color=INK, linewidth=1.1, alpha=0.75, zorder=3)
         axes.annotate(
             f"{value:.2f}",
-            (1, place),
+            (1, y),
             xycoords=("axes fraction", "data"),
             xytext=(6, 0),
             textcoords="offset points",
@@ -49,8 +49,8 @@ def bar_chart(rows: Sequence[Row], path: Path, title: str) -> None:
             fontweight="bold",
         )
     axes.axvline(1, color=INK, linewidth=1, linestyle=(0, (4, 3)), zorder=4)
-    axes.set_yticks(places, [row["name"] for row in rows])
-    axes.set_ylim(max(places) + 0.8, -0.8)
+    axes.set_yticks(positions, [row["name"] for row in rows])
+    axes.set_ylim(max(positions) + 0.8, -0.8)
     axes.set_xlim(0, edge)
     axes.set_xlabel("times as fast as PyTorch in its better eager layout (bar: median, line: all rounds)")
     axes.xaxis.label.set(color=INK, fontsize=9)
@@ -62,15 +62,15 @@ def bar_chart(rows: Sequence[Row], path: Path, title: str) -> None:
     figure.savefig(path)
 
 
-def _places(rows: Sequence[Row]) -> list[float]:
-    """A line for each row, and half a line more between groups such as train/blocks4 and train/original."""
-    places: list[float] = []
+def _positions(rows: Sequence[Row]) -> list[float]:
+    """The y of each row's bar, with a gap between groups such as train/blocks4 and train/original."""
+    positions: list[float] = []
     group = None
     for row in rows:
-        this = _group(row)
-        places.append(0.0 if group is None else places[-1] + (1.0 if this == group else 1.6))
-        group = this
-    return places
+        previous, group = group, _group(row)
+        step = 1.0 if group == previous else 1.6
+        positions.append(positions[-1] + step if positions else 0.0)
+    return positions
 
 
 def _group(row: Row) -> str:

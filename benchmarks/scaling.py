@@ -11,24 +11,25 @@ from benchmarks.networks import NETWORKS
 from benchmarks.steps import FAST_PEERS, training
 
 BATCHES = (1, 4, 8, 16, 128)
-# (height, width): images in the batch, so that each costs about as much as the others
+# (height, width): images in the batch, so that all batches cost about the same
 SIZES = {(48, 32): 128, (96, 64): 64, (144, 96): 32, (288, 192): 8}
 BATCH = 32
 SECONDS = 2.5
 
 
 def cases() -> list[Case]:
-    found = []
+    """A case for each batch size, image size and number of threads."""
+    result = []
     for batch in BATCHES:
         name = f"scaling/batch/{batch}"
-        found.append(Case(name, functools.partial(_measure, name, batch=batch), quick=batch in (8,)))
+        result.append(Case(name, functools.partial(_measure, name, batch=batch), quick=batch in (8,)))
     for size, batch in SIZES.items():
         name = f"scaling/size/{size[0]}x{size[1]}"
-        found.append(Case(name, functools.partial(_measure, name, batch=batch, size=size)))
+        result.append(Case(name, functools.partial(_measure, name, batch=batch, size=size)))
     for threads in sorted({1, 2, _cores()}):
         name = f"scaling/threads/{threads}"
-        found.append(Case(name, functools.partial(_measure, name, threads=threads), quick=threads == 1))
-    return found
+        result.append(Case(name, functools.partial(_measure, name, threads=threads), quick=threads == 1))
+    return result
 
 
 def _cores() -> int:

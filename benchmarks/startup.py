@@ -1,9 +1,9 @@
 """``startup``: seconds from the shell's prompt to the answer, whole processes.
 
 predict_first   ``poster-genre predict one.jpg`` on a machine that has compiled no kernel yet
-predict_warm    the same ever after, beside a PyTorch script with the same network and weights
-predict_plain   the same where SciPy is not installed, as after ``pip install poster-genre``: Numba imports it
-                where it finds it, which takes a third of a second
+predict_warm    the same afterwards, beside a PyTorch script with the same network and weights
+predict_plain   the same if SciPy is not installed, as after ``pip install poster-genre``: Numba imports it
+                if it is installed, which takes a third of a second
 import_*        a process that imports one package, beside one that imports NumPy alone
 """
 
@@ -20,8 +20,17 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.harness import Budget, Case, DisagreementError, Row, Settings, Side, compared, take_turns
-from benchmarks.peers import missing, present, use_threads
+from benchmarks.harness import (
+    Budget,
+    Case,
+    DisagreementError,
+    Row,
+    Settings,
+    Side,
+    comparison_row,
+    take_turns,
+)
+from benchmarks.peers import available, missing, use_threads
 
 ROOT = Path(__file__).parents[1]
 TOLERANCE = 0.01
@@ -36,6 +45,7 @@ QUICK = Budget(seconds=5.0, least=2, most=3, block=0.0)
 
 
 def cases() -> list[Case]:
+    """A case for each of the commands and imports above."""
     rows = [
         Case("startup/predict_first", _predict_first, seconds=30.0),
         Case("startup/predict_warm", functools.partial(_predict_warm, "predict_warm"), True, 24.0),
@@ -67,7 +77,7 @@ def _import(package: str, settings: Settings) -> Row:
         for name in (package, *peers)
     ]
     seconds = take_turns(sides, QUICK if settings.quick else BUDGET)
-    return compared(f"startup/import_{package}", "s", seconds)
+    return comparison_row(f"startup/import_{package}", "s", seconds)
 
 
 def _predict_warm(name: str, settings: Settings) -> Row:
@@ -77,14 +87,14 @@ def _predict_warm(name: str, settings: Settings) -> Row:
             ours = ["-c", WITHOUT_SCIPY, *ours[2:]]
         environment = {"NUMBA_CACHE_DIR": f"{folder}/kernels", "OMP_NUM_THREADS": str(settings.threads)}
         sides = [Side("ours", functools.partial(_run, ours, environment))]
-        for peer in present(["torch_nchw"]):
+        for peer in available(["torch_nchw"]):
             sides.append(Side(peer, functools.partial(_run, theirs, environment)))
             _compare(_run(ours, environment), _run(theirs, environment))
-        # Each side's first run, of which the clock sees nothing, fills the file cache and compiles.
+        # Each side's first run, which is not timed, fills the file cache and compiles.
         for side in sides:
             side.run()
         seconds = take_turns(sides, QUICK if settings.quick else BUDGET)
-    return compared(f"startup/{name}", "s", seconds, threads=settings.threads)
+    return comparison_row(f"startup/{name}", "s", seconds, threads=settings.threads)
 
 
 def _predict_first(settings: Settings) -> Row:
@@ -92,10 +102,10 @@ def _predict_first(settings: Settings) -> Row:
         ours, theirs = _commands(Path(folder), settings)
         threads = {"OMP_NUM_THREADS": str(settings.threads)}
         sides = [Side("ours", _with_a_new_cache(Path(folder), ours, threads))]
-        sides += [Side(peer, functools.partial(_run, theirs, threads)) for peer in present(["torch_nchw"])]
+        sides += [Side(peer, functools.partial(_run, theirs, threads)) for peer in available(["torch_nchw"])]
         budget = Budget(seconds=12.0, least=2, most=3, block=0.0)
         seconds = take_turns(sides, budget)
-    return compared("startup/predict_first", "s", seconds, threads=settings.threads)
+    return comparison_row("startup/predict_first", "s", seconds, threads=settings.threads)
 
 
 def _with_a_new_cache(folder: Path, command: list[str], environment: Mapping[str, str]) -> Callable[[], str]:

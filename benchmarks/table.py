@@ -1,7 +1,7 @@
 """``python -m benchmarks.table ROWS.json ... [--write]``: rows as the section of results in README.md.
 
-Of a row that several files have, the last counts. With ``--write`` the section replaces the one between the
-two marks in README.md, otherwise it is printed.
+If several files have a row of one name, the last counts. With ``--write`` the section replaces the one
+between the two marks in README.md, otherwise it is printed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ HEAD = ("", "ours", "unit", "ratio", "rounds", "peers", "MB", "error")
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """One line a row: ours, the ratio to the better eager layout with its spread, peers with their ratios."""
+    """A line for each row: ours, the ratio to the better eager layout, and peers with their ratios."""
     lines = [HEAD, ("---",) * len(HEAD), *(_cells(row) for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
@@ -51,7 +51,7 @@ def section(rows: Sequence[Row]) -> str:
 
 
 def write(text: str, readme: Path = README) -> None:
-    """Put the section between the marks. Raises ValueError where ``readme`` has not both of them."""
+    """Put the section between the marks. ValueError if ``readme`` does not have both of them."""
     before, begin, rest = readme.read_text().partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
@@ -60,13 +60,14 @@ def write(text: str, readme: Path = README) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the section, or write it into README.md."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.table", description=__doc__)
     parser.add_argument("files", nargs="+", type=Path, metavar="ROWS.json")
     parser.add_argument("--write", action="store_true", help="into benchmarks/README.md")
-    chosen = parser.parse_args(arguments)
-    rows = {row["name"]: row for file in chosen.files for row in json.loads(file.read_text())}
+    options = parser.parse_args(arguments)
+    rows = {row["name"]: row for file in options.files for row in json.loads(file.read_text())}
     text = section(list(rows.values()))
-    if chosen.write:
+    if options.write:
         write(text)
     else:
         print(text, end="")

@@ -1,7 +1,7 @@
 """The PyTorch script that ``startup`` runs: one poster in, its three most probable genres out.
 
-``python -m benchmarks.torch_predict MODEL.pt POSTER.jpg`` does what ``poster-genre predict`` does, as a user
-of PyTorch would write it, and imports nothing of minicnn.
+``python -m benchmarks.torch_predict MODEL.pt POSTER.jpg`` does the same as ``poster-genre predict``, written
+as a user of PyTorch would, without minicnn.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from PIL import Image
 
 
 def main(model_file: str, poster: str) -> None:
-    # weights_only=False runs code from the file: it is one that the benchmark has just written.
+    """Print the three most probable genres as JSON."""
+    # weights_only=False can run code from the file, which the benchmark itself has written.
     saved = torch.load(model_file, weights_only=False)
     torch.set_num_threads(saved["threads"])
     height, width = saved["input_size"]

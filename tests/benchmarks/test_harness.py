@@ -17,7 +17,7 @@ from benchmarks.harness import (
     Settings,
     Side,
     check_agreement,
-    compared,
+    comparison_row,
     row,
     take_turns,
     warm_up,
@@ -29,7 +29,7 @@ KEYS = {"name", "unit", "ours", "peers", "ratio_best_eager", "ratio_spread", "pe
 
 def test_a_throughput_is_work_over_seconds_and_its_ratio_the_median_over_rounds() -> None:
     seconds = {"ours": [1.0, 2.0, 4.0], "torch_nchw": [2.0, 8.0, 4.0]}
-    result = compared("train/x/b8", "images/s", seconds, work=8)
+    result = comparison_row("train/x/b8", "images/s", seconds, work=8)
     assert result["ours"] == 4
     assert result["peers"] == {"torch_nchw": 2}
     assert result["ratio_best_eager"] == 2
@@ -38,28 +38,28 @@ def test_a_throughput_is_work_over_seconds_and_its_ratio_the_median_over_rounds(
 
 def test_the_quoted_ratio_is_to_the_faster_eager_layout() -> None:
     seconds = {"ours": [1.0], "torch_nchw": [4.0], "torch_channels_last": [2.0], "torch_compile": [0.5]}
-    assert compared("x", "images/s", seconds, work=1)["ratio_best_eager"] == 2
+    assert comparison_row("x", "images/s", seconds, work=1)["ratio_best_eager"] == 2
 
 
-def test_of_seconds_the_quoted_ratio_is_to_the_shorter_ones() -> None:
-    result = compared("x", "s", {"ours": [1.0], "torch_nchw": [4.0], "torch_channels_last": [2.0]})
+def test_the_quoted_ratio_of_seconds_is_to_the_shorter_ones() -> None:
+    result = comparison_row("x", "s", {"ours": [1.0], "torch_nchw": [4.0], "torch_channels_last": [2.0]})
     assert result["ratio_best_eager"] == 0.5
 
 
-def test_a_peer_that_sat_out_later_rounds_is_compared_in_those_it_took_part_in() -> None:
-    result = compared("x", "images/s", {"ours": [1.0, 9.0, 9.0], "numpy": [10.0]}, work=1)
+def test_a_peer_of_fewer_rounds_is_compared_in_those_it_took_part_in() -> None:
+    result = comparison_row("x", "images/s", {"ours": [1.0, 9.0, 9.0], "numpy": [10.0]}, work=1)
     assert result["ratios"] == {"numpy": 10}
 
 
 def test_without_an_eager_peer_there_is_no_ratio() -> None:
-    result = compared("data/decode", "posters/s", {"ours": [1.0], "pillow": [2.0]}, work=1)
+    result = comparison_row("data/decode", "posters/s", {"ours": [1.0], "pillow": [2.0]}, work=1)
     assert result["ratio_best_eager"] is None
     assert result["ratio_spread"] is None
     assert result["ratios"] == {"pillow": 2}
 
 
 def test_every_row_has_the_agreed_keys_and_is_json() -> None:
-    for result in (row("a", "s", None, {}), compared("b", "s", {"ours": [1.0], "torch_nchw": [2.0]})):
+    for result in (row("a", "s", None, {}), comparison_row("b", "s", {"ours": [1.0], "torch_nchw": [2.0]})):
         assert result.keys() >= KEYS
         assert json.loads(json.dumps(result, allow_nan=False)) == result
 
@@ -141,7 +141,7 @@ def test_case_names_are_unique_and_every_work_has_a_quick_one() -> None:
     assert {case.name.split("/")[0] for case in cases if case.quick} == works
 
 
-def test_the_frozen_networks_are_summed_up_only_when_all_three_were_measured() -> None:
+def test_the_frozen_networks_have_a_mean_only_when_all_three_were_measured() -> None:
     def measured(name: str, ratio: float) -> Row:
         return row(f"train/{name}/b32", "images/s", 1.0, {}, ratio_best_eager=ratio, ratio_spread=[1, 2])
 
@@ -153,7 +153,7 @@ def test_the_frozen_networks_are_summed_up_only_when_all_three_were_measured() -
 
 
 def test_a_row_reads_as_text() -> None:
-    text = as_text(compared("train/x/b8", "images/s", {"ours": [1.0], "torch_nchw": [2.0]}, work=8))
+    text = as_text(comparison_row("train/x/b8", "images/s", {"ours": [1.0], "torch_nchw": [2.0]}, work=8))
     assert text.split() == [
         "train/x/b8",
         "8",
@@ -184,10 +184,10 @@ def test_a_quick_budget_is_shorter() -> None:
 
 def test_rows_become_a_table_with_a_line_each() -> None:
     rows = [
-        compared(
+        comparison_row(
             "train/x/b8", "images/s", {"ours": [1.0], "torch_nchw": [2.0]}, work=8, peak_rss_mb={"ours": 7.0}
         ),
-        compared("data/y", "posters/s", {"ours": [1.0]}, work=5, relative_error={"ours": 1.9e-7}),
+        comparison_row("data/y", "posters/s", {"ours": [1.0]}, work=5, relative_error={"ours": 1.9e-7}),
     ]
     *_, first, second = markdown(rows).splitlines()
     assert first.startswith("| `train/x/b8` | 8 | images/s | **2.00** | 2.00 to 2.00 | torch_nchw 4 (2.00) |")
@@ -196,7 +196,7 @@ def test_rows_become_a_table_with_a_line_each() -> None:
 
 
 def test_the_section_names_the_machine_and_is_written_between_its_marks(tmp_path: Path) -> None:
-    rows = [compared("data/y", "posters/s", {"ours": [1.0]}, work=5, machine="an abacus; 1 May 1890")]
+    rows = [comparison_row("data/y", "posters/s", {"ours": [1.0]}, work=5, machine="an abacus; 1 May 1890")]
     readme = tmp_path / "README.md"
     readme.write_text(f"before\n{BEGIN}old{END}after\n")
     write(section(rows), readme)

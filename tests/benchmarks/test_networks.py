@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.networks import NETWORKS, Network, forward_flops, training_flops
-from benchmarks.peers import Ours, lively, without_dropout
+from benchmarks.peers import Ours, randomize_norms, without_dropout
 from minicnn.containers import Parallel, Residual, Sequential
 from minicnn.layer import Layer
 from minicnn.layers.activation import LeakyReLU, ReLU, Sigmoid, SiLU, Tanh
@@ -60,7 +60,7 @@ def test_batches_repeat_and_differ_by_seed() -> None:
     assert not np.array_equal(x, other)
 
 
-def test_dropout_is_back_after_a_comparison() -> None:
+def test_dropout_has_its_rate_again_after_a_comparison() -> None:
     model = Sequential([Dropout(0.25, rng=0), Dense(3, 2, rng=0)])
     with without_dropout(model):
         assert model[0].rate == 0  # type: ignore[attr-defined]
@@ -68,7 +68,7 @@ def test_dropout_is_back_after_a_comparison() -> None:
 
 
 def _mixture(size: tuple[int, int], rng: np.random.Generator) -> Sequential:
-    """Everything that the translation knows, in odd sizes."""
+    """Every kind of layer that can be converted, in odd sizes."""
     gate = Sequential([GlobalAveragePool2D(keepdims=True), Conv2D(6, 6, 1, rng=rng), Sigmoid()])
     body = Sequential([Conv2D(6, 4, 3, padding="same", rng=rng), SiLU(), Conv2D(4, 6, 1, rng=rng)])
     layers: list[Layer] = [
@@ -105,7 +105,7 @@ def test_loss_gradients_and_outputs_are_pytorchs(name: str, layout: str) -> None
     network = MIXTURE if name == "mixture" else NETWORKS[name]
     size = SMALL.get(name, network.input_size)
     model = network.model(input_size=size)
-    lively(model)
+    randomize_norms(model)
     for parameter in model.parameters().values():
         parameter.data = parameter.data.astype(np.float64)
         parameter.grad = np.zeros_like(parameter.data)
@@ -118,7 +118,7 @@ def test_loss_gradients_and_outputs_are_pytorchs(name: str, layout: str) -> None
         np.testing.assert_allclose(ours.infer(), theirs.infer(), rtol=1e-9, atol=1e-12)
         theirs.module.train()
         assert ours.backpropagate() == pytest.approx(theirs.backpropagate(), rel=1e-9)
-        found = theirs.gradients()
-        assert found.keys() == ours.gradients().keys()
+        expected = theirs.gradients()
+        assert expected.keys() == ours.gradients().keys()
         for key, gradient in ours.gradients().items():
-            np.testing.assert_allclose(gradient, found[key], rtol=1e-7, atol=1e-10, err_msg=key)
+            np.testing.assert_allclose(gradient, expected[key], rtol=1e-7, atol=1e-10, err_msg=key)

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks import layers, memory, peers, plot, steps
 from benchmarks.__main__ import all_cases, main
-from benchmarks.harness import Case, DisagreementError, Row, Settings, compared, sgemm_peak
+from benchmarks.harness import Case, DisagreementError, Row, Settings, comparison_row, sgemm_peak
 from benchmarks.networks import Network
 from minicnn.containers import Sequential
 from minicnn.kernels.runtime.threads import get_threads, set_threads
@@ -54,9 +54,9 @@ def test_without_pytorch_its_peers_are_skipped_by_name(capsys: pytest.CaptureFix
     result = steps.training("train/tiny/b4", TINY, 4, ["torch_nchw", "torch_compile", "numpy"], SETTINGS)
     assert result["peers"].keys() == {"numpy"}
     assert result["ratio_best_eager"] is None
-    told = capsys.readouterr().err
-    assert "skipped torch_nchw: PyTorch is not installed" in told
-    assert "skipped torch_compile: PyTorch is not installed" in told
+    printed = capsys.readouterr().err
+    assert "skipped torch_nchw: PyTorch is not installed" in printed
+    assert "skipped torch_compile: PyTorch is not installed" in printed
 
 
 def test_without_a_compiler_torch_compile_is_skipped_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,47 +121,47 @@ def test_the_command_writes_rows_and_a_chart(
 ) -> None:
     def measure(settings: Settings) -> Row:
         seconds = {"ours": [1.0, 1.1], "torch_nchw": [2.0, 1.0]}
-        return compared("train/tiny/b4", "images/s", seconds, work=4, threads=settings.threads)
+        return comparison_row("train/tiny/b4", "images/s", seconds, work=4, threads=settings.threads)
 
     monkeypatch.setattr("benchmarks.__main__.all_cases", lambda: [Case("train/tiny/b4", measure, quick=True)])
     chart, rows = tmp_path / "chart.png", tmp_path / "rows.json"
     assert main(["--quick", "--threads", "1", "--json", str(rows), "--plot", str(chart)]) == 0
-    (found,) = json.loads(rows.read_text())
-    assert found["name"] == "train/tiny/b4"
-    assert found["threads"] == 1
+    (row,) = json.loads(rows.read_text())
+    assert row["name"] == "train/tiny/b4"
+    assert row["threads"] == 1
     assert chart.read_bytes().startswith(b"\x89PNG")
     assert "train/tiny/b4" in capsys.readouterr().out
 
 
-def test_a_case_that_fails_is_named_and_the_others_are_kept(
+def test_a_case_that_fails_is_named_and_the_others_are_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken(settings: Settings) -> Row:
         raise MemoryError("no room for that")
 
     def measure(settings: Settings) -> Row:
-        return compared("train/b/b1", "images/s", {"ours": [1.0]}, work=1)
+        return comparison_row("train/b/b1", "images/s", {"ours": [1.0]}, work=1)
 
-    found = [Case("train/a/b1", broken), Case("train/b/b1", measure)]
-    monkeypatch.setattr("benchmarks.__main__.all_cases", lambda: found)
+    cases = [Case("train/a/b1", broken), Case("train/b/b1", measure)]
+    monkeypatch.setattr("benchmarks.__main__.all_cases", lambda: cases)
     rows = tmp_path / "rows.json"
     # There is no ratio to draw either: the chart is left out, not the rows.
     assert main(["--json", str(rows), "--plot", str(tmp_path / "chart.png")]) == 1
     assert [row["name"] for row in json.loads(rows.read_text())] == ["train/b/b1"]
-    said = capsys.readouterr().err
-    assert "train/a/b1 was not measured: MemoryError: no room for that" in said
-    assert "[2/2, about 0 min left] train/b/b1" in said
+    printed = capsys.readouterr().err
+    assert "train/a/b1 was not measured: MemoryError: no room for that" in printed
+    assert "[2/2, about 0 min left] train/b/b1" in printed
 
 
 def test_rows_are_there_after_an_interruption(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def measure(settings: Settings) -> Row:
-        return compared("train/a/b1", "images/s", {"ours": [1.0], "torch_nchw": [2.0]}, work=1)
+        return comparison_row("train/a/b1", "images/s", {"ours": [1.0], "torch_nchw": [2.0]}, work=1)
 
     def interrupted(settings: Settings) -> Row:
         raise KeyboardInterrupt
 
-    found = [Case("train/a/b1", measure), Case("train/b/b1", interrupted)]
-    monkeypatch.setattr("benchmarks.__main__.all_cases", lambda: found)
+    cases = [Case("train/a/b1", measure), Case("train/b/b1", interrupted)]
+    monkeypatch.setattr("benchmarks.__main__.all_cases", lambda: cases)
     rows, chart = tmp_path / "rows.json", tmp_path / "chart.png"
     with pytest.raises(KeyboardInterrupt):
         main(["--json", str(rows), "--plot", str(chart)])
@@ -176,33 +176,33 @@ def test_the_full_run_is_planned_for_fifteen_minutes_and_a_quick_one_for_three()
 
 
 def test_a_chart_shows_seconds_as_how_many_times_faster() -> None:
-    slow = compared("startup/x", "s", {"ours": [1.0, 1.0], "torch_nchw": [2.0, 4.0]})
+    slow = comparison_row("startup/x", "s", {"ours": [1.0, 1.0], "torch_nchw": [2.0, 4.0]})
     assert plot.speedup(slow) == pytest.approx((1 / 0.375, 2, 4))
 
 
 def test_a_chart_without_a_ratio_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no ratio"):
-        plot.bar_chart([compared("x", "s", {"ours": [1.0]})], tmp_path / "x.png", "title")
+        plot.bar_chart([comparison_row("x", "s", {"ours": [1.0]})], tmp_path / "x.png", "title")
 
 
-def test_a_disagreement_costs_its_case_and_the_exit_status(
+def test_a_disagreement_fails_its_case_and_the_exit_status(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def disagree(settings: Settings) -> Row:
         raise DisagreementError("train/a/b1: 0.weight differs by 0.5 of its size")
 
     def measure(settings: Settings) -> Row:
-        return compared("train/b/b1", "images/s", {"ours": [1.0]}, work=1)
+        return comparison_row("train/b/b1", "images/s", {"ours": [1.0]}, work=1)
 
-    found = [Case("train/a/b1", disagree), Case("train/b/b1", measure)]
-    monkeypatch.setattr("benchmarks.__main__.all_cases", lambda: found)
+    cases = [Case("train/a/b1", disagree), Case("train/b/b1", measure)]
+    monkeypatch.setattr("benchmarks.__main__.all_cases", lambda: cases)
     assert main(["--json", str(tmp_path / "rows.json")]) == 1
     assert [row["name"] for row in json.loads((tmp_path / "rows.json").read_text())] == ["train/b/b1"]
     assert "not measured: DisagreementError: train/a/b1: 0.weight differs" in capsys.readouterr().err
 
 
 @pytest.mark.oracle
-def test_a_module_that_does_not_compile_sits_out_with_the_reason(
+def test_a_module_that_does_not_compile_is_left_out_with_the_reason(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     torch = pytest.importorskip("torch")
