@@ -1,4 +1,4 @@
-"""Checks on settings that are plain numbers, with one wording for all of them."""
+"""Checks on settings that are plain numbers, and on saved arrays, with one wording for all of them."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ def real(
         and (at_most is None or value <= at_most)
     )
     if not inside:
-        text = " and ".join(f"{word} {bound:g}" for word, bound in bounds.items() if bound is not None)
-        raise ValueError(f"{name}: {what} must be a finite number {text or 'of any size'}, got {value!r}")
+        expected = " and ".join(f"{word} {bound:g}" for word, bound in bounds.items() if bound is not None)
+        raise ValueError(f"{name}: {what} must be a finite number {expected or 'of any size'}, got {value!r}")
     return float(value)
 
 
-def strict_arrays(name: str, given: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> None:
-    """Raise ValueError unless ``given`` has exactly the names, shapes and dtypes of ``expected``."""
-    missing, unknown = sorted(expected.keys() - given.keys()), sorted(given.keys() - expected.keys())
+def strict_arrays(name: str, actual: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> None:
+    """Raise ValueError unless ``actual`` has exactly the names, shapes and dtypes of ``expected``."""
+    missing, unknown = sorted(expected.keys() - actual.keys()), sorted(actual.keys() - expected.keys())
     if missing or unknown:
         raise ValueError(
             f"{name}: the saved arrays do not belong to this model and these settings; "
             f"missing: {', '.join(missing[:5]) or 'none'}; unknown: {', '.join(unknown[:5]) or 'none'}"
         )
     for key, array in expected.items():
-        actual = np.asarray(given[key])
-        if actual.shape != array.shape or actual.dtype != array.dtype:
+        saved = np.asarray(actual[key])
+        if saved.shape != array.shape or saved.dtype != array.dtype:
             raise ValueError(
                 f"{name}: {key!r} must be {array.dtype} of shape {array.shape}, "
-                f"got {actual.dtype} of shape {actual.shape}"
+                f"got {saved.dtype} of shape {saved.shape}"
             )

@@ -64,11 +64,11 @@ def choose(geometry: ConvGeometry, dtype: np.dtype, images: int | None = None) -
         return Choice("patches", "NUMBA_DISABLE_JIT is set, and the others are made of machine instructions")
     square = geometry.kernel == (3, 3) and geometry.stride == (1, 1)
     if forced and (square or forced != "winograd"):
-        return Choice(forced, f"{FORCED} says so")
+        return Choice(forced, f"{FORCED} is set")
     if dtype != np.float32:
-        return Choice("patches", f"{dtype} asks for precision")
+        return Choice("patches", f"{dtype} is for precision, not speed")
     if images is not None and small_batch.applies(geometry, images):
-        return Choice("small_batch", "few pixels, many weights: to read each weight once is the work")
+        return Choice("small_batch", "few pixels, many weights: reading the weights takes most of the time")
     if geometry.kernel == (1, 1):
         return Choice("patches", "1x1: the pixels are the patches")
     if not square:
@@ -78,7 +78,7 @@ def choose(geometry: ConvGeometry, dtype: np.dtype, images: int | None = None) -
     height, width = geometry.output
     filling = height * width / (-(-height // 4) * -(-width // 4) * 16)
     if filling < LEAST_FILLING:
-        return Choice("implicit", f"{height}x{width} pixels hardly fill 4x4 tiles")
+        return Choice("implicit", f"{height}x{width} pixels leave much of the 4x4 tiles empty")
     return Choice("winograd", "a quarter of the multiplications")
 
 

@@ -48,7 +48,8 @@ class MaxPool2D(_Pool2D):
 
     Shapes: x (N, H, W, C), y (N, OH, OW, C), where
         OH = floor((H + top + bottom - size) / stride) + 1      and OW likewise.
-    ``stride`` is ``size`` unless given. Padding never wins; a window that sees padding alone is a ValueError.
+    ``stride`` is ``size`` unless given. Padding is never the maximum; a window that sees padding alone is a
+    ValueError.
 
     Backward: dx[n, h, v, c] = sum of dy[n, i, j, c] over the windows whose maximum is at (h, v).
     Ties go to the first maximum, row by row. A NaN in a window is its maximum and shows in y.

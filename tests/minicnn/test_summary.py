@@ -187,13 +187,13 @@ def test_it_says_what_the_environment_and_the_layers_make_of_a_convolution(monke
         return method[1:4]
 
     assert said() == ("winograd", ("1",), "a quarter of the multiplications")
-    assert said(dtype=np.float64) == ("patches", (), "float64 asks for precision")
+    assert said(dtype=np.float64) == ("patches", (), "float64 is for precision, not speed")
     assert said(backend="naive") == ("naive", (), "the backend is 'naive'")
     assert said(backend="numpy") == ("im2col", (), "the backend is 'numpy'")
     monkeypatch.setenv(algorithms.FORCED, "implicit")
-    assert said() == ("implicit", ("1",), "MINICNN_CONVOLUTION says so")
+    assert said() == ("implicit", ("1",), "MINICNN_CONVOLUTION is set")
     monkeypatch.setenv(SWITCH, "off")
-    assert said() == ("implicit", (), "MINICNN_CONVOLUTION says so")
+    assert said() == ("implicit", (), "MINICNN_CONVOLUTION is set")
     monkeypatch.setenv("MINICNN_BACKEND", "numpy")
     assert said() == ("im2col", (), "the backend is 'numpy'")
 

@@ -37,6 +37,7 @@ def mask_stretch(x, mask, scale, y, first, last):  # type: ignore[no-untyped-def
 
 
 def masked(x: np.ndarray, mask: np.ndarray, scale: float) -> np.ndarray:
+    """``x * scale`` where the mask, booleans of x's shape, is set, ``x * 0`` elsewhere."""
     x, mask = plain(x), plain(mask)
     y = empty(x.shape, x.dtype)
     source, chosen, target = x.reshape(-1), mask.reshape(-1), y.reshape(-1)
@@ -50,6 +51,7 @@ def masked(x: np.ndarray, mask: np.ndarray, scale: float) -> np.ndarray:
 
 
 def relu_forward(x: np.ndarray) -> np.ndarray:
+    """``y = max(x, 0)``; NaN stays NaN."""
     x = plain(x)
     y = empty(x.shape, x.dtype)
     source, target = x.reshape(-1), y.reshape(-1)
@@ -62,6 +64,7 @@ def relu_forward(x: np.ndarray) -> np.ndarray:
 
 
 def relu_backward(dy: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """``dx = dy`` where y > 0, else 0."""
     dy, y = plain(dy), plain(y)
     dx = empty(dy.shape, dy.dtype)
     upstream, output, target = dy.reshape(-1), y.reshape(-1), dx.reshape(-1)

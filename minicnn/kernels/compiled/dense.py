@@ -1,6 +1,6 @@
-"""A matrix product of few rows: a fully connected layer that is asked about one image.
+"""A matrix product of few rows: a fully connected layer on one image, or on a few.
 
-Every weight is used once or twice, so that reading them is the work, and the machine's memory sets the pace:
+Every weight is used a few times only, so that the time is that of reading the weights from memory:
 
     w  (in, out)                          x  (N, in)
     +--------------+  part 0: rows 0..      each part p sums over its rows of w, which lie side by side
@@ -9,8 +9,8 @@ Every weight is used once or twice, so that reading them is the work, and the ma
     +--------------+  ...                       y = y_0 + y_1 + ... + b
 
 The parts follow from the shape alone: the result does not depend on the number of threads. A BLAS would do
-the same, but its threads wait for the next product in a loop, and take the cores from the layers that follow.
-Products of more rows are BLAS's, ``x @ w + b``, which is also the readable twin.
+the same, but its threads wait for the next product in a loop, and occupy the cores that the next layers need.
+Products of more rows are left to BLAS, ``x @ w + b``, which is also the readable twin.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PARTS = 8
 
 
 def applies(rows: int, weights: int) -> bool:
-    """Whether a product of so many rows is one for this kernel."""
+    """Whether this kernel is the faster one for a product of so many rows and weights."""
     return rows <= MOST_ROWS and weights >= LEAST_WEIGHTS
 
 

@@ -1,4 +1,5 @@
-"""Depthwise convolution: every filter sees one channel, so that there is nothing to make a matrix of.
+"""Depthwise convolution: every filter reads one channel, so that there is no sum over channels to make a
+matrix product of.
 
 Direct loops, the channels innermost: ``y[o] += x[c] * w[p, q, 0, o]`` for one pixel and one cell of the
 kernel is one vector operation. Filter o belongs to channel c = o // m, where m filters share a channel.
@@ -38,7 +39,7 @@ def forward_rows(x, w, y, first, last, geometry):  # type: ignore[no-untyped-def
             target = y[n, i, j]
             west, east = j * sw - left, j * sw + 2 * dw - left
             if nine and up >= 0 and low < height and west >= 0 and east < width:
-                # All nine pixels are there: each sum is read and written once, not nine times.
+                # All nine pixels are on the image: each sum is read and written once, not nine times.
                 a, b, c = x[n, up], x[n, up + dh], x[n, low]
                 v = west + dw
                 a0, a1, a2, b0, b1, b2, c0, c1, c2 = (

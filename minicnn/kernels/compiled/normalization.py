@@ -2,9 +2,10 @@
 
 A float32 sum over a million pixels loses digits, and a sum of squares minus the square of a sum loses more.
 So columns are summed in blocks of BLOCK rows that stay in the cache, the squares about the block's own mean,
-and the blocks are put together in float64 in the order of the rows. After Chan, Golub and LeVeque 1983,
+and the blocks are combined in float64 in the order of the rows. After Chan, Golub and LeVeque 1983,
     M2 = sum of M2_k + sum of count_k * (mean_k - mean)**2       over the blocks k,
-where M2 is a sum of squares about the mean, less the (sum of x - mean)**2 / count that is left of rounding.
+where M2_k is the sum of squares about the block's mean, less the (sum of x - mean)**2 / count that rounding
+of the mean adds.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ BLOCK = 256
 
 @jit
 def block_statistics(x, means, drifts, squares, first, last):  # type: ignore[no-untyped-def]
-    """For blocks first..last-1 of x (M, C): each column's mean as far as x's dtype can tell, and the sums of
-    x - mean (what rounding left of 0) and of (x - mean)**2.
+    """For blocks first..last-1 of x (M, C): each column's mean, rounded to x's dtype, and the sums of
+    x - mean (0 but for rounding) and of (x - mean)**2.
     """
     for k in range(first, last):
         start, stop = k * BLOCK, min((k + 1) * BLOCK, len(x))

@@ -17,7 +17,7 @@ from minicnn.shapes import PoolGeometry
 
 @jit
 def maximum_rows(x, y, argmax, first, last, geometry):  # type: ignore[no-untyped-def]
-    """Largest number under each window, and its cell. A later cell wins by being larger, or the first NaN."""
+    """Largest number under each window, and its cell: the first of equal ones, or the first NaN."""
     (height, width), (oh, ow), channels = geometry.image, geometry.output, x.shape[3]
     (kh, kw), (sh, sw), ((top, _), (left, _)) = geometry.kernel, geometry.stride, geometry.padding
     for r in range(first, last):
@@ -43,7 +43,7 @@ def maximum_rows(x, y, argmax, first, last, geometry):  # type: ignore[no-untype
 
 @jit
 def maximum_gradient(dy, argmax, dx, first, last, geometry):  # type: ignore[no-untyped-def]
-    """Images first..last-1 of dx, set to 0 and then each dy added where its window's maximum stood."""
+    """Images first..last-1 of dx, set to 0 and then each dy added at the maximum of its window."""
     (height, width), (oh, ow), channels = geometry.image, geometry.output, dx.shape[3]
     (kh, kw), (sh, sw), ((top, _), (left, _)) = geometry.kernel, geometry.stride, geometry.padding
     for n in range(first, last):

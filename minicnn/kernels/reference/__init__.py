@@ -1,1 +1,1 @@
-"""The readable twins: what every fast kernel computes, as loops, as a matrix product, as whole arrays."""
+"""What the fast kernels compute, for reading and as the oracle of tests: loops, products, whole arrays."""

@@ -4,8 +4,8 @@
     filters  (groups, K, O/groups)  the weights in the same order
     y = patches @ filters,   dfilters = patches.T @ dy,   dpatches = dy @ filters.T
 
-and the gradient of x is dpatches added back to where the patches came from (col2im). NumPy only. A patch
-matrix is kh * kw times as large as its image, so that a few images at a time are laid out.
+and the gradient of x is every number of dpatches added to the pixel that it was copied from (col2im). NumPy
+only. A patch matrix is kh * kw times as large as its image, so that a few images at a time are laid out.
 """
 
 from __future__ import annotations

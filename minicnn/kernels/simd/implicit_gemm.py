@@ -12,7 +12,7 @@ rows that overlap, once for every row of the kernel:
 
     y[pixel, o] = sum over i < kh, q < kw * C of  image[i][pixel * stride * C + q] * w[i, q, o]
 
-which is what the micro-kernel computes, segments and all (``microkernel.py``). The weight gradient is the
+which the micro-kernel computes, one kernel row a segment (``microkernel.py``). The weight gradient is the
 transposed product with the same strides: rows are the q's, the depth runs over the pixels,
 
     dw[i, q, o] = sum over pixels of  image[i][pixel * stride * C + q] * dy[pixel, o]
@@ -56,8 +56,8 @@ from minicnn.kernels.simd.microkernel import (
 )
 from minicnn.shapes import ConvGeometry
 
-# Bytes of a strip and its part of the other image, to stay in the cache; strips that a batch is cut into at
-# least; and the parts that all work is cut into.
+# The most bytes of a strip and its part of the other image, which stay in the cache; the fewest strips that a
+# batch is cut into; and the parts that the strips are divided into, each a task.
 STRIP_BYTES = 2**18
 LEAST_STRIPS = 8
 PARTS = 32

@@ -1,18 +1,18 @@
 """Convolution of a few output pixels with many weights: one image, deep in a network.
 
-512 -> 512 channels hold 9 MB of weights. For a map of 6x4 pixels each is used 24 times, and the work is to
-read them. Winograd would read four times as many, transformed; here they are read once, from where they lie:
+512 -> 512 channels have 9 MB of weights. For a map of 6x4 pixels each is used 24 times, and reading them is
+most of the time. Winograd's algorithm reads four times as many, transformed; this one reads each once:
 
     patches [pixel][k]              w [k][o]                        k = (row, column, channel) of the filter
     +--------------+               +--------+--------+--------+
-    | 24 rows,     |               | part 0 | part 1 |  ...   |  <- DEPTH rows of a part are packed, and the
-    | all kh*kw*c  |               |        |        |        |     next are asked for meanwhile
+    | 24 rows,     |               | part 0 | part 1 |  ...   |  <- DEPTH rows of a part are packed while
+    | all kh*kw*c  |               |        |        |        |     the next are prefetched
     +--------------+               +--------+--------+--------+
             y[pixel, o] = bias[o] + sum over k of patches[pixel, k] * w[k, o]
 
 A task takes some panels of output channels and goes through all of k; its sums stay in the first-level cache.
-Nothing is kept from call to call, so nothing can be out of date. The parts follow from the shape alone.
-``im2col.py`` is the readable twin.
+Nothing is stored between calls. The parts follow from the shape alone: the number of threads changes no bit.
+``reference/im2col.py`` is the readable twin.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ from minicnn.kernels.simd.microkernel import (
 )
 from minicnn.shapes import ConvGeometry
 
-# Up to so many pixels, from so many weights on.
+# The most output pixels of a batch, and the fewest weights, that this kernel is chosen for.
 MOST_PIXELS = 32
 LEAST_WEIGHTS = 2**20
 # Rows of w packed at a time, and the parts that the output channels are cut into.
 DEPTH = 64
 PARTS = 4
-# Rows of w between the one that is packed and the one that is asked for.
+# Rows of w between the one that is packed and the one that is prefetched.
 AHEAD = 16
 
 
