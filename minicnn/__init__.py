@@ -1,7 +1,8 @@
 """Convolutional networks in NumPy and Numba, with every backward pass written by hand.
 
-The names most programs need stand here; the rest is in the modules: ``minicnn.gradcheck``,
-``minicnn.metrics``, ``minicnn.serialize``, ``minicnn.visualize``, ``minicnn.kernels``, ...
+The names that most programs need are attributes of this package; the rest is in its modules:
+``minicnn.gradcheck``, ``minicnn.metrics``, ``minicnn.serialize``, ``minicnn.visualize``, ``minicnn.kernels``,
+``minicnn.training.callbacks``, ...
 
 >>> import numpy as np
 >>> import minicnn as mc
@@ -9,13 +10,13 @@ The names most programs need stand here; the rest is in the modules: ``minicnn.g
 >>> model.forward(np.zeros((2, 6, 4, 3), np.float32)).shape
 (2, 8)
 
-A name loads its module when it is first used: ``import minicnn`` itself costs little more than NumPy.
+A name loads its module when it is first used, so that ``import minicnn`` takes little longer than NumPy.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-# At once, because the module has the same name: loaded later, it would take the function's place.
+# Not at first use, because the module has the same name: loaded later, it would replace the function.
 from minicnn.summary import summary
 from minicnn.version import __version__
 
@@ -105,8 +106,8 @@ __all__ = [
     "summary",
 ]
 
-# Where each name is at home.
-_HOMES = {
+# The public names by the module that defines them.
+_NAMES = {
     "containers": ("Parallel", "Residual", "Sequential"),
     "data": ("ArrayDataset", "DataLoader"),
     "training.ema": ("ExponentialMovingAverage",),
@@ -143,15 +144,16 @@ _HOMES = {
     "kernels.runtime.threads": ("get_threads", "set_threads"),
     "training.trainer": ("Trainer",),
 }
-_HOME = {name: module for module, names in _HOMES.items() for name in names}
+_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
 _MODULES = (
-    *(module for module in _HOMES if "." not in module),
+    *(module for module in _NAMES if "." not in module),
     "training",
     "fusion",
     "gradcheck",
     "init",
     "kernels",
     "metrics",
+    "saliency",
     "serialize",
     "shapes",
     "visualize",
@@ -159,9 +161,9 @@ _MODULES = (
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        found = globals()[name] = getattr(import_module(f"minicnn.{_HOME[name]}"), name)
-        return found
+    if name in _MODULE_OF:
+        value = globals()[name] = getattr(import_module(f"minicnn.{_MODULE_OF[name]}"), name)
+        return value
     if name in _MODULES:
         return import_module(f"minicnn.{name}")
     raise AttributeError(f"module 'minicnn' has no attribute {name!r}")

@@ -257,8 +257,8 @@ class AsymmetricLoss(BinaryLoss):
     At p = m, where l_neg bends, dl_neg/dx is 0. The code computes 1 - r as min(q + m, 1), which cannot become
     0; without a margin it is q, and the last quotient is 1.
 
-    Shapes: prediction (N, ...) of logits, target alike, from 0 to 1. The paper sums over labels; here, as in
-    every loss, the mean is taken.
+    Shapes: prediction (N, ...) of logits, target alike, from 0 to 1. The paper sums over labels; this loss,
+    as all others, takes the mean.
     """
 
     def __init__(

@@ -14,8 +14,8 @@ _CHUNK_BYTES = 2**24
 class Dataset(Protocol):
     """Anything with a length whose items are pairs (input, target) of arrays or numbers.
 
-    One that also has ``checksum() -> int``, of all that it holds, is told apart from any other when a run is
-    resumed; of the rest SAMPLED items are compared.
+    Where it also has ``checksum() -> int``, of all that it holds, that is compared when a run is resumed; of
+    other data sets SAMPLED items are compared.
     """
 
     def __len__(self) -> int:

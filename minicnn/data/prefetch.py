@@ -13,9 +13,8 @@ T = TypeVar("T")
 def read_ahead(batches: Generator[T, None, None], ahead: int) -> Generator[T, None, None]:
     """The same batches, prepared by a thread that stays at most ``ahead`` of them in front.
 
-    The thread starts with the first batch that is requested. When the consumer stops, early or not, the
-    thread is told to stop, is freed from a full queue, and is joined. An exception in the thread is raised in
-    the consumer, with its traceback.
+    The thread starts with the first batch that is requested, and ends when the consumer stops, early or not.
+    An exception in the thread is raised in the consumer, with its traceback.
     """
     ready: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(maxsize=ahead)
     stop = threading.Event()

@@ -1,6 +1,6 @@
 """The folder of a training run: when it may be begun, when it may be continued, and what lies in it.
 
-    last.npz    everything, after the last whole epoch: a killed run continues from here
+    last.npz    everything, after the last whole epoch: a killed run continues from it
     best.npz    the weights of the best epoch by the monitored value, for prediction
 
 best.npz is written before the last.npz that refers to it. A process killed in between repeats that epoch and
@@ -154,14 +154,14 @@ class Checkpoints:
         self.run = run
         self.folder = folder if isinstance(folder, RunFolder) or folder is None else RunFolder(folder)
         self.settings = {} if folder is None else run_settings(run, plan)
-        self._untrained = False  # whether the folder holds a new run that has learnt nothing
+        self._untrained = False  # whether the folder holds a new run without an epoch
 
     @contextmanager
     def open(self, *, resume: bool) -> Iterator[None]:
         """Begin or restore the run; the block trains it.
 
-        Where a ValueError or TypeError ends a new run before its first ``save``, the folder is left as it was
-        found: nothing had been learnt.
+        Where a ValueError or TypeError ends a new run before its first ``save``, which is before anything was
+        learned, the folder is left as it was before.
         """
         if self.folder is None:
             if resume:

@@ -11,7 +11,7 @@
 Two things are not seen. Functions that a function calls are known by name alone, as is everything that is not
 written in Python. Of an object without ``settings()``, attributes whose names begin with an underscore are
 passed over (unless the constructor has an argument of that name). Such an object should define
-``settings() -> dict``. Bytecode differs between versions of Python: there a function counts as another.
+``settings() -> dict``. Bytecode, and so the checksum of a function, differs between versions of Python.
 """
 
 from __future__ import annotations

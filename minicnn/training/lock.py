@@ -18,7 +18,7 @@ class HeldError(Exception):
 
 @contextlib.contextmanager
 def exclusive(path: Path) -> Iterator[None]:
-    """Hold the lock file at ``path``, which exists from here to the end of the block.
+    """Hold the lock file at ``path``, which exists until the end of the block.
 
     A file that a killed process left does not matter. Raises HeldError. On a file system that has no locks
     the block runs without one.

@@ -126,7 +126,7 @@ def _set(targets: list[Library], threads: list[int]) -> None:
 
 
 def _start_afresh_after_fork() -> None:
-    """The child of a fork has a lock that nobody will release, and no other thread inside ``serial_blas``."""
+    """The child of a fork has no thread in ``serial_blas``, and perhaps a lock that one held."""
     global _lock, _serial_users
     _lock = threading.Lock()
     if _serial_users:

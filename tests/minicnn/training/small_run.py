@@ -1,4 +1,4 @@
-"""A training run small enough to be made anew in every test, and a callback that notes what happens in it."""
+"""A training run small enough to be made anew in every test, and a callback that records it."""
 
 import numpy as np
 
@@ -45,35 +45,35 @@ def same_weights(first, second):
     return all(first[name].tobytes() == second[name].tobytes() for name in first)
 
 
-class Tell(Callback):
-    """Notes which moments came, and runs a function at one of them."""
+class Recorder(Callback):
+    """Records which methods were called, and runs a function at one of them."""
 
     def __init__(self, at=None, do=None):
-        self.moments, self.at, self.do = [], at, do
+        self.calls, self.at, self.do = [], at, do
 
-    def _note(self, moment, trainer=None):
-        self.moments.append(moment)
-        if moment == self.at:
-            self.do(trainer)
+    def _record(self, call, run=None):
+        self.calls.append(call)
+        if call == self.at:
+            self.do(run)
 
-    def on_train_begin(self, trainer):
-        self._note("train begin", trainer)
+    def on_train_begin(self, run):
+        self._record("train begin", run)
 
-    def on_epoch_begin(self, trainer):
-        self._note("epoch begin", trainer)
+    def on_epoch_begin(self, run):
+        self._record("epoch begin", run)
 
-    def on_batch_end(self, trainer, loss, samples):
-        self._note("batch end", trainer)
+    def on_batch_end(self, run, loss, samples):
+        self._record("batch end", run)
 
-    def columns(self, trainer):
-        self._note("columns", trainer)
-        return {"told": len(self.moments)}
+    def columns(self, run):
+        self._record("columns", run)
+        return {"calls": len(self.calls)}
 
-    def on_epoch_end(self, trainer, row):
-        self._note("epoch end", trainer)
+    def on_epoch_end(self, run, row):
+        self._record("epoch end", run)
 
-    def on_train_end(self, trainer):
-        self._note("train end", trainer)
+    def on_train_end(self, run):
+        self._record("train end", run)
 
     def close(self):
-        self._note("close")
+        self._record("close")

@@ -21,7 +21,7 @@ from minicnn.training.checkpoint import ResumeError
 from minicnn.training.run_settings import schedule_settings
 from minicnn.training.trainer import Trainer
 from tests.minicnn.training.small_run import (
-    Tell,
+    Recorder,
     make_data,
     make_loader,
     make_model,
@@ -255,7 +255,7 @@ def test_the_best_weights_in_place_of_the_last_checkpoint_are_refused(tmp_path):
 def test_after_ctrl_c_the_same_trainer_resumes_to_the_same_bits(tmp_path, moment, ema):
     def interrupt(trainer):
         if trainer.step > 4 and trainer.epoch >= 1:
-            tell.at = None
+            recorder.at = None
             raise KeyboardInterrupt
 
     def make(*callbacks):
@@ -267,8 +267,8 @@ def test_after_ctrl_c_the_same_trainer_resumes_to_the_same_bits(tmp_path, moment
         loader = make_loader(n=32, shuffle=True, seed=2)
         return trainer.fit(loader, 3, val_loader=make_loader(seed=1), **options)
 
-    tell = Tell(moment, interrupt)
-    whole, trainer = make(), make(tell)
+    recorder = Recorder(moment, interrupt)
+    whole, trainer = make(), make(recorder)
     run(whole)
     with pytest.raises(KeyboardInterrupt):
         run(trainer, checkpoint_dir=tmp_path)

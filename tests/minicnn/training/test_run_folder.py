@@ -13,7 +13,7 @@ from minicnn.data import ArrayDataset, DataLoader
 from minicnn.serialize import LEFTOVER, SerializeError, load, load_weights
 from minicnn.training.checkpoint import ResumeError, RunFolder, RunFolderError
 from tests.minicnn.training.small_run import (
-    Tell,
+    Recorder,
     make_data,
     make_loader,
     make_model,
@@ -30,7 +30,7 @@ def test_best_holds_the_averaged_weights_of_the_best_epoch(tmp_path):
     def keep(trainer):
         kept[trainer.epoch] = trainer.inference_arrays()
 
-    trainer = make_trainer(ema=True, callbacks=[Tell("epoch end", keep)])
+    trainer = make_trainer(ema=True, callbacks=[Recorder("epoch end", keep)])
     trainer.fit(
         make_loader(),
         4,
@@ -124,7 +124,7 @@ def test_a_run_killed_in_its_first_epoch_keeps_its_checkpoint(tmp_path, error):
         raise error
 
     with pytest.raises(error):
-        make_trainer(callbacks=[Tell("batch end", fail)]).fit(make_loader(), 1, checkpoint_dir=tmp_path)
+        make_trainer(callbacks=[Recorder("batch end", fail)]).fit(make_loader(), 1, checkpoint_dir=tmp_path)
     assert load(tmp_path / "last.npz")[1]["epoch"] == 0
 
 
@@ -134,15 +134,15 @@ def test_a_run_refused_later_keeps_what_it_has_learnt(tmp_path):
             raise ValueError("the disk is full")
 
     with pytest.raises(ValueError, match="the disk is full"):
-        make_trainer(callbacks=[Tell("epoch begin", fail)]).fit(make_loader(), 2, checkpoint_dir=tmp_path)
+        make_trainer(callbacks=[Recorder("epoch begin", fail)]).fit(make_loader(), 2, checkpoint_dir=tmp_path)
     assert load(tmp_path / "last.npz")[1]["epoch"] == 1
 
 
 def test_a_refused_run_leaves_files_that_are_not_its_own(tmp_path):
     note = tmp_path / "run" / "note.txt"
-    tell = Tell("train begin", lambda trainer: note.write_text("mine"))
+    recorder = Recorder("train begin", lambda trainer: note.write_text("mine"))
     with pytest.raises(ValueError, match="expected shape"):
-        make_trainer(callbacks=[tell]).fit(misfit_loader(), 1, checkpoint_dir=note.parent)
+        make_trainer(callbacks=[recorder]).fit(misfit_loader(), 1, checkpoint_dir=note.parent)
     assert [path.name for path in note.parent.iterdir()] == ["note.txt"]
 
 
@@ -154,9 +154,9 @@ def test_a_second_run_in_the_folder_of_a_running_one_is_refused_with_one_sentenc
         with pytest.raises(RunFolderError, match=r"^another run is writing to the folder .*run; wait [^.]*$"):
             make_trainer().fit(make_loader(), 1, checkpoint_dir=tmp_path / "run")
 
-    tell = Tell("batch end", second)
-    make_trainer(callbacks=[tell]).fit(make_loader(), 1, checkpoint_dir=tmp_path / "run")
-    assert tell.moments.count("batch end") == 3
+    recorder = Recorder("batch end", second)
+    make_trainer(callbacks=[recorder]).fit(make_loader(), 1, checkpoint_dir=tmp_path / "run")
+    assert recorder.calls.count("batch end") == 3
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["best.npz", "last.npz"]
 
 

@@ -12,7 +12,7 @@ from minicnn.schedules import Cosine
 from minicnn.serialize import model_arrays
 from minicnn.training.trainer import Trainer
 from tests.minicnn.training.small_run import (
-    Tell,
+    Recorder,
     make_data,
     make_loader,
     make_model,
@@ -70,9 +70,9 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others():
 
 def test_the_schedule_sets_the_rate_of_each_step():
     rates = []
-    tell = Tell("batch end", lambda trainer: rates.append(trainer.optimizer.lr))
+    recorder = Recorder("batch end", lambda trainer: rates.append(trainer.optimizer.lr))
     schedule = Cosine(0.1, 6)
-    make_trainer(schedule=schedule, callbacks=[tell]).fit(make_loader(), 2)
+    make_trainer(schedule=schedule, callbacks=[recorder]).fit(make_loader(), 2)
     assert rates == [schedule(step) for step in range(6)]
 
 
@@ -144,10 +144,10 @@ def test_metrics_get_probabilities_or_the_prediction_where_the_loss_knows_none()
 
 
 def test_callbacks_are_called_in_the_documented_order():
-    tell = Tell()
-    make_trainer(callbacks=[tell]).fit(make_loader(n=16), 2)
+    recorder = Recorder()
+    make_trainer(callbacks=[recorder]).fit(make_loader(n=16), 2)
     epoch = ["epoch begin", "batch end", "batch end", "columns", "epoch end"]
-    assert tell.moments == ["train begin", *epoch, *epoch, "train end", "close"]
+    assert recorder.calls == ["train begin", *epoch, *epoch, "train end", "close"]
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
@@ -155,10 +155,10 @@ def test_callbacks_are_closed_after_an_exception(error):
     def fail(trainer):
         raise error
 
-    tell = Tell("batch end", fail)
+    recorder = Recorder("batch end", fail)
     with pytest.raises(error):
-        make_trainer(callbacks=[tell]).fit(make_loader(), 1)
-    assert tell.moments[-2:] == ["batch end", "close"]
+        make_trainer(callbacks=[recorder]).fit(make_loader(), 1)
+    assert recorder.calls[-2:] == ["batch end", "close"]
 
 
 def test_a_second_fit_is_a_new_run_from_the_present_weights():

@@ -10,7 +10,7 @@ from minicnn.data import ArrayDataset, DataLoader
 from minicnn.layers.dense import Dense
 from minicnn.serialize import load
 from minicnn.training.divergence import DivergedError
-from tests.minicnn.training.small_run import Tell, make_data, make_loader, make_trainer
+from tests.minicnn.training.small_run import Recorder, make_data, make_loader, make_trainer
 
 
 @pytest.mark.parametrize("options", [{"shuffle": True}, {"drop_last": True}])
@@ -36,7 +36,7 @@ def test_divergence_keeps_the_last_good_checkpoint(tmp_path):
         if trainer.epoch == 2:
             trainer.model["0"].weight.data[0, 0] = np.nan
 
-    trainer = make_trainer(callbacks=[Tell("epoch begin", explode)])
+    trainer = make_trainer(callbacks=[Recorder("epoch begin", explode)])
     with pytest.raises(DivergedError, match=r"last\.npz still holds the state after epoch 2"):
         trainer.fit(make_loader(), 5, checkpoint_dir=tmp_path)
     arrays, metadata = load(tmp_path / "last.npz")
@@ -49,7 +49,7 @@ def test_weights_that_are_not_finite_never_reach_a_checkpoint(tmp_path):
         if trainer.step == 6:
             trainer.model["3"].bias.data[1] = np.inf
 
-    trainer = make_trainer(callbacks=[Tell("batch end", explode)])
+    trainer = make_trainer(callbacks=[Recorder("batch end", explode)])
     with pytest.raises(DivergedError, match=r"parameter/3\.bias became NaN or infinite"):
         trainer.fit(make_loader(), 5, checkpoint_dir=tmp_path)
     assert load(tmp_path / "last.npz")[1]["epoch"] == 1
