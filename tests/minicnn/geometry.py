@@ -1,6 +1,6 @@
 """Random geometries for hypothesis: images, windows, strides and paddings that fit together.
 
-Output sizes are computed here by the textbook's formula, not by the library's.
+Output sizes are computed by PyTorch's formula, not by the library's function.
 """
 
 from __future__ import annotations

@@ -45,11 +45,11 @@ def test_what_is_not_a_number_is_a_type_error(value):
 def test_arrays_must_agree_in_names_shapes_and_dtypes():
     expected = {"a": np.zeros(3), "b": np.zeros((), np.int64)}
     strict_arrays("X", {"a": np.ones(3), "b": np.array(4)}, expected)
-    for given, message in (
+    for actual, message in (
         ({"a": np.ones(3)}, "missing: b"),
         ({**expected, "c": np.ones(1)}, "unknown: c"),
         ({**expected, "a": np.ones(4)}, r"'a' must be float64 of shape \(3,\), got float64 of shape \(4,\)"),
         ({**expected, "a": np.ones(3, np.float32)}, "got float32"),
     ):
         with pytest.raises(ValueError, match=message):
-            strict_arrays("X", given, expected)
+            strict_arrays("X", actual, expected)

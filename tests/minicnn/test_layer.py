@@ -93,11 +93,11 @@ def test_freeze_and_unfreeze_reach_every_parameter() -> None:
 
 def test_zero_grad_reaches_every_parameter_and_keeps_the_arrays() -> None:
     network = model()
-    kept = [parameter.grad for parameter in network.parameters().values()]
-    for grad in kept:
+    gradients = [parameter.grad for parameter in network.parameters().values()]
+    for grad in gradients:
         grad[...] = 1
     network.zero_grad()
-    for parameter, grad in zip(network.parameters().values(), kept, strict=True):
+    for parameter, grad in zip(network.parameters().values(), gradients, strict=True):
         assert parameter.grad is grad
         assert not grad.any()
 
@@ -116,7 +116,7 @@ def test_nothing_is_remembered_unless_asked() -> None:
     assert vars(layer) == {}
 
 
-def test_only_the_last_recorded_pass_is_kept() -> None:
+def test_only_the_last_recorded_pass_is_stored() -> None:
     layer = Layer()
     layer.remember(1, when=True)
     layer.remember(2, when=True)

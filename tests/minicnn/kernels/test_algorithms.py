@@ -1,4 +1,4 @@
-"""Which convolution runs: for the reason given, and as the environment says."""
+"""Which convolution runs, and that the environment can force one."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def test_the_other_backends_never_load_numba(backend):
     subprocess.run([sys.executable, "-c", program], check=True, env=environment)
 
 
-def test_a_layer_runs_on_the_backend_it_was_given(monkeypatch):
+def test_a_layer_runs_on_the_backend_it_was_built_with(monkeypatch):
     used = []
     monkeypatch.setattr(
         dispatch, "import_module", lambda name: used.append(name) or __import__(name, fromlist=["x"])

@@ -56,7 +56,7 @@ def test_kernels_are_convolution_and_stay_inside_their_arrays(dtype, case):
     assert walled.stand()
 
 
-def test_relu_can_be_had_in_the_same_pass():
+def test_relu_in_the_same_pass_equals_relu_afterwards():
     x, w, b = (numbers(s, np.float32) for s in ((2, 9, 10, 3), (3, 3, 3, 20), (20,)))
     geometry = ConvGeometry.of(x.shape, w.shape, padding="same")
     plain = implicit_gemm.forward(x, w, b, geometry)

@@ -197,7 +197,7 @@ def spread(x: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("prepare", [locked, spread, np.asfortranarray])
-def test_read_only_and_strided_inputs_give_what_plain_ones_give(backend, prepare):
+def test_read_only_and_strided_inputs_give_the_same_results(backend, prepare):
     for actual, expected in zip(everything(backend, prepare), everything(backend), strict=True):
         np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)
 

@@ -85,7 +85,7 @@ def test_compiled_kernels_give_the_same_bits_on_any_number_of_threads(monkeypatc
             np.testing.assert_array_equal(actual, one)
 
 
-def test_threads_predict_at_once_and_each_gets_its_own_answer():
+def test_threads_predict_at_once_and_each_receives_its_own_result():
     set_threads(2)
     model = small_network()
     inputs = [numbers((2, 12, 10, 3), np.float32, seed) for seed in range(16)]

@@ -140,7 +140,7 @@ def test_the_bias_and_not_the_weight_is_spared_from_weight_decay():
 
 
 @pytest.mark.parametrize(
-    ("changes", "error", "words"),
+    ("changes", "error", "message"),
     [
         ({"kernel_size": 0}, ValueError, "kernel_size must be at least 1, got 0"),
         ({"kernel_size": 2.5}, TypeError, "kernel_size must be an integer or a pair"),
@@ -155,14 +155,14 @@ def test_the_bias_and_not_the_weight_is_spared_from_weight_decay():
         ({"rng": None}, TypeError, "rng must be"),
     ],
 )
-def test_impossible_settings_are_refused_in_one_sentence(changes, error, words):
+def test_impossible_settings_are_refused_in_one_sentence(changes, error, message):
     arguments = {"in_channels": 4, "out_channels": 6, "kernel_size": 3, "rng": 0, **changes}
-    with pytest.raises(error, match=words):
+    with pytest.raises(error, match=message):
         Conv2D(**arguments)
 
 
 @pytest.mark.parametrize(
-    ("x", "error", "words"),
+    ("x", "error", "message"),
     [
         (np.zeros((1, 5, 5, 3), np.float32), ValueError, r"Conv2D: expected shape \(N, H, W, 2\)"),
         (np.zeros((5, 5, 2), np.float32), ValueError, r"expected shape \(N, H, W, 2\)"),
@@ -173,8 +173,8 @@ def test_impossible_settings_are_refused_in_one_sentence(changes, error, words):
         ([[1.0]], TypeError, "expected a NumPy array, got list"),
     ],
 )
-def test_impossible_inputs_are_refused_in_one_sentence(x, error, words):
-    with pytest.raises(error, match=words):
+def test_impossible_inputs_are_refused_in_one_sentence(x, error, message):
+    with pytest.raises(error, match=message):
         Conv2D(2, 3, 3, rng=0)(x)
 
 

@@ -75,7 +75,7 @@ def test_the_same_seed_gives_the_same_weights() -> None:
     np.testing.assert_array_equal(Dense(3, 2, rng=7).weight.data, Dense(3, 2, rng=7).weight.data)
 
 
-def test_the_initialiser_is_the_one_that_was_asked_for() -> None:
+def test_the_initialiser_is_the_one_passed() -> None:
     assert (Dense(3, 2, rng=0, init=constant(0.25)).weight.data == 0.25).all()
     limit = np.sqrt(6 / (300 + 200))
     assert np.abs(Dense(300, 200, rng=0, init=glorot_uniform).weight.data).max() <= limit

@@ -18,7 +18,7 @@ def test_at_inference_it_is_the_identity() -> None:
     np.testing.assert_array_equal(Dropout(0.5, rng=0)(X), X)
 
 
-def test_survivors_are_divided_by_the_rate_of_survival_and_the_rest_is_zero() -> None:
+def test_numbers_are_zero_or_divided_by_one_minus_the_rate() -> None:
     y = Dropout(0.2, rng=0)(X, training=True)
     np.testing.assert_allclose(y[y != 0], X[y != 0] / 0.8, rtol=1e-15)
     assert (y == 0).any()
@@ -32,7 +32,7 @@ def test_the_share_of_zeros_is_the_rate(rate: float) -> None:
     assert abs(dropped - count * rate) < 5 * np.sqrt(count * rate * (1 - rate))
 
 
-def test_the_mean_is_kept() -> None:
+def test_the_mean_stays_the_same() -> None:
     y = Dropout(0.5, rng=1)(np.ones((200, 200), np.float32), training=True)
     assert y.mean() == pytest.approx(1, abs=0.03)
 
@@ -73,12 +73,12 @@ def test_a_rate_of_zero_drops_nothing() -> None:
 
 def test_reseeding_a_model_makes_a_step_repeatable_and_steps_different() -> None:
     model = Sequential([Dropout(0.5, rng=0), Dropout(0.5, rng=1)])
-    found = []
+    outputs = []
     for step in (3, 4, 3):
         reseed(model, seed=9, step=step)
-        found.append(model(X, training=True))
-    np.testing.assert_array_equal(found[0], found[2])
-    assert (found[0] != found[1]).any()
+        outputs.append(model(X, training=True))
+    np.testing.assert_array_equal(outputs[0], outputs[2])
+    assert (outputs[0] != outputs[1]).any()
 
 
 def test_reseeding_gives_two_dropouts_of_a_model_different_masks() -> None:

@@ -1,4 +1,4 @@
-"""One battery that every layer and every container must pass."""
+"""The tests that every layer and every container must pass."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.minicnn.layers.layer_cases import CASES, DTYPES, EVERY, Case, draw
 
 
 def snapshot(layer: Layer) -> dict[str, Any]:
-    """Everything that hangs on a layer and on those inside it, copied."""
+    """Copies of all attributes of a layer and of the layers inside it."""
     return copy.deepcopy({"self": vars(layer), **{name: vars(child) for name, child in layer.layers()}})
 
 
@@ -45,14 +45,14 @@ def test_two_inference_passes_give_the_same_bits(case: Case) -> None:
 
 
 @EVERY
-def test_an_inference_pass_that_records_can_be_gone_back_through(case: Case) -> None:
+def test_backward_works_after_an_inference_pass_that_records(case: Case) -> None:
     layer = case.build(np.float64)
     x = draw(case)
     assert layer.backward(np.ones_like(layer.forward(x, record=True))).shape == x.shape
 
 
 @EVERY
-def test_recording_does_not_change_what_inference_puts_out(case: Case) -> None:
+def test_recording_does_not_change_the_output_of_inference(case: Case) -> None:
     layer = case.build(np.float64)
     np.testing.assert_array_equal(layer.forward(draw(case), record=True), layer.forward(draw(case)))
 
@@ -66,7 +66,7 @@ def test_backward_without_a_recorded_forward_is_an_error(case: Case) -> None:
 
 
 @EVERY
-def test_training_without_recording_keeps_nothing_for_backward(case: Case) -> None:
+def test_training_without_recording_stores_nothing_for_backward(case: Case) -> None:
     layer = case.build(np.float64)
     y = layer.forward(draw(case), training=True, record=False)
     with pytest.raises(RuntimeError, match="recorded forward"):
@@ -114,15 +114,15 @@ def test_frozen_parameters_keep_a_gradient_of_zero(case: Case) -> None:
 
 @EVERY
 def test_freezing_does_not_change_the_input_gradient(case: Case) -> None:
-    found = []
+    gradients = []
     for freeze in (False, True):
         layer = case.build(np.float64)
         if freeze:
             layer.freeze()
         y = layer(draw(case), training=True)
-        found.append(layer.backward(np.random.default_rng(1).standard_normal(y.shape)))
-    assert np.abs(found[0]).max() > 0
-    np.testing.assert_array_equal(found[0], found[1])
+        gradients.append(layer.backward(np.random.default_rng(1).standard_normal(y.shape)))
+    assert np.abs(gradients[0]).max() > 0
+    np.testing.assert_array_equal(gradients[0], gradients[1])
 
 
 @EVERY
@@ -140,7 +140,7 @@ def test_neither_input_nor_upstream_gradient_is_written_to(case: Case) -> None:
 
 @EVERY
 @DTYPES
-def test_what_comes_in_in_one_dtype_goes_out_in_it(case: Case, dtype: Any) -> None:
+def test_output_and_gradient_have_the_dtype_of_the_input(case: Case, dtype: Any) -> None:
     layer = case.build(dtype)
     y = layer(draw(case, dtype), training=True)
     dx = layer.backward(np.ones_like(y))
@@ -231,7 +231,7 @@ def test_inputs_of_the_wrong_rank_or_channels_are_value_errors_that_name_the_lay
 def test_output_shape_refuses_what_forward_refuses(case: Case) -> None:
     layer = case.build(np.float64)
     for shape in case.wrong:
-        if shape:  # an array without dimensions is no batch; a shape without them is not looked at
+        if shape:  # an array without dimensions is no batch; a shape without them is not checked
             with pytest.raises(ValueError, match=case.names()):
                 layer.output_shape(shape)
 
@@ -243,7 +243,7 @@ def test_an_empty_batch_is_a_value_error(case: Case) -> None:
 
 
 @EVERY
-def test_output_shape_says_what_forward_gives(case: Case) -> None:
+def test_output_shape_is_the_shape_that_forward_returns(case: Case) -> None:
     layer = case.build(np.float64)
     assert layer.output_shape(case.shape) == layer(draw(case)).shape
     assert layer.output_shape(case.shape) == layer(draw(case), training=True).shape
@@ -279,19 +279,19 @@ def test_the_memory_layout_of_input_and_upstream_gradient_does_not_matter(case: 
 def test_the_results_of_two_passes_share_no_memory(case: Case, training: bool) -> None:
     layer = case.build(np.float64)
     first = layer(draw(case), training=training)
-    kept = first.copy()
+    copy_of_first = first.copy()
     second = layer(draw(case, seed=1), training=training)
     assert not np.shares_memory(first, second)
-    np.testing.assert_array_equal(first, kept)
+    np.testing.assert_array_equal(first, copy_of_first)
 
 
 @EVERY
 def test_the_gradients_of_two_passes_share_no_memory(case: Case) -> None:
     layer = case.build(np.float64)
-    found = []
+    gradients = []
     for seed in (0, 1):
-        found.append(layer.backward(np.ones_like(layer(draw(case, seed=seed), training=True))))
-    assert not np.shares_memory(found[0], found[1])
+        gradients.append(layer.backward(np.ones_like(layer(draw(case, seed=seed), training=True))))
+    assert not np.shares_memory(gradients[0], gradients[1])
 
 
 @EVERY

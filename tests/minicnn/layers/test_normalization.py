@@ -116,7 +116,7 @@ def test_training_on_one_number_a_channel_is_refused(shape):
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("changes", "message"),
     [
         ({"features": 0}, "features must be at least 1"),
         ({"momentum": 1.5}, "momentum must be"),
@@ -124,13 +124,13 @@ def test_training_on_one_number_a_channel_is_refused(shape):
         ({"backend": "gpu"}, "backend must be"),
     ],
 )
-def test_impossible_settings_are_refused(changes, words):
-    with pytest.raises(ValueError, match=words):
+def test_impossible_settings_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
         BatchNorm(**{"features": 3, **changes})
 
 
 @pytest.mark.parametrize(
-    ("x", "error", "words"),
+    ("x", "error", "message"),
     [
         (np.zeros((4, 2), np.float32), ValueError, r"BatchNorm: expected shape \(N, 3\), got \(4, 2\)"),
         (np.zeros((4, 5, 5, 2), np.float32), ValueError, r"expected shape \(N, H, W, 3\)"),
@@ -138,6 +138,6 @@ def test_impossible_settings_are_refused(changes, words):
         (np.zeros((4, 3)), TypeError, "expected float32, got float64"),
     ],
 )
-def test_impossible_inputs_are_refused(x, error, words):
-    with pytest.raises(error, match=words):
+def test_impossible_inputs_are_refused(x, error, message):
+    with pytest.raises(error, match=message):
         BatchNorm(3)(x)
