@@ -1,4 +1,4 @@
-"""The program as a shell runs it."""
+"""The program in a process of its own."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import subprocess
 import sys
 
 
-def in_process(*words, **options):
+def run_command(*arguments, **options):
     """A fresh interpreter; the exit code, standard output and standard error."""
     done = subprocess.run(
-        [sys.executable, "-m", "poster_genre", *map(str, words)], capture_output=True, text=True, **options
+        [sys.executable, "-m", "poster_genre", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        **options,
     )
     return done.returncode, done.stdout, done.stderr

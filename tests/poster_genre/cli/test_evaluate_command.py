@@ -9,7 +9,7 @@ import pytest
 from poster_genre.cli.main import main
 from poster_genre.data.dataset import load_dataset
 from poster_genre.genres import GENRES
-from tests.poster_genre.cli.command_line import in_process
+from tests.poster_genre.cli.command_line import run_command
 from tests.poster_genre.data.layouts import only_split
 
 MEASURES = (
@@ -18,8 +18,8 @@ MEASURES = (
 )  # fmt: skip
 
 
-def test_evaluate_prints_one_json_document_with_the_promised_keys(drawn_data, model_file):
-    code, out, _ = in_process(
+def test_evaluate_prints_one_json_document_with_the_documented_keys(drawn_data, model_file):
+    code, out, _ = run_command(
         "evaluate", "--data", drawn_data, "--split", "val", "--model-file", model_file, "--json"
     )
     assert code == 0
@@ -35,8 +35,17 @@ def test_evaluate_works_on_a_folder_that_holds_one_split(drawn_data, model_file,
     data = only_split(drawn_data, tmp_path / "test-only", "test")
     outputs = []
     for folder in (drawn_data, data):
-        words = ["evaluate", "--data", str(folder), "--split", "test", "--model-file", model_file, "--json"]
-        assert main(words) == 0
+        arguments = [
+            "evaluate",
+            "--data",
+            str(folder),
+            "--split",
+            "test",
+            "--model-file",
+            model_file,
+            "--json",
+        ]
+        assert main(arguments) == 0
         outputs.append(json.loads(capsys.readouterr().out))
     assert outputs[0] == outputs[1]
 
@@ -49,15 +58,15 @@ def test_evaluate_of_a_split_without_posters_fails_in_a_sentence(drawn_data, mod
 
 def test_evaluate_prints_a_table_and_writes_a_report(drawn_data, model_file, tmp_path, capsys):
     report = tmp_path / "report.html"
-    words = ["evaluate", "--data", str(drawn_data), "--split", "val", "--model-file", model_file]
-    assert main([*words, "--report", str(report)]) == 0
-    said = capsys.readouterr()
-    assert "at least 10 positives" in said.out
-    assert "chosen on val" in said.out
+    arguments = ["evaluate", "--data", str(drawn_data), "--split", "val", "--model-file", model_file]
+    assert main([*arguments, "--report", str(report)]) == 0
+    printed = capsys.readouterr()
+    assert "at least 10 positives" in printed.out
+    assert "chosen on val" in printed.out
     assert report.read_text().startswith("<!doctype html>")
 
 
-def test_evaluate_with_a_model_file_that_is_none_fails_in_a_sentence(drawn_data, tmp_path, capsys):
+def test_evaluate_with_a_file_that_is_no_model_fails_in_a_sentence(drawn_data, tmp_path, capsys):
     bad = tmp_path / "model.npz"
     bad.write_bytes(b"\x80\x04.")
     assert main(["evaluate", "--data", str(drawn_data), "--split", "val", "--model-file", str(bad)]) == 1
@@ -67,18 +76,18 @@ def test_evaluate_with_a_model_file_that_is_none_fails_in_a_sentence(drawn_data,
 
 
 @pytest.mark.parametrize(
-    ("place", "code", "says"),
+    ("report", "code", "message"),
     [("nowhere/report.html", 1, "there is no folder"), ("folder", 2, "is a folder; name a file")],
 )
 def test_a_report_that_cannot_be_written_is_refused_before_the_model_is_loaded(
-    place, code, says, tmp_path, capsys
+    report, code, message, tmp_path, capsys
 ):
     (tmp_path / "folder").mkdir()
-    words = ["evaluate", "--data", "x", "--split", "val", "--model-file", "y", "--report"]
-    assert main([*words, str(tmp_path / place)]) == code
+    arguments = ["evaluate", "--data", "x", "--split", "val", "--model-file", "y", "--report"]
+    assert main([*arguments, str(tmp_path / report)]) == code
     error = capsys.readouterr().err
-    assert str(tmp_path / place) in error
-    assert says in error
+    assert str(tmp_path / report) in error
+    assert message in error
 
 
 def test_evaluate_of_a_model_trained_without_val_posters_claims_no_choice_on_val(
@@ -88,10 +97,10 @@ def test_evaluate_of_a_model_trained_without_val_posters_claims_no_choice_on_val
     out, report = tmp_path / "run", tmp_path / "report.html"
     assert main(["train", "--data", str(data), "--out", str(out), "--epochs", "1"]) == 0
     capsys.readouterr()
-    words = ["evaluate", "--data", str(drawn_data), "--split", "val", "--report", str(report)]
-    assert main([*words, "--model-file", str(out / "model.npz")]) == 0
-    for said in (capsys.readouterr().out, report.read_text()):
-        assert "a threshold of 0.5 for every genre, and no probability is calibrated" in said
-        assert "without val posters" in said
-        assert "chosen on val" not in said
-        assert "cross-fitted" not in said
+    arguments = ["evaluate", "--data", str(drawn_data), "--split", "val", "--report", str(report)]
+    assert main([*arguments, "--model-file", str(out / "model.npz")]) == 0
+    for printed in (capsys.readouterr().out, report.read_text()):
+        assert "a threshold of 0.5 for every genre, and no probability is calibrated" in printed
+        assert "without val posters" in printed
+        assert "chosen on val" not in printed
+        assert "cross-fitted" not in printed

@@ -52,7 +52,7 @@ def test_the_help_has_an_example(capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "message"),
+    ("arguments", "code", "message"),
     [
         (["{poster}", "--genre", "Noir", "--out", "{out}.png"], 2, "Western"),
         (["{poster}", "--out", "{out}.gif"], 2, ".png"),
@@ -64,12 +64,12 @@ def test_the_help_has_an_example(capsys):
     ],
 )
 def test_a_refusal_is_one_sentence_and_writes_no_file(
-    poster_file, model_file, tmp_path, capsys, words, code, message
+    poster_file, model_file, tmp_path, capsys, arguments, code, message
 ):
     names = {"poster": poster_file, "model": model_file, "out": tmp_path / "out"}
-    words = [word.format(**names) for word in words]
+    arguments = [argument.format(**names) for argument in arguments]
     before = set(tmp_path.iterdir())
-    assert main(["explain", *words, "--model-file", model_file]) == code
+    assert main(["explain", *arguments, "--model-file", model_file]) == code
     error = capsys.readouterr().err
     assert message in error
     assert "Traceback" not in error

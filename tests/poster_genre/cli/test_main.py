@@ -1,4 +1,4 @@
-"""The commands: help, usage, exit codes, and places and streams that cannot be used."""
+"""What all commands have in common: help, usage, exit codes and output paths."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 from poster_genre.cli import demo
 from poster_genre.cli.main import main
 from poster_genre.data.dataset import load_dataset
-from tests.poster_genre.cli.command_line import in_process
+from tests.poster_genre.cli.command_line import run_command
 
 COMMANDS = (
     "train",
@@ -31,8 +31,11 @@ COMMANDS = (
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_a_help_with_an_example(command, capsys):
     assert main([command, "--help"]) == 0
-    said = capsys.readouterr().out
-    assert f"example:\n  poster-genre {command} " in said or f"example:\n  poster-genre {command}\n" in said
+    printed = capsys.readouterr().out
+    assert (
+        f"example:\n  poster-genre {command} " in printed
+        or f"example:\n  poster-genre {command}\n" in printed
+    )
 
 
 def test_help_and_version_load_nothing_heavy():
@@ -52,7 +55,7 @@ def test_the_version_is_that_of_the_package(capsys):
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
         [],
         ["dance"],
@@ -70,9 +73,9 @@ def test_the_version_is_that_of_the_package(capsys):
         ["synth", "x", "--count", "-5"],
     ],
 )
-def test_what_cannot_be_meant_exits_with_2_and_writes_nothing(words, tmp_path, monkeypatch, capsys):
+def test_an_impossible_command_line_exits_with_2_and_writes_nothing(arguments, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert main(words) == 2
+    assert main(arguments) == 2
     assert "error:" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
@@ -99,7 +102,7 @@ PATHS = [
 
 
 def command_line(command, changes):
-    """The words of a command, with some of its arguments changed."""
+    """A complete command line, with some of its arguments changed."""
     arguments = COMPLETE[command] | changes
     return [command, *(word for pair in arguments.items() for word in (pair if pair[0] else pair[1:]))]
 
@@ -136,7 +139,7 @@ def test_a_pipe_is_refused_as_a_model_file(command, option, tmp_path, capsys):
     assert "is a pipe; name a file" in capsys.readouterr().err
 
 
-# What goes wrong anywhere.
+# Errors of any command.
 
 
 def failing(error):
@@ -147,7 +150,7 @@ def failing(error):
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "says"),
+    ("error", "code", "message"),
     [
         (RuntimeError("the cat\nsat on it"), 1, "error: RuntimeError: the cat"),
         (OSError(28, "No space left on device", "/disk"), 1, "error: /disk: No space left"),
@@ -155,12 +158,12 @@ def failing(error):
         (KeyboardInterrupt(), 130, "error: interrupted"),
     ],
 )
-def test_any_failure_is_one_line_and_an_exit_code(monkeypatch, capsys, error, code, says):
+def test_any_failure_is_one_line_and_an_exit_code(monkeypatch, capsys, error, code, message):
     monkeypatch.setattr(demo, "run", failing(error))
     assert main(["demo"]) == code
-    said = capsys.readouterr().err
-    assert said.startswith(says)
-    assert said.count("\n") == 1
+    printed = capsys.readouterr().err
+    assert printed.startswith(message)
+    assert printed.count("\n") == 1
 
 
 def test_debug_lets_the_traceback_through(monkeypatch):
@@ -180,7 +183,7 @@ def test_synth_writes_a_data_set_once(tmp_path, capsys):
 def test_commands_need_no_writable_home(posters, model_file, tmp_path):
     environment = {**os.environ, "HOME": str(tmp_path / "none"), "XDG_CACHE_HOME": "/proc/none"}
     environment.pop("POSTER_GENRE_CACHE")
-    assert in_process("predict", posters[0], "--model-file", model_file, env=environment)[0] == 0
+    assert run_command("predict", posters[0], "--model-file", model_file, env=environment)[0] == 0
 
 
 def test_dataset_prints_and_plots_what_is_in_it(drawn_data, tmp_path, monkeypatch, capsys):
@@ -192,7 +195,7 @@ def test_dataset_prints_and_plots_what_is_in_it(drawn_data, tmp_path, monkeypatc
         assert image.format == "PNG"
 
 
-def test_what_the_operating_system_left_does_not_fill_a_folder(small_compact, drawn_data, tmp_path):
+def test_files_of_the_operating_system_do_not_make_a_folder_non_empty(small_compact, drawn_data, tmp_path):
     (tmp_path / ".DS_Store").write_bytes(b"x")
     assert main(["train", "--data", str(drawn_data), "--out", str(tmp_path), "--epochs", "1"]) == 0
     (tmp_path / "drawn").mkdir()

@@ -77,7 +77,7 @@ def train(data: Path, out: Path) -> int:
 
 
 @needs_full
-def test_training_ends_well_where_standard_error_is_full(small_compact, drawn_data, tmp_path, monkeypatch):
+def test_training_succeeds_where_standard_error_is_full(small_compact, drawn_data, tmp_path, monkeypatch):
     with open(FULL, "w", buffering=1) as full:
         monkeypatch.setattr("sys.stderr", full)
         assert train(drawn_data, tmp_path / "run") == 0
@@ -86,18 +86,20 @@ def test_training_ends_well_where_standard_error_is_full(small_compact, drawn_da
     assert (tmp_path / "run" / "model.npz").exists()
 
 
-def test_training_ends_well_where_standard_error_was_left(small_compact, drawn_data, tmp_path, monkeypatch):
+def test_training_succeeds_where_standard_error_is_a_pipe_without_a_reader(
+    small_compact, drawn_data, tmp_path, monkeypatch
+):
     reader, writer = os.pipe()
     os.close(reader)
-    with os.fdopen(writer, "w", buffering=1) as left:
-        monkeypatch.setattr("sys.stderr", left)
+    with os.fdopen(writer, "w", buffering=1) as broken:
+        monkeypatch.setattr("sys.stderr", broken)
         assert train(drawn_data, tmp_path / "run") == 0
         with suppress(OSError):
-            left.close()
+            broken.close()
     assert (tmp_path / "run" / "model.npz").exists()
 
 
-def test_training_ends_well_where_the_standard_streams_are_closed(
+def test_training_succeeds_where_the_standard_streams_are_closed(
     small_compact, drawn_data, tmp_path, monkeypatch
 ):
     monkeypatch.setattr("sys.stdout", None)
@@ -105,7 +107,7 @@ def test_training_ends_well_where_the_standard_streams_are_closed(
     assert train(drawn_data, tmp_path / "run") == 0
 
 
-def test_predict_survives_a_reader_that_leaves_early(posters, model_file):
+def test_predict_ends_without_a_message_when_its_reader_ends_first(posters, model_file):
     process = subprocess.Popen(
         [sys.executable, "-m", "poster_genre", "predict", *map(str, posters), "--model-file", model_file],
         stdout=subprocess.PIPE,

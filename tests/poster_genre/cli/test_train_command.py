@@ -1,4 +1,4 @@
-"""poster-genre train: what it leaves, what it resumes, and what it refuses."""
+"""``poster-genre train``: the files it writes, the runs it resumes, and what it refuses."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ import numpy as np
 import pytest
 
 from poster_genre.cli.main import main
-from tests.poster_genre.cli.command_line import in_process
+from tests.poster_genre.cli.command_line import run_command
 from tests.poster_genre.data.layouts import only_split
 from tests.unwritable import unwritable_folder
 
 
-def test_training_leaves_the_promised_files(trained_run):
+def test_training_writes_the_documented_files(trained_run):
     assert {path.name for path in trained_run.iterdir()} == {
         "last.npz", "best.npz", "history.csv", "curves.png", "model.npz", "report.html",
     }  # fmt: skip
 
 
-def test_training_prints_measures_beside_baselines_and_where_things_are(
+def test_training_prints_measures_beside_baselines_and_the_paths_of_the_files(
     small_compact, drawn_data, tmp_path, capsys
 ):
     out = tmp_path / "run"
     assert main(["train", "--data", str(drawn_data), "--out", str(out), "--epochs", "1"]) == 0
-    said = capsys.readouterr().out
-    assert "genre priors" in said
-    assert "macro AUC" in said
-    assert str(out / "model.npz") in said
+    printed = capsys.readouterr().out
+    assert "genre priors" in printed
+    assert "macro AUC" in printed
+    assert str(out / "model.npz") in printed
 
 
 def test_the_same_command_gives_the_same_model_file(small_compact, drawn_data, tmp_path, trained_run):
@@ -49,7 +49,7 @@ def snapshot(folder):
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("arguments", "message"),
     [
         ([], "not empty.*--resume"),
         (["--resume", "--epochs", "7"], "--epochs 2, not 7"),
@@ -59,11 +59,11 @@ def snapshot(folder):
     ],
 )
 def test_a_run_that_does_not_fit_the_folder_exits_with_2_and_touches_nothing(
-    small_compact, drawn_data, trained_run, capsys, words, says
+    small_compact, drawn_data, trained_run, capsys, arguments, message
 ):
     before = snapshot(trained_run)
-    assert main(["train", "--data", str(drawn_data), "--out", str(trained_run), *words]) == 2
-    assert re.search(says, capsys.readouterr().err)
+    assert main(["train", "--data", str(drawn_data), "--out", str(trained_run), *arguments]) == 2
+    assert re.search(message, capsys.readouterr().err)
     assert snapshot(trained_run) == before
 
 
@@ -92,9 +92,7 @@ def test_resuming_from_something_that_is_no_checkpoint_exits_with_2(drawn_data, 
     assert [path.name for path in tmp_path.iterdir()] == ["last.npz"]
 
 
-def test_resuming_a_finished_run_changes_nothing_that_counts(
-    small_compact, drawn_data, trained_run, tmp_path
-):
+def test_resuming_a_finished_run_leaves_its_model_as_it_is(small_compact, drawn_data, trained_run, tmp_path):
     out = tmp_path / "run"
     shutil.copytree(trained_run, out)
     assert main(["train", "--data", str(drawn_data), "--out", str(out), "--resume"]) == 0
@@ -105,8 +103,8 @@ def test_resuming_a_finished_run_changes_nothing_that_counts(
 def test_a_bad_model_file_to_start_from_leaves_no_folder_behind(drawn_data, tmp_path, capsys):
     (tmp_path / "bad.npz").write_text("no model")
     out = tmp_path / "run"
-    words = ["train", "--data", str(drawn_data), "--out", str(out), "--init", str(tmp_path / "bad.npz")]
-    assert main(words) == 1
+    arguments = ["train", "--data", str(drawn_data), "--out", str(out), "--init", str(tmp_path / "bad.npz")]
+    assert main(arguments) == 1
     assert "bad.npz" in capsys.readouterr().err
     assert not out.exists()
 
@@ -136,11 +134,11 @@ def test_training_without_train_posters_fails(small_compact, drawn_data, tmp_pat
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 def test_a_run_killed_and_resumed_ends_with_the_same_bytes(drawn_data, tmp_path):
-    words = ["train", "--data", str(drawn_data), "--epochs", "3", "--batch-size", "16", "--threads", "2"]
-    assert in_process(*words, "--out", tmp_path / "whole")[0] == 0
+    arguments = ["train", "--data", str(drawn_data), "--epochs", "3", "--batch-size", "16", "--threads", "2"]
+    assert run_command(*arguments, "--out", tmp_path / "whole")[0] == 0
     cut = tmp_path / "cut"
     process = subprocess.Popen(
-        [sys.executable, "-m", "poster_genre", *words, "--out", str(cut)],
+        [sys.executable, "-m", "poster_genre", *arguments, "--out", str(cut)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -149,7 +147,7 @@ def test_a_run_killed_and_resumed_ends_with_the_same_bytes(drawn_data, tmp_path)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (cut / "model.npz").exists()
-    assert in_process("train", "--data", drawn_data, "--out", cut, "--resume")[0] == 0
+    assert run_command("train", "--data", drawn_data, "--out", cut, "--resume")[0] == 0
     assert (cut / "model.npz").read_bytes() == (tmp_path / "whole" / "model.npz").read_bytes()
     rows = (cut / "history.csv").read_text().splitlines()
     assert [row.split(",")[0] for row in rows] == ["epoch", "1", "2", "3"]
@@ -180,8 +178,8 @@ def test_a_run_on_data_in_a_folder_whose_name_is_not_utf8_ends_with_its_report(
     assert main(["train", "--data", str(data), "--out", str(out), "--epochs", "1"]) == 0
     assert r"--data 'p\xf6ster'" in html.unescape((out / "report.html").read_text(encoding="utf-8"))
     model, report = str(out / "model.npz"), str(tmp_path / "val.html")
-    words = ["--data", str(data), "--split", "val", "--model-file", model, "--report", report]
-    assert main(["evaluate", *words]) == 0
+    arguments = ["--data", str(data), "--split", "val", "--model-file", model, "--report", report]
+    assert main(["evaluate", *arguments]) == 0
     assert main(["dataset", str(data), "--out", str(out)]) == 0
     assert "caf\\xe9.jpg: its name is not UTF-8; rename it" in capsys.readouterr().out
 
@@ -192,11 +190,13 @@ def test_resuming_from_a_file_that_is_no_checkpoint_says_so(model_file, tmp_path
     assert "is not a checkpoint that 'poster-genre train' wrote" in capsys.readouterr().err
 
 
-def test_a_loss_that_explodes_is_answered_with_the_flag_to_turn(small_compact, drawn_data, tmp_path, capsys):
-    words = ["train", "--data", str(drawn_data), "--out", str(tmp_path / "run"), "--model", "compact"]
+def test_a_diverging_loss_is_an_error_that_names_the_learning_rate(
+    small_compact, drawn_data, tmp_path, capsys
+):
+    arguments = ["train", "--data", str(drawn_data), "--out", str(tmp_path / "run"), "--model", "compact"]
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        assert main([*words, "--epochs", "2", "--lr", "1e38"]) == 1
+        assert main([*arguments, "--epochs", "2", "--lr", "1e38"]) == 1
     assert "--lr below 1e+38" in capsys.readouterr().err
 
 

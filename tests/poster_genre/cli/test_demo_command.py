@@ -1,4 +1,4 @@
-"""The demo, with few posters: it writes what it says, works twice, and harms nothing."""
+"""The demo, with few posters: it writes its files, can be repeated, and refuses folders of other files."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_the_demo_writes_its_pictures_and_works_a_second_time(tmp_path, capsys):
     assert "predictions.png" in capsys.readouterr().out
 
 
-def test_the_demo_leaves_other_peoples_folders_alone(tmp_path):
+def test_the_demo_refuses_a_folder_with_other_files_and_changes_nothing(tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(UsageError, match="no demo wrote"):
         quick_demo(tmp_path)

@@ -1,4 +1,4 @@
-"""poster-genre predict: pictures of every kind, and those that cannot be read."""
+"""``poster-genre predict``: pictures of every kind, and files that cannot be read."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from poster_genre.cli.main import main
+from poster_genre.cli.predict import NOT_SURE
 from poster_genre.genres import GENRES
+from poster_genre.model.model_file import save_model
 
 
 def test_predict_answers_in_json_for_every_kind_of_input(posters, model_file, tmp_path):
@@ -24,9 +27,9 @@ def test_predict_answers_in_json_for_every_kind_of_input(posters, model_file, tm
     folder.mkdir()
     shutil.copy(posters[1], folder / "a.JPG")
     (folder / "notes.txt").write_text("skip me")
-    words = [posters[0], text, folder, tmp_path / "missing.png", "-"]
+    arguments = [posters[0], text, folder, tmp_path / "missing.png", "-"]
     done = subprocess.run(
-        [sys.executable, "-m", "poster_genre", "predict", *map(str, words), "--top", "2", "--json",
+        [sys.executable, "-m", "poster_genre", "predict", *map(str, arguments), "--top", "2", "--json",
          "--model-file", model_file],
         input=posters[2].read_bytes(), capture_output=True,
     )  # fmt: skip
@@ -89,3 +92,29 @@ def test_a_dangling_link_in_a_folder_is_reported(model_file, posters, tmp_path, 
     answers = json.loads(capsys.readouterr().out)
     assert [Path(answer["file"]).name for answer in answers] == ["a.jpg", "b.jpg"]
     assert "cannot be read" in answers[1]["error"]
+
+
+@pytest.fixture
+def poster_file(coloured_posters, tmp_path):
+    Image.fromarray(coloured_posters[0][0]).resize((120, 180)).save(tmp_path / "poster.jpg")
+    return tmp_path / "poster.jpg"
+
+
+@pytest.mark.parametrize(("limit", "sure"), [(0.0, True), (1e9, False)])
+def test_predict_reports_sure_as_text_and_as_json(fitted, poster_file, tmp_path, capsys, limit, sure):
+    calibration = replace(fitted.trained_.calibration, sure_above=limit)
+    save_model(replace(fitted.trained_, calibration=calibration), tmp_path / "model.npz")
+    arguments = ["predict", str(poster_file), "--model-file", str(tmp_path / "model.npz")]
+    assert main(arguments) == 0
+    assert (NOT_SURE in capsys.readouterr().out) is not sure
+    assert main([*arguments, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["sure"] is sure
+
+
+def test_predict_reports_once_that_a_model_has_no_calibration(fitted, poster_file, tmp_path, capsys):
+    save_model(replace(fitted.trained_, calibration=None), tmp_path / "model.npz")
+    arguments = ["predict", *[str(poster_file)] * 2, "--json", "--model-file", str(tmp_path / "model.npz")]
+    assert main(arguments) == 0
+    printed = capsys.readouterr()
+    assert printed.err.count("no calibration") == 1
+    assert [prediction["sure"] for prediction in json.loads(printed.out)] == [None, None]
