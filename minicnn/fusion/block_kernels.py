@@ -27,6 +27,31 @@ class Recorded(NamedTuple):
     y_shape: Shape4
 
 
+class PreparedWeights:
+    """A convolution's weights in the form that its algorithm needs, prepared again when they have changed."""
+
+    def __init__(self) -> None:
+        # The fingerprint of the weights with the algorithm's name, and the prepared weights.
+        self._prepared: tuple[Any, Any] | None = None
+
+    def get(self, w: np.ndarray, geometry: ConvGeometry, images: int) -> Any:
+        """The prepared weights for so many images; None where the algorithm takes w as it is."""
+        from minicnn.kernels.simd.fingerprint import fingerprint
+
+        name = _algorithms().choose(geometry, w.dtype, images).name
+        if name not in _algorithms().PREPARING:
+            return None
+        key, prepared = (fingerprint(w), name), self._prepared
+        if prepared is None or prepared[0] != key:
+            # One assignment: of threads that predict together each may prepare, and any result may stay.
+            prepared = self._prepared = (key, _algorithms().prepare(name, w))
+        return prepared[1]
+
+    def forget(self) -> None:
+        """Free the memory, in training, where weights change with every step."""
+        self._prepared = None
+
+
 class BlockKernels:
     """z = convolution of x, max(z, 0) with ``relu_before``; y = normalised z, rectified with ``relu`` and
     halved by a 2x2 max pool with ``pooled``.
@@ -43,8 +68,7 @@ class BlockKernels:
         self.relu_before, self.relu, self.pooled = relu_before, relu, pooled
         self.arena = Arena()
         self.input_from_block = self.output_to_block = False
-        # The weights as the convolution's algorithm needs them, and the fingerprint of the original ones.
-        self._prepared: tuple[Any, Any] | None = None
+        self._prepared_weights = PreparedWeights()
 
     def apply_to(self, z_shape: Shape4, dtype: np.dtype) -> bool:
         """Whether the kernels compute a z of this shape and dtype."""
@@ -64,7 +88,7 @@ class BlockKernels:
         from minicnn.kernels.fused import batchnorm_relu_pool
         from minicnn.kernels.fused.consumers import Moments
 
-        self._prepared = None
+        self._prepared_weights.forget()
         z_shape = geometry.y_shape(len(x))
         z, moments = self.arena.take(z_shape, x.dtype), Moments(z_shape[3], x.dtype)
         _algorithms().conv2d_rows(
@@ -91,7 +115,7 @@ class BlockKernels:
             *self._weights(),
             geometry,
             relu=self.relu_before,
-            prepared=self._prepare(x, geometry),
+            prepared=self._prepared_weights.get(self.convolution.weight.data, geometry, len(x)),
             consumer=Normalizer(z_shape, y, constants, self.relu, self.pooled),
         )
         return y
@@ -145,20 +169,6 @@ class BlockKernels:
     def _give_input_back(self, x: np.ndarray) -> None:
         if self.input_from_block:
             self.arena.give(x)
-
-    def _prepare(self, x: np.ndarray, geometry: ConvGeometry) -> Any:
-        """The prepared weights, those of the last call if nothing changed; None if none are needed."""
-        from minicnn.kernels.simd.fingerprint import fingerprint
-
-        w, prepared = self.convolution.weight.data, self._prepared
-        name = _algorithms().choose(geometry, x.dtype, len(x)).name
-        if name not in _algorithms().PREPARING:
-            return None
-        key = fingerprint(w), name
-        if prepared is None or prepared[0] != key:
-            # One assignment: of threads that predict together each may prepare, and any result may stay.
-            prepared = self._prepared = (key, _algorithms().prepare(name, w))
-        return prepared[1]
 
     def _weights(self) -> tuple[np.ndarray, np.ndarray | None]:
         layer = self.convolution

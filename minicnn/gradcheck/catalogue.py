@@ -175,6 +175,7 @@ def _randomized(layer: Layer) -> Layer:
 def conv(
     channels: int, backend: str | None, *, filters: int, size: Any, dtype: Any = F64, **settings: Any
 ) -> Layer:
+    """A float64 convolution with random weights and biases."""
     return _randomized(Conv2D(channels, filters, size, rng=2, dtype=dtype, backend=backend, **settings))
 
 
@@ -183,10 +184,12 @@ def _dense(inputs: int, outputs: int, rng: int = 2, **settings: Any) -> Layer:
 
 
 def norm(features: int, backend: str | None, dtype: Any = F64) -> Layer:
+    """A batch normalisation with random parameters and statistics."""
     return _randomized(BatchNorm(features, dtype=dtype, backend=backend))
 
 
 def with_backend(kind: Callable[..., Layer], backend: str | None, **settings: Any) -> Layer:
+    """A layer of the class ``kind``; for ``partial``, which binds all but the backend."""
     return kind(backend=backend, **settings)
 
 

@@ -1,8 +1,8 @@
-"""Walk through arrays in chunks that stay in the cache.
+"""Arrays in chunks that fit into the cache.
 
-An optimiser touches every parameter a dozen times in a row. Done array by array each of those passes would
-travel to main memory and back; done chunk by chunk only the first read and the last write do, and the scratch
-space is one chunk long instead of one model long.
+An optimiser reads or writes every parameter a dozen times in a row. Array by array each of those passes would
+go through main memory; chunk by chunk only the first read and the last write do, and the working space is as
+large as one chunk instead of the model.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ CHUNK = 32768
 def chunks(*arrays: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
     """Matching flat views into arrays of one shape, at most ``CHUNK`` numbers each.
 
-    Arrays that are not C-contiguous have no flat view; then the arrays come whole, as one chunk.
+    Arrays that are not C-contiguous have no flat view; then the arrays are one chunk.
     """
     if not all(array.flags.c_contiguous for array in arrays):
         yield arrays
@@ -28,13 +28,14 @@ def chunks(*arrays: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
 
 
 class Scratch:
-    """Uninitialised working space for one chunk, kept from call to call."""
+    """Uninitialised working space for one chunk of each dtype, used again from call to call."""
 
     def __init__(self) -> None:
-        self._kept: dict[np.dtype, np.ndarray] = {}
+        self._arrays: dict[np.dtype, np.ndarray] = {}
 
     def like(self, chunk: np.ndarray) -> np.ndarray:
-        kept = self._kept.get(chunk.dtype)
-        if kept is None or kept.size < chunk.size:
-            kept = self._kept[chunk.dtype] = np.empty(max(chunk.size, CHUNK), chunk.dtype)
-        return kept[: chunk.size].reshape(chunk.shape)
+        """An array of the chunk's shape and dtype with arbitrary contents."""
+        array = self._arrays.get(chunk.dtype)
+        if array is None or array.size < chunk.size:
+            array = self._arrays[chunk.dtype] = np.empty(max(chunk.size, CHUNK), chunk.dtype)
+        return array[: chunk.size].reshape(chunk.shape)
