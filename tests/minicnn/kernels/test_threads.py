@@ -131,6 +131,22 @@ def test_products_of_another_thread_run_on_one_thread_each():
     assert blas_threads() == {2}
 
 
+def test_a_setting_that_each_thread_has_is_lowered_in_every_thread_that_makes_products(monkeypatch):
+    # As an OpenBLAS built with OpenMP has it.
+    own, both, seen = threading.local(), threading.Barrier(2), []
+    library = blas.Library(lambda: getattr(own, "n", 4), lambda n: setattr(own, "n", n), by_thread=True)
+    monkeypatch.setattr(blas, "_by_thread", lambda: [library])
+    set_threads(2)
+
+    def task(_: int) -> None:
+        both.wait(timeout=60)
+        seen.append(library.get_threads())
+
+    blas.run_products(task, 2)
+    assert seen == [1, 1]
+    assert library.get_threads() == 2
+
+
 def test_training_in_another_thread_ends_with_the_same_weights():
     set_threads(2)
     x = numbers((16, 36, 24, 64), np.float32)
