@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from minicnn.checks import real
+from minicnn.argument_checks import real
 
 Shape = tuple[int, ...]
 Initializer = Callable[..., np.ndarray]

@@ -18,7 +18,7 @@ import math
 
 import numpy as np
 
-from minicnn.checks import real
+from minicnn.argument_checks import real
 from minicnn.layers.activation import sigmoid, softmax
 from minicnn.shapes import check_batch, check_shape
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minicnn.checks import real
+from minicnn.argument_checks import real
 from minicnn.shapes import positive_int
 
 Schedule = Callable[[int], float]

@@ -24,7 +24,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from minicnn.checks import strict_arrays
+from minicnn.argument_checks import strict_arrays
 from minicnn.layer import Layer
 from minicnn.version import __version__
 

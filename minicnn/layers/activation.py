@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minicnn.checks import real
+from minicnn.argument_checks import real
 from minicnn.kernels import dispatch
 from minicnn.layer import Layer
 from minicnn.shapes import check_array, check_batch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minicnn.checks import real
+from minicnn.argument_checks import real
 from minicnn.init import check_generator
 from minicnn.kernels import dispatch
 from minicnn.layer import Layer

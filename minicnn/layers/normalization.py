@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from minicnn.checks import real
+from minicnn.argument_checks import real
 from minicnn.kernels import dispatch
 from minicnn.layer import Layer, Parameter
 from minicnn.shapes import channels_last, check_array, check_dtype, check_shape, positive_int

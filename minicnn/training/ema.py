@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minicnn.checks import real, strict_arrays
+from minicnn.argument_checks import real, strict_arrays
 from minicnn.kernels.runtime.chunks import Scratch, chunks
 from minicnn.layer import Layer
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minicnn.checks import real
+from minicnn.argument_checks import real
 from minicnn.layer import Layer, Parameter, reseed
 from minicnn.losses import Loss
 from minicnn.optim import AdamW, Optimizer

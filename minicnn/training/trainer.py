@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from minicnn.checks import real
+from minicnn.argument_checks import real
 from minicnn.data.loader import DataLoader
 from minicnn.layer import Layer, reseed
 from minicnn.losses import Loss

@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Explain the prediction, and write the poster and its heat map as one PNG, whole or not at all."""
     from poster_genre.classifier import PosterGenreClassifier
-    from poster_genre.cli.pictures import read_picture
+    from poster_genre.cli.picture_files import read_picture
     from poster_genre.genres import genre_index
     from poster_genre.output_path import refuse_unwritable_file
 

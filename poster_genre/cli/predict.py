@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def predict_names(names: Sequence[str], classifier: PosterGenreClassifier, top: int) -> Iterator[Prediction]:
     """A prediction for each picture that the names on the command line stand for, in their order."""
-    from poster_genre.cli.pictures import list_pictures
+    from poster_genre.cli.picture_files import list_pictures
     from poster_genre.model.predictions import predict_pictures
     from poster_genre.model.trained_model import BATCH
 
@@ -83,7 +83,7 @@ def predict_names(names: Sequence[str], classifier: PosterGenreClassifier, top: 
 
 def pixels_or_error(name: str, size: tuple[int, int]) -> np.ndarray | str:
     """The picture at ``size = (height, width)``, uint8 (height, width, 3), or why it cannot be read."""
-    from poster_genre.cli.pictures import read_picture
+    from poster_genre.cli.picture_files import read_picture
     from poster_genre.data.transforms import resize_poster
 
     try:

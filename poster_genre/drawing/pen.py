@@ -12,10 +12,10 @@ from typing import Self
 import numpy as np
 from PIL import Image
 
-from poster_genre.drawing import curves
+from poster_genre.drawing import splines
 from poster_genre.drawing.brush import Brush
-from poster_genre.drawing.curves import Points, as_complex, spline, unit_circle
 from poster_genre.drawing.palettes import Colour, Palette
+from poster_genre.drawing.splines import Points, as_complex, spline, unit_circle
 
 
 class Pen(Brush):
@@ -69,7 +69,7 @@ class Pen(Brush):
         self, x: float, y: float, radius: float, start: float, stop: float, colour: Colour, alpha: float = 1.0
     ) -> None:
         """A slice of a disc between two angles in degrees, anticlockwise from the x axis."""
-        self.fill(np.append(curves.arc(x, y, radius, start, stop), complex(x, y)), colour, alpha)
+        self.fill(np.append(splines.arc(x, y, radius, start, stop), complex(x, y)), colour, alpha)
 
     def line(self, points: Points, width: float, colour: Colour, alpha: float = 1.0) -> None:
         """A line through the points with round joints and ends."""
@@ -91,7 +91,7 @@ class Pen(Brush):
         alpha: float = 1.0,
     ) -> None:
         """Part of a circle's line, from ``start`` to ``stop`` degrees."""
-        self.stroke(curves.arc(x, y, radius, start, stop), width, colour, alpha)
+        self.stroke(splines.arc(x, y, radius, start, stop), width, colour, alpha)
 
     def limb(self, joints: Points, widths: Sequence[float], colour: Colour) -> None:
         """A line through the joints that changes its width from joint to joint: an arm, a branch, a horn."""

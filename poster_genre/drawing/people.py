@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from poster_genre.drawing.curves import Point
 from poster_genre.drawing.palettes import Colour
 from poster_genre.drawing.pen import Pen
+from poster_genre.drawing.splines import Point
 
 # A pose: left arm, right arm, left leg, right leg; of each the middle joint and the end.
 Limb = tuple[Point, Point]

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from poster_genre.drawing.curves import Point
 from poster_genre.drawing.palettes import Colour
 from poster_genre.drawing.pen import Pen
+from poster_genre.drawing.splines import Point
 
 # The letters: each is a few strokes, x from 0 to 0.6, y from 0 to 1.
 _GLYPHS: tuple[tuple[tuple[Point, ...], ...], ...] = (

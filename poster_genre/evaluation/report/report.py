@@ -19,7 +19,7 @@ from poster_genre.errors import PosterGenreError, printable
 from poster_genre.evaluation.measures import Scores
 from poster_genre.evaluation.report import charts
 from poster_genre.evaluation.report.curves import history_points, precision_recall_points, reliability_bins
-from poster_genre.evaluation.report.pictures import best_and_worst, filter_images
+from poster_genre.evaluation.report.embedded_images import best_and_worst, filter_images
 from poster_genre.evaluation.report.table_rows import (
     HEADLINES,
     cooccurrence,

@@ -13,7 +13,7 @@ from poster_genre.errors import PosterGenreError
 from poster_genre.evaluation.evaluate import evaluate_probabilities
 from poster_genre.evaluation.report import charts
 from poster_genre.evaluation.report.curves import precision_recall_points, reliability_bins
-from poster_genre.evaluation.report.pictures import best_and_worst
+from poster_genre.evaluation.report.embedded_images import best_and_worst
 from poster_genre.evaluation.report.report import report_html, write_report
 from poster_genre.evaluation.report.table_rows import cooccurrence, frequent_confusions
 from poster_genre.evaluation.tables import about_thresholds

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from minicnn.checks import real, strict_arrays
+from minicnn.argument_checks import real, strict_arrays
 
 
 @pytest.mark.parametrize("value", [1, 0.5, np.float32(0.5), np.int64(1)])

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from poster_genre.cli import pictures
-from poster_genre.cli.pictures import list_pictures, read_picture
+from poster_genre.cli import picture_files
+from poster_genre.cli.picture_files import list_pictures, read_picture
 from poster_genre.errors import PosterGenreError
 
 needs_pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
@@ -20,7 +20,7 @@ needs_pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named 
 @pytest.fixture
 def pipe(tmp_path, monkeypatch):
     """A named pipe, waited for a short time only."""
-    monkeypatch.setattr(pictures, "WRITER_SECONDS", 0.3)
+    monkeypatch.setattr(picture_files, "WRITER_SECONDS", 0.3)
     os.mkfifo(tmp_path / "pipe.jpg")
     return tmp_path / "pipe.jpg"
 
