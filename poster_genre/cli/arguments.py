@@ -82,7 +82,12 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 def add_threads(parser: argparse.ArgumentParser) -> None:
     """``--threads``: how many threads compute."""
-    parser.add_argument("--threads", type=whole_number(1), metavar="N", help="default: one for each core")
+    parser.add_argument(
+        "--threads",
+        type=whole_number(1),
+        metavar="N",
+        help="threads to compute with (default: one for each core)",
+    )
 
 
 def json_text(document: Any) -> str:

@@ -36,9 +36,15 @@ TRAIN_POSTERS, VAL_POSTERS, PICTURED_POSTERS = 1600, 400, 12
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The output folder, the seed and the threads."""
     parser.add_argument(
-        "--out", type=path, default="poster-genre-demo", metavar="DIR", help="default: ./%(default)s"
+        "--out",
+        type=path,
+        default="poster-genre-demo",
+        metavar="DIR",
+        help="folder for the output files (default: ./%(default)s)",
     )
-    parser.add_argument("--seed", type=whole_number(0), default=0, metavar="S", help="default: 0")
+    parser.add_argument(
+        "--seed", type=whole_number(0), default=0, metavar="S", help="of all random numbers (default: 0)"
+    )
     add_threads(parser)
 
 

@@ -11,7 +11,7 @@ SUMMARY = "combine trained networks into an ensemble"
 DETAILS = (
     "The ensemble's logits are the mean of its members' logits; its probabilities are calibrated on the val "
     "split. The members must have the same architecture and be trained on the same posters with different "
-    "seeds. OUT receives model.npz and report.html."
+    "seeds. DIR receives model.npz and report.html."
 )
 EXAMPLE = (
     "poster-genre ensemble run0/model.npz run1/model.npz --data Movies-Poster_Dataset.zip --out ensemble"

@@ -23,7 +23,9 @@ EXAMPLE = "poster-genre evaluate --data Movies-Poster_Dataset.zip --split val --
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The data, the split, the model, and the form of the output."""
     add_data(parser)
-    parser.add_argument("--split", required=True, choices=("train", "val", "test"))
+    parser.add_argument(
+        "--split", required=True, choices=("train", "val", "test"), help="the posters to measure on"
+    )
     add_model_file(parser)
     parser.add_argument("--report", type=path, metavar="FILE", help="also write a self-contained HTML report")
     parser.add_argument(

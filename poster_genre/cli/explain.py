@@ -26,12 +26,17 @@ EXAMPLE = "poster-genre explain poster.jpg --genre Horror --out map.png"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The picture, the genre, the output file, the method and the model."""
     parser.add_argument("image", type=path, metavar="IMAGE", help="a picture file, or - for standard input")
-    parser.add_argument("--genre", metavar="NAME", help="default: the most probable genre")
+    parser.add_argument(
+        "--genre", metavar="NAME", help="the genre to explain (default: the most probable one)"
+    )
     parser.add_argument(
         "--out", type=path, required=True, metavar="FILE", help="PNG of the poster and its heat map"
     )
     parser.add_argument(
-        "--method", choices=("grad-cam", "occlusion"), default="grad-cam", help="default: grad-cam"
+        "--method",
+        choices=("grad-cam", "occlusion"),
+        default="grad-cam",
+        help="how the heat map is computed (default: grad-cam)",
     )
     add_model_file(parser)
 

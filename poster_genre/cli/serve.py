@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=whole_number(0, 65535),
         default=8000,
         metavar="N",
-        help="0: any free one (default: 8000)",
+        help="port to listen on; 0 is any free one (default: 8000)",
     )
     parser.add_argument(
         "--allow-host",

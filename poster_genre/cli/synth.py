@@ -18,7 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--count", type=whole_number(1), default=200, metavar="N", help="posters to draw (default: 200)"
     )
-    parser.add_argument("--seed", type=whole_number(0), default=0, metavar="S", help="default: 0")
+    parser.add_argument(
+        "--seed", type=whole_number(0), default=0, metavar="S", help="of the random posters (default: 0)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from poster_genre.cli.arguments import add_data, add_threads, model_path, path, 
 
 SUMMARY = "train a network on a data set"
 DETAILS = (
-    "OUT receives model.npz, the curves, the checkpoints and, if there are val posters, report.html. The "
+    "DIR receives model.npz, the curves, the checkpoints and, if there are val posters, report.html. The "
     "network is fitted on the train split. The val split calibrates the probabilities, chooses the "
     "thresholds and is what the report measures on (without val posters every threshold is 0.5). The test "
     "split is not used."
@@ -25,16 +25,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--model", choices=("compact", "original"), help="the network (default: compact)")
     parser.add_argument(
-        "--epochs", type=whole_number(1), metavar="N", help="default: the number in the network's recipe"
+        "--epochs",
+        type=whole_number(1),
+        metavar="N",
+        help="passes over the train split (default: those of the network's recipe)",
     )
     parser.add_argument(
         "--batch-size", type=whole_number(1), metavar="N", help="posters in a step (default: 32)"
     )
     parser.add_argument(
-        "--seed", type=whole_number(0), metavar="S", help="the same seed gives the same run (default: 0)"
+        "--seed",
+        type=whole_number(0),
+        metavar="S",
+        help="of all random numbers; the same seed gives the same run (default: 0)",
     )
     parser.add_argument(
-        "--lr", type=positive_number, metavar="X", help="learning rate; with a one-cycle schedule, its peak"
+        "--lr",
+        type=positive_number,
+        metavar="X",
+        help="learning rate; with a one-cycle schedule its peak (default: that of the recipe)",
     )
     parser.add_argument(
         "--init", type=model_path, metavar="FILE", help="start from the weights of this model file"
@@ -43,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="continue the interrupted run in OUT; its other settings need not be repeated",
+        help="continue the interrupted run in DIR; its other settings need not be repeated",
     )
 
 
