@@ -16,7 +16,7 @@ from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from benchmarks import data, layers, scaling, startup, steps
+from benchmarks import data, layers, scaling, startup, train_and_infer
 from benchmarks.harness import Case, Row, Settings, note, rounded
 from benchmarks.plot import bar_chart
 
@@ -25,7 +25,7 @@ SLOW_START = 2.0  # a first repetition of more seconds is reported
 
 def all_cases() -> list[Case]:
     """The cases of every work."""
-    return [*layers.cases(), *steps.cases(), *scaling.cases(), *startup.cases(), *data.cases()]
+    return [*layers.cases(), *train_and_infer.cases(), *scaling.cases(), *startup.cases(), *data.cases()]
 
 
 def selected(cases: Sequence[Case], names: Sequence[str], quick: bool) -> list[Case]:

@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks.harness import Case, Row, Settings, Side, comparison_row, rounded, take_turns, warm_up
 from benchmarks.networks import NETWORKS
 from benchmarks.peers import use_threads
-from benchmarks.steps import training
+from benchmarks.train_and_infer import training
 
 POSTERS = 256
 QUICK_POSTERS = 64

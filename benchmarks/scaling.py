@@ -8,7 +8,7 @@ import os
 
 from benchmarks.harness import Case, Row, Settings
 from benchmarks.networks import NETWORKS
-from benchmarks.steps import FAST_PEERS, training
+from benchmarks.train_and_infer import FAST_PEERS, training
 
 BATCHES = (1, 4, 8, 16, 128)
 # (height, width): images in the batch, so that all batches cost about the same

@@ -20,8 +20,8 @@ from typing import Any
 import matplotlib
 import numpy as np
 
+from benchmarks.experiments.ideas import LIGHT
 from benchmarks.experiments.run import BY_GENRE, LOG, read_log
-from benchmarks.experiments.table import LIGHT
 from minicnn import metrics
 from poster_genre.data.arrays import split_arrays
 from poster_genre.data.dataset import load_dataset

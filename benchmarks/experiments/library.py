@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.experiments.posters import Posters, score
-from benchmarks.experiments.settings import Settings
+from benchmarks.experiments.trial_settings import Settings
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.model.networks import SPECS
 from poster_genre.model.spec import ModelSpec, Recipe

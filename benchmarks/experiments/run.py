@@ -1,4 +1,4 @@
-"""Run the trials of ``table.py``, and write a row of ``log.csv`` and one of ``by_genre.csv`` for each.
+"""Run the trials of ``ideas.py``, and write a row of ``log.csv`` and one of ``by_genre.csv`` for each.
 
     python -m benchmarks.experiments.run --data PATH [--only NAME ...] [--seeds 0 1] [--list]
 
@@ -78,7 +78,7 @@ def main() -> None:
     parser.add_argument("--list", action="store_true", help="print the ideas and exit")
     arguments = parser.parse_args()
 
-    from benchmarks.experiments.table import IDEAS, SCREEN, SINGLES, ideas_of
+    from benchmarks.experiments.ideas import IDEAS, SCREEN, SINGLES, ideas_of
 
     if arguments.list:
         print("\n".join(f"{name:<16} {idea.change}" for name, idea in IDEAS.items()))
@@ -108,8 +108,8 @@ def run(name: str, seed: int, threads: int, arguments: argparse.Namespace) -> No
     from torch import nn
 
     from benchmarks.experiments import library, twin
+    from benchmarks.experiments.ideas import IDEAS, ideas_of, settings_of
     from benchmarks.experiments.posters import read_posters, score
-    from benchmarks.experiments.table import IDEAS, ideas_of, settings_of
     from minicnn import metrics
     from poster_genre.genres import GENRES
 

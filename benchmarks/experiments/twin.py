@@ -20,7 +20,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from benchmarks.experiments.posters import Posters, score
-from benchmarks.experiments.settings import Settings
+from benchmarks.experiments.trial_settings import Settings
 from benchmarks.experiments.twin_data import as_tensor, to_input, train_loader
 from benchmarks.experiments.twin_network import Compact
 from minicnn.schedules import OneCycle

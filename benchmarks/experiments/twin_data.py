@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from benchmarks.experiments.posters import Posters
-from benchmarks.experiments.settings import Settings
+from benchmarks.experiments.trial_settings import Settings
 from minicnn.data import ArrayDataset, DataLoader
 from poster_genre.data.augment import Mixup
 from poster_genre.data.transforms import Normalisation

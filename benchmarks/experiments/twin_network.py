@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from benchmarks.experiments.settings import Settings
+from benchmarks.experiments.trial_settings import Settings
 from poster_genre.genres import N_GENRES
 from poster_genre.model.compact import INITIAL_BIAS
 

@@ -22,7 +22,7 @@ from benchmarks.harness import (
     take_turns,
     warm_up,
 )
-from benchmarks.table import BEGIN, END, markdown, section, write
+from benchmarks.results_table import BEGIN, END, markdown, section, write
 
 KEYS = {"name", "unit", "ours", "peers", "ratio_best_eager", "ratio_spread", "peak_rss_mb"}
 

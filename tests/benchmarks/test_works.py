@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import layers, memory, peers, plot, steps
+from benchmarks import layers, memory, peers, plot, train_and_infer
 from benchmarks.__main__ import all_cases, main
 from benchmarks.harness import Case, DisagreementError, Row, Settings, comparison_row, sgemm_peak
 from benchmarks.networks import Network
@@ -32,7 +32,7 @@ TINY = Network("tiny", (8, 6), _tiny)
 def _numpy_backend(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINICNN_BACKEND", "numpy")
     monkeypatch.setenv("MINICNN_FUSION", "off")
-    monkeypatch.setattr(steps, "sgemm_peak", lambda threads: 100.0)
+    monkeypatch.setattr(train_and_infer, "sgemm_peak", lambda threads: 100.0)
     threads = get_threads()
     yield
     set_threads(threads)
@@ -51,7 +51,9 @@ def no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_torch")
 def test_without_pytorch_its_peers_are_skipped_by_name(capsys: pytest.CaptureFixture[str]) -> None:
-    result = steps.training("train/tiny/b4", TINY, 4, ["torch_nchw", "torch_compile", "numpy"], SETTINGS)
+    result = train_and_infer.training(
+        "train/tiny/b4", TINY, 4, ["torch_nchw", "torch_compile", "numpy"], SETTINGS
+    )
     assert result["peers"].keys() == {"numpy"}
     assert result["ratio_best_eager"] is None
     printed = capsys.readouterr().err
@@ -71,7 +73,9 @@ def test_without_a_compiler_torch_compile_is_skipped_with_the_reason(monkeypatch
 @pytest.mark.oracle
 def test_a_training_row_compares_before_it_times() -> None:
     pytest.importorskip("torch")
-    result = steps.training("train/tiny/b4", TINY, 4, ["torch_nchw", "torch_channels_last"], SETTINGS)
+    result = train_and_infer.training(
+        "train/tiny/b4", TINY, 4, ["torch_nchw", "torch_channels_last"], SETTINGS
+    )
     assert result["ratio_spread"][0] <= result["ratio_best_eager"] <= result["ratio_spread"][1]
     assert result["gradient_difference"].keys() == {"torch_nchw", "torch_channels_last"}
     assert max(result["gradient_difference"].values()) < 1e-4
@@ -81,7 +85,7 @@ def test_a_training_row_compares_before_it_times() -> None:
 @pytest.mark.oracle
 def test_an_inference_row_compares_before_it_times() -> None:
     pytest.importorskip("torch")
-    result = steps.inference("infer/tiny/b4", TINY, 4, ["torch_nchw"], SETTINGS)
+    result = train_and_infer.inference("infer/tiny/b4", TINY, 4, ["torch_nchw"], SETTINGS)
     assert result["unit"] == "images/s"
     assert result["output_difference"]["torch_nchw"] < 1e-5
 
@@ -91,7 +95,7 @@ def test_a_side_that_computes_something_else_is_not_timed(monkeypatch: pytest.Mo
     pytest.importorskip("torch")
     monkeypatch.setattr(peers.Ours, "infer", lambda self: self.model.forward(self.x) + 1)
     with pytest.raises(ValueError, match="infer/tiny/b4, torch_nchw: output differs"):
-        steps.inference("infer/tiny/b4", TINY, 4, ["torch_nchw"], SETTINGS)
+        train_and_infer.inference("infer/tiny/b4", TINY, 4, ["torch_nchw"], SETTINGS)
 
 
 def test_a_layer_row_has_its_share_of_the_peak_and_its_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,7 +220,7 @@ def test_a_module_that_does_not_compile_is_left_out_with_the_reason(
     monkeypatch.setattr(torch, "compile", broken)
     monkeypatch.setattr(peers, "_start_with_an_empty_cache", lambda: None)
     monkeypatch.setattr(peers, "missing", lambda peer: None)
-    for measure in (steps.training, steps.inference):
+    for measure in (train_and_infer.training, train_and_infer.inference):
         result = measure("x", TINY, 4, ["torch_nchw", "torch_compile"], SETTINGS)
         assert result["peers"].keys() == {"torch_nchw"}
         assert "skipped torch_compile: no such header: omp.h\n" in capsys.readouterr().err

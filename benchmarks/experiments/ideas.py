@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from benchmarks.experiments.settings import Settings
+from benchmarks.experiments.trial_settings import Settings
 
 BASE = Settings()
 

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.table ROWS.json ... [--write]``: rows as the section of results in README.md.
+"""``python -m benchmarks.results_table ROWS.json ... [--write]``: rows as a section of README.md.
 
 If several files have a row of one name, the last counts. With ``--write`` the section replaces the one
 between the two marks in README.md, otherwise it is printed.
@@ -61,7 +61,7 @@ def write(text: str, readme: Path = README) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the section, or write it into README.md."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.table", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.results_table", description=__doc__)
     parser.add_argument("files", nargs="+", type=Path, metavar="ROWS.json")
     parser.add_argument("--write", action="store_true", help="into benchmarks/README.md")
     options = parser.parse_args(arguments)

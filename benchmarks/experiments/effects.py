@@ -1,6 +1,6 @@
 """The effect of each idea, from ``log.csv``: as a table and as a chart.
 
-    python -m benchmarks.experiments.plot [--out ablation.png]
+    python -m benchmarks.experiments.effects [--out ablation.png]
 
 All runs of one length are explained together by a sum, fitted by least squares:
 
