@@ -43,7 +43,7 @@ def measure(work: str, network_name: str, batch: int, side: str, threads: int) -
     """Peak resident megabytes of this process during ``REPEATS`` steps, less those after the imports."""
     from benchmarks.networks import NETWORKS
     from benchmarks.peers import Ours, Torch, use_threads
-    from minicnn.kernels.runtime.threads import set_threads
+    from minicnn.kernels.runtime.thread_count import set_threads
 
     # Loaded before the measurement, since minicnn imports Numba with its first kernel.
     if side == "ours":

@@ -23,7 +23,7 @@ from benchmarks.networks import Network
 from minicnn.containers import Sequential
 from minicnn.fusion.rewrite import fuse
 from minicnn.kernels import dispatch
-from minicnn.kernels.runtime.threads import set_threads
+from minicnn.kernels.runtime.thread_count import set_threads
 from minicnn.layer import Layer
 from minicnn.layers.dropout import Dropout
 from minicnn.layers.normalization import BatchNorm

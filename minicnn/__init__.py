@@ -23,7 +23,7 @@ from minicnn.version import __version__
 if TYPE_CHECKING:
     from minicnn.containers import Parallel, Residual, Sequential
     from minicnn.data import ArrayDataset, DataLoader
-    from minicnn.kernels.runtime.threads import get_threads, set_threads
+    from minicnn.kernels.runtime.thread_count import get_threads, set_threads
     from minicnn.layer import Layer, Parameter
     from minicnn.layers import (
         AveragePool2D,
@@ -141,7 +141,7 @@ _NAMES = {
     "training.lr_finder": ("find_learning_rate",),
     "optim": ("SGD", "Adam", "AdamW", "RMSProp", "clip_gradients"),
     "schedules": ("Constant", "Cosine", "OneCycle", "StepDecay", "WarmUp"),
-    "kernels.runtime.threads": ("get_threads", "set_threads"),
+    "kernels.runtime.thread_count": ("get_threads", "set_threads"),
     "training.trainer": ("Trainer",),
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}

@@ -101,7 +101,7 @@ class PosterGenreClassifier(Estimator):
         See ``poster_genre.training.fit.train_model`` for ``checkpoint_dir``, ``resume`` and ``callbacks``.
         PosterGenreError for posters, labels or settings that cannot be used.
         """
-        from minicnn.kernels.runtime.threads import set_threads
+        from minicnn.kernels.runtime.thread_count import set_threads
         from poster_genre.training.fit import pretrained_model, train_model
 
         spec = self.specification()

@@ -128,7 +128,7 @@ def untrained(name: str, path: Path) -> Path:
 def offline(model: Path, posters: list[bytes], threads: int | None, seconds: float) -> list[dict[str, Any]]:
     """Predictions a second without a server, one poster at a time: of pixels, and of files."""
     if threads is not None:
-        from minicnn.kernels.runtime.threads import set_threads
+        from minicnn.kernels.runtime.thread_count import set_threads
 
         set_threads(threads)
     from poster_genre.data.transforms import load_poster

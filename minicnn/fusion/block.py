@@ -84,7 +84,7 @@ class Block(Layer):
 
     def _applies(self, z_shape: Shape4) -> bool:
         """Whether the kernels can do it, so that no member would raise an error."""
-        backends = {dispatch.backend(getattr(layer, "backend", None)) for layer in self.members}
+        backends = {dispatch.current_backend(getattr(layer, "backend", None)) for layer in self.members}
         if backends != {"numba"} or z_shape[3] != self.norm.features:
             return False
         dtypes = {p.data.dtype for layer in self.members for p in layer.parameters().values()}

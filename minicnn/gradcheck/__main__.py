@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table; returns the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        dispatch.backend()
+        dispatch.current_backend()
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -8,18 +8,18 @@ What is computed, for reading and as the oracle of the tests
     reference/vectorized.py        ReLU, pooling and batch normalisation in NumPy
 
 Which kernel runs
-    dispatch.py                    by argument or environment: naive, numpy, or numba, which is all below
-    algorithms.py                  which of the compiled convolutions, and why
+    dispatch.py                    which backend computes: naive, NumPy or compiled kernels
+    algorithms.py                  which compiled convolution algorithm runs, and why
 
 What compiled kernels have in common
     runtime/jit.py                 Numba's settings: compiling, and the one message about it
     runtime/cache_folder.py        where compiled kernels are stored
-    runtime/workers.py             the threads that share the work of a kernel
+    runtime/thread_pool.py         threads that share the work of a kernel
     runtime/blas.py                the number of threads of one matrix product in NumPy
-    runtime/threads.py             one number of threads for kernels and for NumPy's matrix products
+    runtime/thread_count.py        get_threads and set_threads, for kernels and NumPy's matrix products
     runtime/aligned.py             arrays that begin at a cache line
     runtime/chunks.py              passes over arrays, a piece that stays in the cache at a time
-    runtime/row_consumer.py        rows of an image passed on while they are in the cache
+    runtime/row_consumer.py        functions that receive rows of an image while they are in the cache
 
 Compiled loops, one idea a file
     compiled/activation.py         ReLU, and dropout's masking
@@ -38,7 +38,7 @@ Convolutions made of vector instructions, float32 only
     simd/fingerprint.py            whether weights have changed since they were prepared
     winograd/algebra.py            3x3 with fewer multiplications: the mathematics,
     winograd/reference.py          the same on whole arrays,
-    winograd/records.py            where the kernels find their numbers,
+    winograd/records.py            the positions and strides of the kernels' arrays,
     winograd/tiles.py              the transforms of one tile, and of the tiles of an image,
     winograd/filters.py            filters transformed and packed,
     winograd/tasks.py              how the output is cut into tasks,

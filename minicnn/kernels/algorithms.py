@@ -1,4 +1,4 @@
-"""Which of the compiled convolutions runs, and why: never hidden, and it can be forced.
+"""Which compiled convolution algorithm runs, and why.
 
     depthwise    one filter a channel (``compiled/depthwise.py``)
     small_batch  forward, a batch of few output pixels and many weights (``simd/small_batch.py``)
@@ -20,7 +20,7 @@ import numba
 import numpy as np
 
 from minicnn.kernels.compiled import depthwise, patches
-from minicnn.kernels.runtime import workers
+from minicnn.kernels.runtime import thread_pool
 from minicnn.kernels.runtime.row_consumer import RowConsumer
 from minicnn.kernels.simd import implicit_gemm, small_batch
 from minicnn.kernels.winograd import forward as winograd_forward
@@ -47,7 +47,7 @@ class Choice(NamedTuple):
 def choose(geometry: ConvGeometry, dtype: np.dtype, images: int | None = None) -> Choice:
     """The algorithm for a convolution of float32 or float64 arrays.
 
-    ``images``: how many the batch of a forward pass has; without it the answer is that for many.
+    ``images``: how many the batch of a forward pass has; None: a batch large enough for every algorithm.
 
     Raises ValueError where ``MINICNN_CONVOLUTION`` holds an unknown name.
     """
@@ -147,7 +147,7 @@ def conv2d_rows(
         rows = geometry.output[0]
         consumer.expect(len(x))
         flat = y.reshape(len(x), -1)
-        workers.run(lambda n: consumer(n, n * rows, (n + 1) * rows, flat[n]), len(x))
+        thread_pool.run(lambda n: consumer(n, n * rows, (n + 1) * rows, flat[n]), len(x))
 
 
 def conv2d_backward_input(

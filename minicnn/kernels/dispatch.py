@@ -1,4 +1,6 @@
-"""Which kernel runs: chosen by argument, by ``set_backend`` or by the environment, never hidden.
+"""Which backend computes: naive, NumPy or compiled kernels.
+
+It is chosen by argument, by ``set_backend`` or by the environment.
 
     naive   loops over single numbers: the definition (``reference/naive.py``)
     numpy   convolution as one matrix product (``reference/im2col.py``), and whole-array expressions
@@ -54,7 +56,7 @@ _MODULES = {
 _chosen: str | None = None
 
 
-def backend(name: str | None = None) -> str:
+def current_backend(name: str | None = None) -> str:
     """The backend in force: ``name``, else that of ``set_backend``, else ``MINICNN_BACKEND``, else "numba",
     or "numpy" where ``NUMBA_DISABLE_JIT`` would run its loops in Python. Raises ValueError for another name.
     """
@@ -85,12 +87,8 @@ def check_backend(name: str | None) -> str | None:
     return None if name is None else _check(name, "backend")
 
 
-# ``backend`` for functions that have a parameter of that name.
-_in_force = backend
-
-
 def _module(topic: str, name: str | None) -> Any:
-    return import_module(f"minicnn.kernels.{_MODULES[backend(name)][topic]}")
+    return import_module(f"minicnn.kernels.{_MODULES[current_backend(name)][topic]}")
 
 
 def _check_shape(
@@ -110,9 +108,9 @@ def convolution_algorithm(
     """The name of the algorithm that ``conv2d_forward`` uses, and the reason for it in a few words.
 
     "naive" and "im2col" are those of the other backends; ``minicnn.kernels.algorithms`` explains the rest.
-    ``images``: how many the batch has; without it the answer is that for many. Nothing is computed.
+    ``images``: how many the batch has; None: a batch large enough for every algorithm. Nothing is computed.
     """
-    name = _in_force(backend)
+    name = current_backend(backend)
     if name != "numba":
         return {"naive": "naive", "numpy": "im2col"}[name], f"the backend is {name!r}"
 
@@ -157,7 +155,7 @@ def dense_forward(
     x: np.ndarray, w: np.ndarray, b: np.ndarray | None, backend: str | None = None
 ) -> np.ndarray:
     """y (N, out) of x (N, in), w (in, out) and b (out,) or None. Only "numba" has a kernel of its own."""
-    if _in_force(backend) == "numba":
+    if current_backend(backend) == "numba":
         from minicnn.kernels.compiled import dense
 
         if dense.applies(len(x), w.size):

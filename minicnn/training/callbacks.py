@@ -28,7 +28,7 @@ from minicnn.layer import Layer
 from minicnn.layers.activation import ReLU
 from minicnn.serialize import PathLike, atomic_write, clear_leftovers
 from minicnn.shapes import positive_int
-from minicnn.training.run import Row, Run, better
+from minicnn.training.run_types import Row, Run, better
 
 
 class Callback:

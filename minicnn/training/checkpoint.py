@@ -28,8 +28,8 @@ from minicnn.serialize import (
 )
 from minicnn.training.divergence import DivergedError
 from minicnn.training.lock import HeldError, exclusive
-from minicnn.training.run import Plan
 from minicnn.training.run_settings import ConfiguredRun, differences, resumable, run_settings
+from minicnn.training.run_types import Plan
 
 Arrays = dict[str, np.ndarray]
 

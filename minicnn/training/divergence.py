@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from minicnn.serialize import model_arrays
-from minicnn.training.run import Row, Run
+from minicnn.training.run_types import Row, Run
 
 
 class DivergedError(ValueError):

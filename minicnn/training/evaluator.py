@@ -15,7 +15,7 @@ from minicnn.layer import Layer
 from minicnn.losses import Loss
 from minicnn.serialize import load_model_arrays, model_arrays
 from minicnn.training.ema import ExponentialMovingAverage
-from minicnn.training.run import Metrics
+from minicnn.training.run_types import Metrics
 
 
 class Evaluator:

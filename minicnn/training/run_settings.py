@@ -1,7 +1,7 @@
 """All that decides the weights a run ends with, as JSON; a resumed run must have the same.
 
 Not part of it: the machine, the versions of Python, NumPy and Numba, and the number of threads, on which the
-last digits depend, and what ``minicnn.training.description`` cannot see of functions and objects.
+last digits depend, and what ``minicnn.training.settings_json`` cannot see of functions and objects.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from minicnn.losses import Loss
 from minicnn.schedules import Schedule
 from minicnn.serialize import to_json
 from minicnn.training.callbacks import Callback
-from minicnn.training.description import describe, settings_of
 from minicnn.training.ema import ExponentialMovingAverage
-from minicnn.training.run import Plan, Run
+from minicnn.training.run_types import Plan, Run
+from minicnn.training.settings_json import as_json_values, settings_of
 from minicnn.version import __version__
 
 
@@ -49,17 +49,19 @@ def run_settings(run: ConfiguredRun, plan: Plan) -> dict[str, Any]:
         "seed": run.seed,
         "layers": dict(_layers(run.model)),
         "parameters": _parameters(run),
-        "loss": describe(run.loss),
+        "loss": as_json_values(run.loss),
         "optimizer": run.optimizer_settings,
         "schedule": schedule_settings(run.schedule, plan.steps),
-        "ema": describe(run.ema),
+        "ema": as_json_values(run.ema),
         "clip_norm": run.clip_norm,
         "training data": settings_of(plan.train_loader),
         "validation data": None if plan.val_loader is None else settings_of(plan.val_loader),
-        "validation metrics": describe(plan.val_metrics),
+        "validation metrics": as_json_values(plan.val_metrics),
         "monitor": [plan.monitor, plan.mode],
-        "callbacks": {name: describe(callback.settings()) for name, callback in resumable(run.callbacks)},
-        "backend": dispatch.backend(),
+        "callbacks": {
+            name: as_json_values(callback.settings()) for name, callback in resumable(run.callbacks)
+        },
+        "backend": dispatch.current_backend(),
         "MINICNN_CONVOLUTION": os.environ.get("MINICNN_CONVOLUTION", ""),
         "MINICNN_FUSION": "on" if run.fusion else "off",
         "minicnn": __version__,

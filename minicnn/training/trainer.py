@@ -30,11 +30,11 @@ from minicnn.schedules import Schedule
 from minicnn.serialize import PathLike
 from minicnn.training.callbacks import Callback
 from minicnn.training.checkpoint import Checkpoints, RunFolder
-from minicnn.training.description import describe
 from minicnn.training.divergence import check_epoch, check_finite
 from minicnn.training.ema import ExponentialMovingAverage
 from minicnn.training.evaluator import Evaluator, finite_batches
-from minicnn.training.run import Metrics, Plan, Row
+from minicnn.training.run_types import Metrics, Plan, Row
+from minicnn.training.settings_json import as_json_values
 
 
 class Trainer(Evaluator):
@@ -73,7 +73,7 @@ class Trainer(Evaluator):
         self.optimizer, self.schedule, self.clip_norm, self.seed = optimizer, schedule, clip_norm, int(seed)
         self.callbacks = list(callbacks)
         self.configuration = dict(configuration or {})
-        self.optimizer_settings: dict[str, Any] = describe(optimizer)
+        self.optimizer_settings: dict[str, Any] = as_json_values(optimizer)
         if schedule is not None:
             self.optimizer_settings.pop("lr", None)
         self._reset(epochs=0, steps=0)

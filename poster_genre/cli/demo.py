@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the demo in the output folder."""
     if arguments.threads is not None:
-        from minicnn.kernels.runtime.threads import set_threads
+        from minicnn.kernels.runtime.thread_count import set_threads
 
         set_threads(arguments.threads)
     demo(Path(arguments.out), seed=arguments.seed)

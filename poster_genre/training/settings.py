@@ -34,7 +34,7 @@ class Settings:
 
 def with_defaults(settings: Settings) -> Settings:
     """The settings of a new run, every one of them a value (``init`` may be None)."""
-    from minicnn.kernels.runtime.threads import get_threads
+    from minicnn.kernels.runtime.thread_count import get_threads
 
     spec = model_spec(settings.model or DEFAULT_MODEL)
     return Settings(

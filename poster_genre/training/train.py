@@ -68,7 +68,7 @@ def train(
 
     Raises UsageError, before anything is written, where the folder and ``resume`` do not fit each other.
     """
-    from minicnn.kernels.runtime.threads import set_threads
+    from minicnn.kernels.runtime.thread_count import set_threads
 
     folder = Path(out)
     start = resumed_run(folder, settings) if resume else new_run(folder, settings)

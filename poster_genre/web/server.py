@@ -62,7 +62,7 @@ def serve(
     """
     limits = limits or Limits()
     if threads is not None:
-        from minicnn.kernels.runtime.threads import set_threads
+        from minicnn.kernels.runtime.thread_count import set_threads
 
         set_threads(threads)
     with bind(host, port) as listener:

@@ -14,7 +14,7 @@ from benchmarks.__main__ import all_cases, main
 from benchmarks.harness import Case, DisagreementError, Row, Settings, comparison_row, sgemm_peak
 from benchmarks.networks import Network
 from minicnn.containers import Sequential
-from minicnn.kernels.runtime.threads import get_threads, set_threads
+from minicnn.kernels.runtime.thread_count import get_threads, set_threads
 from minicnn.layers.conv import Conv2D
 from minicnn.layers.pooling import GlobalAveragePool2D
 

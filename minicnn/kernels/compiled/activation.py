@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minicnn.kernels.runtime import workers
+from minicnn.kernels.runtime import thread_pool
 from minicnn.kernels.runtime.aligned import empty
 from minicnn.kernels.runtime.jit import jit, plain
 
@@ -42,10 +42,10 @@ def masked(x: np.ndarray, mask: np.ndarray, scale: float) -> np.ndarray:
     y = empty(x.shape, x.dtype)
     source, chosen, target = x.reshape(-1), mask.reshape(-1), y.reshape(-1)
     factor = x.dtype.type(scale)
-    workers.run_stretches(
+    thread_pool.run_stretches(
         lambda first, last: mask_stretch(source, chosen, factor, target, first, last),
         x.size,
-        workers.stretch(x.size, x.nbytes),
+        thread_pool.stretch(x.size, x.nbytes),
     )
     return y
 
@@ -55,10 +55,10 @@ def relu_forward(x: np.ndarray) -> np.ndarray:
     x = plain(x)
     y = empty(x.shape, x.dtype)
     source, target = x.reshape(-1), y.reshape(-1)
-    workers.run_stretches(
+    thread_pool.run_stretches(
         lambda first, last: relu_stretch(source, target, first, last),
         x.size,
-        workers.stretch(x.size, x.nbytes),
+        thread_pool.stretch(x.size, x.nbytes),
     )
     return y
 
@@ -68,9 +68,9 @@ def relu_backward(dy: np.ndarray, y: np.ndarray) -> np.ndarray:
     dy, y = plain(dy), plain(y)
     dx = empty(dy.shape, dy.dtype)
     upstream, output, target = dy.reshape(-1), y.reshape(-1), dx.reshape(-1)
-    workers.run_stretches(
+    thread_pool.run_stretches(
         lambda first, last: relu_gradient_stretch(upstream, output, target, first, last),
         dy.size,
-        workers.stretch(dy.size, dy.nbytes),
+        thread_pool.stretch(dy.size, dy.nbytes),
     )
     return dx

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minicnn.kernels.runtime import workers
+from minicnn.kernels.runtime import thread_pool
 from minicnn.kernels.runtime.jit import jit, plain
 
 MOST_ROWS = 4
@@ -58,6 +58,6 @@ def forward(x: np.ndarray, w: np.ndarray, b: np.ndarray | None) -> np.ndarray:
     def part(p: int) -> None:
         add_products(x, w, p * len(w) // parts, (p + 1) * len(w) // parts, partial[p])
 
-    workers.run(part, parts)
+    thread_pool.run(part, parts)
     y: np.ndarray = partial.sum(axis=0)
     return y if b is None else y + b

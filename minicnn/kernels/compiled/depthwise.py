@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minicnn.kernels.runtime import workers
+from minicnn.kernels.runtime import thread_pool
 from minicnn.kernels.runtime.aligned import empty
 from minicnn.kernels.runtime.jit import jit, plain
 from minicnn.shapes import ConvGeometry
@@ -133,7 +133,7 @@ def conv2d_forward(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, geometry:
         forward_rows(x, weights, y, first, last, geometry)
 
     rows = len(x) * geometry.output[0]
-    workers.run_stretches(task, rows, workers.stretch(rows, y.nbytes))
+    thread_pool.run_stretches(task, rows, thread_pool.stretch(rows, y.nbytes))
     return y
 
 
@@ -152,7 +152,7 @@ def conv2d_backward_input(dy: np.ndarray, w: np.ndarray, geometry: ConvGeometry)
     def task(first: int, last: int) -> None:
         backward_input_images(dy, weights, dx, first, last, geometry)
 
-    workers.run_stretches(task, len(dx), 1)
+    thread_pool.run_stretches(task, len(dx), 1)
     return dx
 
 
@@ -167,5 +167,5 @@ def conv2d_backward_weight(dy: np.ndarray, x: np.ndarray, geometry: ConvGeometry
     def task(first: int, last: int) -> None:
         backward_weight_rows(dy, x, partial[first // step], first, last, geometry)
 
-    workers.run_stretches(task, rows, step)
+    thread_pool.run_stretches(task, rows, step)
     return partial.sum(axis=0).reshape(geometry.w_shape)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minicnn.kernels.runtime import workers
+from minicnn.kernels.runtime import thread_pool
 from minicnn.kernels.runtime.aligned import empty
 from minicnn.kernels.runtime.jit import jit, plain
 
@@ -91,7 +91,7 @@ def gradient_rows(dy, x, mean, scale, from_mean, from_var, dx, first, last):  # 
 def _blocks(x: np.ndarray) -> tuple[int, int]:
     """The number of blocks, and how many of them make a task."""
     count = -(-len(x) // BLOCK)
-    return count, workers.stretch(count, x.nbytes)
+    return count, thread_pool.stretch(count, x.nbytes)
 
 
 def channel_sums(x: np.ndarray) -> np.ndarray:
@@ -99,7 +99,7 @@ def channel_sums(x: np.ndarray) -> np.ndarray:
     rows = plain(x).reshape(-1, x.shape[-1])
     count, step = _blocks(rows)
     sums = np.empty((count, rows.shape[1]), x.dtype)
-    workers.run_stretches(lambda first, last: block_sums(rows, sums, first, last), count, step)
+    thread_pool.run_stretches(lambda first, last: block_sums(rows, sums, first, last), count, step)
     return sums.sum(axis=0, dtype=np.float64).astype(x.dtype)
 
 
@@ -109,7 +109,7 @@ def batchnorm_statistics(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     count, step = _blocks(x)
     means = np.empty((count, x.shape[1]), x.dtype)
     drifts, squares = np.empty_like(means), np.empty_like(means)
-    workers.run_stretches(
+    thread_pool.run_stretches(
         lambda first, last: block_statistics(x, means, drifts, squares, first, last), count, step
     )
     rows = np.full((count, 1), float(BLOCK))
@@ -128,10 +128,10 @@ def batchnorm_normalize(
     x = plain(x)
     y = empty(x.shape, x.dtype)
     centre, scale = mean.astype(x.dtype), (gamma * inv_std).astype(x.dtype)
-    workers.run_stretches(
+    thread_pool.run_stretches(
         lambda first, last: normalize_rows(x, centre, scale, plain(beta), y, first, last),
         len(x),
-        workers.stretch(len(x), x.nbytes),
+        thread_pool.stretch(len(x), x.nbytes),
     )
     return y
 
@@ -145,7 +145,7 @@ def batchnorm_sums(
     products = np.empty((count, x.shape[1]), x.dtype)
     sums = np.empty_like(products)
     centre = mean.astype(x.dtype)
-    workers.run_stretches(
+    thread_pool.run_stretches(
         lambda first, last: block_gradient_sums(dy, x, centre, products, sums, first, last), count, step
     )
     return products.sum(axis=0, dtype=np.float64) * inv_std, sums.sum(axis=0, dtype=np.float64)
@@ -166,9 +166,9 @@ def batchnorm_input_gradient(
     centre, scale = mean.astype(x.dtype), (gamma * inv_std).astype(x.dtype)
     from_mean = (dbeta / len(x)).astype(x.dtype)
     from_var = (inv_std * dgamma / len(x)).astype(x.dtype)
-    workers.run_stretches(
+    thread_pool.run_stretches(
         lambda first, last: gradient_rows(dy, x, centre, scale, from_mean, from_var, dx, first, last),
         len(x),
-        workers.stretch(len(x), x.nbytes),
+        thread_pool.stretch(len(x), x.nbytes),
     )
     return dx

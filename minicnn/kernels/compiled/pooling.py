@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from minicnn.kernels.reference.naive import argmax_dtype
-from minicnn.kernels.runtime import workers
+from minicnn.kernels.runtime import thread_pool
 from minicnn.kernels.runtime.aligned import empty
 from minicnn.kernels.runtime.jit import jit, plain
 from minicnn.shapes import PoolGeometry
@@ -126,8 +126,8 @@ def global_average(x: np.ndarray) -> np.ndarray:
     n, height, width, channels = x.shape
     flat = plain(x).reshape(n, height * width, channels)
     sums = np.empty((n, channels))
-    workers.run_stretches(
-        lambda first, last: sum_pixels(flat, sums, first, last), n, workers.stretch(n, x.nbytes)
+    thread_pool.run_stretches(
+        lambda first, last: sum_pixels(flat, sums, first, last), n, thread_pool.stretch(n, x.nbytes)
     )
     return (sums / (height * width)).astype(x.dtype, copy=False)
 
@@ -138,10 +138,10 @@ def maxpool2d_forward(x: np.ndarray, geometry: PoolGeometry) -> tuple[np.ndarray
     y = empty(geometry.y_shape(len(x), x.shape[3]), x.dtype)
     argmax = np.empty(y.shape, argmax_dtype(geometry.kernel))
     rows = len(x) * geometry.output[0]
-    workers.run_stretches(
+    thread_pool.run_stretches(
         lambda first, last: maximum_rows(x, y, argmax, first, last, geometry),
         rows,
-        workers.stretch(rows, x.nbytes),
+        thread_pool.stretch(rows, x.nbytes),
     )
     return y, argmax
 
@@ -150,10 +150,10 @@ def maxpool2d_backward(dy: np.ndarray, argmax: np.ndarray, geometry: PoolGeometr
     """dx (N, H, W, C): each dy added at the pixel that was the maximum of its window."""
     dy, argmax = plain(dy), plain(argmax)
     dx = empty(geometry.x_shape(len(dy), dy.shape[3]), dy.dtype)
-    workers.run_stretches(
+    thread_pool.run_stretches(
         lambda first, last: maximum_gradient(dy, argmax, dx, first, last, geometry),
         len(dx),
-        workers.stretch(len(dx), dx.nbytes),
+        thread_pool.stretch(len(dx), dx.nbytes),
     )
     return dx
 
@@ -163,8 +163,10 @@ def averagepool2d_forward(x: np.ndarray, geometry: PoolGeometry) -> np.ndarray:
     x = plain(x)
     y = empty(geometry.y_shape(len(x), x.shape[3]), x.dtype)
     rows = len(x) * geometry.output[0]
-    workers.run_stretches(
-        lambda first, last: average_rows(x, y, first, last, geometry), rows, workers.stretch(rows, x.nbytes)
+    thread_pool.run_stretches(
+        lambda first, last: average_rows(x, y, first, last, geometry),
+        rows,
+        thread_pool.stretch(rows, x.nbytes),
     )
     return y
 
@@ -173,9 +175,9 @@ def averagepool2d_backward(dy: np.ndarray, geometry: PoolGeometry) -> np.ndarray
     """dx (N, H, W, C): each dy shared out equally among the pixels under its window."""
     dy = plain(dy)
     dx = empty(geometry.x_shape(len(dy), dy.shape[3]), dy.dtype)
-    workers.run_stretches(
+    thread_pool.run_stretches(
         lambda first, last: average_gradient(dy, dx, first, last, geometry),
         len(dx),
-        workers.stretch(len(dx), dx.nbytes),
+        thread_pool.stretch(len(dx), dx.nbytes),
     )
     return dx

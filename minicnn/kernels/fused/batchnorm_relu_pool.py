@@ -44,7 +44,7 @@ from minicnn.kernels.fused.records import (
     floor_of,
     rows_of,
 )
-from minicnn.kernels.runtime import workers
+from minicnn.kernels.runtime import thread_pool
 from minicnn.kernels.runtime.aligned import empty
 from minicnn.kernels.runtime.jit import plain
 from minicnn.kernels.simd.emitter import WIDTH
@@ -102,7 +102,7 @@ def forward(
         else:
             normalize(flat_z, affine, flat_y, channels, first, last)
 
-    workers.run(part, len(parts))
+    thread_pool.run(part, len(parts))
     return y, argmax if pooled else None
 
 
@@ -134,7 +134,7 @@ def backward(
         else:
             gradient_sums_pool(flat_z, affine, flat_dy, flat_argmax, size, first, last, sums[p], products[p])
 
-    workers.run(sum_up, len(parts))
+    thread_pool.run(sum_up, len(parts))
     dbeta = sums.sum(axis=0, dtype=np.float64)
     dgamma = n.inv_std * products.sum(axis=0, dtype=np.float64)
     correction = rows_of(_correction(n, dgamma, dbeta, z.size // channels, relu_before), dtype)
@@ -148,7 +148,7 @@ def backward(
                 flat_z, affine, correction, flat_dy, flat_argmax, flat_dz, size, first, last, bias[p]
             )
 
-    workers.run(propagate, len(parts))
+    thread_pool.run(propagate, len(parts))
     return Gradients(dz, bias.sum(axis=0, dtype=np.float64), dgamma, dbeta)
 
 

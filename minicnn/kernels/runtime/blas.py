@@ -2,7 +2,7 @@
 
 The setting decides the speed of a product and, in the last digit, its result: OpenBLAS cuts a product among
 its threads, and the edges of the pieces are added up in another order. Kernels that share their products out
-among ``workers`` therefore make each on one thread (``run_products``).
+among threads therefore make each on one thread (``run_products``).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from minicnn.kernels.runtime import workers
+from minicnn.kernels.runtime import thread_pool
 
 
 class Library(NamedTuple):
@@ -110,14 +110,14 @@ def serial_blas() -> Iterator[None]:
 
 
 def run_products(task: Callable[[int], Any], count: int) -> None:
-    """``workers.run`` for tasks that make matrix products: each product on the thread of its task alone."""
+    """``thread_pool.run`` for tasks with matrix products: each product on the thread of its task alone."""
 
     def serial_task(i: int) -> None:
         with serial_blas():
             task(i)
 
     with serial_blas():
-        workers.run(serial_task, count)
+        thread_pool.run(serial_task, count)
 
 
 def _set(targets: list[Library], threads: list[int]) -> None:

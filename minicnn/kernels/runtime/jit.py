@@ -23,7 +23,7 @@ _announced = threading.Event()
 
 
 def jit(function: Function, inline: bool = False) -> Function:
-    """Compile ``function`` to machine code that runs without the GIL: ``workers.run`` can run several.
+    """Compile ``function`` to machine code that runs without the GIL: ``thread_pool.run`` can run several.
 
     Plain serial loops, no ``parallel=True``: that costs seconds of compilation a kernel, and Numba's fallback
     threading layer aborts the process when two threads enter it at once. Contracting a * b + c to one

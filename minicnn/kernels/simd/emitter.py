@@ -48,7 +48,7 @@ _BYTES = ir.VectorType(ir.IntType(8), WIDTH)
 class Vector:
     """WIDTH numbers in a register; +, - and * append an instruction."""
 
-    def __init__(self, emitter: Lanes, value: Any) -> None:
+    def __init__(self, emitter: LaneArithmetic, value: Any) -> None:
         self.emitter = emitter
         self.value = value
 
@@ -99,7 +99,7 @@ class Positions:
         return self.builder.select(self.builder.icmp_signed("<", a, b), a, b)
 
 
-class Lanes(Positions):
+class LaneArithmetic(Positions):
     """Vectors made of constants and of other vectors, lane by lane, and masks: one bit for each lane."""
 
     def constant(self, number: float) -> Vector:
@@ -155,7 +155,7 @@ class Lanes(Positions):
         return self.builder.shuffle_vector(one, undefined, lanes)
 
 
-class Memory(Lanes):
+class Memory(LaneArithmetic):
     """Vectors from and to memory. ``array`` is the address of a flat array, ``start`` a position in it."""
 
     def pointer(self, address: Any) -> Any:

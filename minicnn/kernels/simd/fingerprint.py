@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from minicnn.kernels.runtime import workers
+from minicnn.kernels.runtime import thread_pool
 from minicnn.kernels.runtime.jit import jit, plain
 from minicnn.kernels.simd.emitter import WIDTH, Emitter
 from minicnn.kernels.simd.intrinsics import emitted
@@ -54,7 +54,7 @@ def fingerprint(x: np.ndarray) -> tuple[Any, ...]:
     def part(p: int) -> None:
         stir(flat, p * PART, min(whole, p * PART + PART), states, p * COLUMNS)
 
-    workers.run(part, parts)
+    thread_pool.run(part, parts)
     return x.shape, states.tobytes(), flat[whole:].tobytes()
 
 

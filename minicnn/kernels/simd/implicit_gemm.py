@@ -34,7 +34,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minicnn.kernels.runtime import workers
+from minicnn.kernels.runtime import thread_pool
 from minicnn.kernels.runtime.aligned import empty
 from minicnn.kernels.runtime.jit import inlined, jit, plain
 from minicnn.kernels.runtime.row_consumer import RowConsumer
@@ -307,7 +307,7 @@ def compute(
 
     if consumer is not None:
         consumer.expect(cut.count)
-    workers.run(part, cut.parts)
+    thread_pool.run(part, cut.parts)
 
 
 def has_input_gradient(geometry: ConvGeometry) -> bool:
@@ -340,5 +340,5 @@ def backward_weight(dy: np.ndarray, x: np.ndarray, geometry: ConvGeometry) -> np
         strips = tuple(Strips(cut.rows, cut.length, *cut.strips_of(p)))
         gradient_strips(flat_x, flat_dy, numbers, strips, strip, dy_strip, sums[p].reshape(-1))
 
-    workers.run(part, cut.parts)
+    thread_pool.run(part, cut.parts)
     return np.ascontiguousarray(sums.sum(axis=0)[:, : kw * channels, :outputs]).reshape(geometry.w_shape)

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from minicnn.kernels.compiled import patches
-from minicnn.kernels.runtime import workers
+from minicnn.kernels.runtime import thread_pool
 from minicnn.kernels.runtime.aligned import empty
 from minicnn.kernels.runtime.jit import jit, plain
 from minicnn.kernels.simd.emitter import WIDTH, Emitter
@@ -114,5 +114,5 @@ def forward(
         target = columns[:, first * WIDTH : last * WIDTH]
         np.maximum(sums.reshape(tiles, -1)[:pixels], 0 if relu else -np.inf, out=target)
 
-    workers.run(part, parts)
+    thread_pool.run(part, parts)
     return y

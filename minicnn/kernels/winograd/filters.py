@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minicnn.kernels.runtime import workers
+from minicnn.kernels.runtime import thread_pool
 from minicnn.kernels.runtime.aligned import empty
 from minicnn.kernels.runtime.jit import jit, plain
 from minicnn.kernels.simd.emitter import WIDTH
@@ -66,7 +66,7 @@ class Filters:
         count = panels(self.layout.lanes)
         filters = empty((count, self._numbers), self.w.dtype)
         layout = tuple(self.layout)
-        workers.run(lambda p: pack_filters(self.w, layout, p, p + 1, filters[p]), count)
+        thread_pool.run(lambda p: pack_filters(self.w, layout, p, p + 1, filters[p]), count)
         return filters.reshape(-1)
 
     @property

@@ -34,7 +34,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minicnn.kernels.runtime import workers
+from minicnn.kernels.runtime import thread_pool
 from minicnn.kernels.runtime.aligned import empty
 from minicnn.kernels.runtime.jit import jit, plain
 from minicnn.kernels.runtime.row_consumer import RowConsumer
@@ -146,7 +146,7 @@ def compute(
 
     if consumer is not None:
         consumer.expect(tasks.count)
-    workers.run(task, tasks.count)
+    thread_pool.run(task, tasks.count)
 
 
 def forward(

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minicnn.kernels.runtime import workers
+from minicnn.kernels.runtime import thread_pool
 from minicnn.kernels.runtime.aligned import empty
 from minicnn.kernels.runtime.jit import jit, plain
 from minicnn.kernels.simd.emitter import WIDTH
@@ -148,7 +148,7 @@ def _by_blocks(x: np.ndarray, dy: np.ndarray, tiling: Tiling, tiles: int, dw: np
         first, last = part * tiles // parts, (part + 1) * tiles // parts
         sum_blocks(x, dy, numbers, first, last, x_points, dy_points, patch, partial[part])
 
-    workers.run(add_up, parts)
+    thread_pool.run(add_up, parts)
     sums = partial.sum(axis=0)
 
     def weights(part: int) -> None:
@@ -156,7 +156,7 @@ def _by_blocks(x: np.ndarray, dy: np.ndarray, tiling: Tiling, tiles: int, dw: np
         patch = np.empty(9 * WIDTH, x.dtype)
         place_weights(sums, 0, depth, channels, outputs, first, last, dw, patch)
 
-    workers.run(weights, PARTS)
+    thread_pool.run(weights, PARTS)
 
 
 def _by_runs(x: np.ndarray, dy: np.ndarray, tiling: Tiling, tiles: int, dw: np.ndarray) -> None:
@@ -189,5 +189,5 @@ def _by_runs(x: np.ndarray, dy: np.ndarray, tiling: Tiling, tiles: int, dw: np.n
                 patch, last = np.empty(9 * WIDTH, x.dtype), min(last, channels)
                 place_weights(sums, first, WIDTH, channels, outputs, first, last, dw, patch)
 
-        workers.run(points, PARTS)
-        workers.run(products, c_panels)
+        thread_pool.run(points, PARTS)
+        thread_pool.run(products, c_panels)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from minicnn.kernels import dispatch
 from minicnn.kernels.compiled import dense
-from minicnn.kernels.runtime import workers
+from minicnn.kernels.runtime import thread_pool
 from tests.minicnn.geometry import DTYPES, numbers
 
 
@@ -24,14 +24,14 @@ def test_few_rows_agree_with_the_matrix_product(rows, inputs, outputs, with_bias
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_threads_change_no_bit_of_a_product_of_few_rows(dtype):
     x, w = numbers((2, 999), dtype), numbers((999, 33), dtype, 1)
-    before = workers.size()
+    before = thread_pool.size()
     try:
-        workers.resize(1)
+        thread_pool.resize(1)
         alone = dense.forward(x, w, None)
-        workers.resize(3)
+        thread_pool.resize(3)
         together = dense.forward(x, w, None)
     finally:
-        workers.resize(before)
+        thread_pool.resize(before)
     assert alone.dtype == dtype
     np.testing.assert_array_equal(alone, together)
 

@@ -31,34 +31,34 @@ def _undecided(monkeypatch):
 
 
 def test_numba_is_the_default():
-    assert dispatch.backend() == "numba"
+    assert dispatch.current_backend() == "numba"
 
 
 def test_numpy_is_the_default_where_jit_is_disabled(monkeypatch):
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
-    assert dispatch.backend() == "numpy"
+    assert dispatch.current_backend() == "numpy"
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "0")
-    assert dispatch.backend() == "numba"
+    assert dispatch.current_backend() == "numba"
 
 
 def test_an_argument_comes_before_set_backend_and_that_before_the_environment(monkeypatch):
     monkeypatch.setenv("MINICNN_BACKEND", "naive")
-    assert dispatch.backend() == "naive"
+    assert dispatch.current_backend() == "naive"
     dispatch.set_backend("numpy")
-    assert dispatch.backend() == "numpy"
-    assert dispatch.backend("numba") == "numba"
+    assert dispatch.current_backend() == "numpy"
+    assert dispatch.current_backend("numba") == "numba"
     dispatch.set_backend(None)
-    assert dispatch.backend() == "naive"
+    assert dispatch.current_backend() == "naive"
 
 
 def test_an_unknown_backend_is_refused_wherever_it_comes_from(monkeypatch):
     with pytest.raises(ValueError, match='backend must be "naive", "numpy" or "numba", got \'gpu\''):
-        dispatch.backend("gpu")
+        dispatch.current_backend("gpu")
     with pytest.raises(ValueError, match="backend must be"):
         dispatch.set_backend("gpu")
     monkeypatch.setenv("MINICNN_BACKEND", "gpu")
     with pytest.raises(ValueError, match="environment variable MINICNN_BACKEND must be"):
-        dispatch.backend()
+        dispatch.current_backend()
 
 
 @pytest.mark.parametrize("backend", ["naive", "numpy"])
@@ -68,7 +68,7 @@ def test_the_other_backends_never_load_numba(backend):
         "from minicnn.layers.conv import Conv2D\n"
         "from minicnn.layers.normalization import BatchNorm\n"
         "from minicnn.layers.pooling import AveragePool2D, MaxPool2D\n"
-        "from minicnn.kernels.runtime.threads import set_threads\n"
+        "from minicnn.kernels.runtime.thread_count import set_threads\n"
         "set_threads(1)\n"
         "x = np.ones((2, 4, 4, 1), np.float32)\n"
         "for layer in Conv2D(1, 2, 3, rng=0), BatchNorm(1), AveragePool2D(), MaxPool2D():\n"

@@ -13,7 +13,7 @@ from minicnn.kernels.fused import batchnorm_relu_pool, reference
 from minicnn.kernels.fused.consumers import Moments, Normalizer
 from minicnn.kernels.fused.records import Gradients, Normalization
 from minicnn.kernels.fused.row_kernels import NO_CELL
-from minicnn.kernels.runtime import workers
+from minicnn.kernels.runtime import thread_pool
 from minicnn.kernels.simd.emitter import WIDTH
 from tests.minicnn.geometry import numbers
 from tests.minicnn.kernels.canaries import Walled
@@ -122,13 +122,13 @@ def test_a_nan_is_the_maximum_of_its_window(cell):
 
 def test_threads_change_no_bit():
     z, dy = numbers((3, 22, 14, 40), np.float32), numbers((3, 11, 7, 40), np.float32, 1)
-    n, before, results = normalization(z), workers.size(), []
+    n, before, results = normalization(z), thread_pool.size(), []
     try:
         for threads in (1, 3):
-            workers.resize(threads)
+            thread_pool.resize(threads)
             y, argmax = batchnorm_relu_pool.forward(z, n, True, True)
             results.append((y, *batchnorm_relu_pool.backward(dy, z, argmax, n, True, False)))
     finally:
-        workers.resize(before)
+        thread_pool.resize(before)
     for a, b in zip(*results, strict=True):
         np.testing.assert_array_equal(a, b)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minicnn.kernels.reference import im2col
-from minicnn.kernels.runtime import workers
+from minicnn.kernels.runtime import thread_pool
 from minicnn.kernels.simd import implicit_gemm
 from minicnn.shapes import ConvGeometry
 from tests.minicnn.geometry import DTYPES, Convolution, convolution, numbers, pairs
@@ -67,11 +67,11 @@ def test_relu_in_the_same_pass_equals_relu_afterwards():
 def test_threads_change_no_bit():
     x, w, dy = (numbers(s, np.float32) for s in ((3, 30, 22, 3), (3, 3, 3, 24), (3, 30, 22, 24)))
     geometry = ConvGeometry.of(x.shape, w.shape, padding="same")
-    before = workers.size()
+    before = thread_pool.size()
     results = []
     try:
         for threads in (1, 3):
-            workers.resize(threads)
+            thread_pool.resize(threads)
             results.append(
                 (
                     implicit_gemm.forward(x, w, None, geometry),
@@ -79,6 +79,6 @@ def test_threads_change_no_bit():
                 )
             )
     finally:
-        workers.resize(before)
+        thread_pool.resize(before)
     for a, b in zip(*results, strict=True):
         np.testing.assert_array_equal(a, b)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from minicnn.kernels import algorithms
 from minicnn.kernels.reference import im2col
-from minicnn.kernels.runtime import workers
+from minicnn.kernels.runtime import thread_pool
 from minicnn.kernels.simd import small_batch
 from minicnn.kernels.simd.emitter import WIDTH
 from minicnn.layers.conv import Conv2D
@@ -45,14 +45,14 @@ def test_the_kernel_agrees_with_im2col_and_stays_inside_its_arrays(case, relu, w
 def test_threads_change_no_bit_of_a_small_batch():
     x, w = numbers((1, 4, 5, 40), np.float32), numbers((3, 3, 40, 8 * WIDTH), np.float32, 1)
     geometry = ConvGeometry.of(x.shape, w.shape, padding="same")
-    before = workers.size()
+    before = thread_pool.size()
     try:
-        workers.resize(1)
+        thread_pool.resize(1)
         alone = small_batch.forward(x, w, None, geometry)
-        workers.resize(3)
+        thread_pool.resize(3)
         together = small_batch.forward(x, w, None, geometry)
     finally:
-        workers.resize(before)
+        thread_pool.resize(before)
     np.testing.assert_array_equal(alone, together)
 
 

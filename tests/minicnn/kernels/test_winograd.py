@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from minicnn.kernels import dispatch
 from minicnn.kernels.reference import im2col, naive
-from minicnn.kernels.runtime import workers
+from minicnn.kernels.runtime import thread_pool
 from minicnn.kernels.winograd import algebra, reference
 from minicnn.kernels.winograd import forward as winograd_forward
 from minicnn.kernels.winograd import weight_gradient as winograd_weight_gradient
@@ -168,14 +168,14 @@ def test_threads_change_no_bit(dtype):
             winograd_weight_gradient.backward_weight(dy, x, same(x, w)),
         )
 
-    before = workers.size()
+    before = thread_pool.size()
     try:
-        workers.resize(1)
+        thread_pool.resize(1)
         alone = everything()
-        workers.resize(3)
+        thread_pool.resize(3)
         together = everything()
     finally:
-        workers.resize(before)
+        thread_pool.resize(before)
     for a, b in zip(alone, together, strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -207,7 +207,7 @@ def test_a_layer_computes_the_same_with_winograd_and_without():
     x, dy = numbers((2, 12, 9, 16), np.float32), numbers((2, 12, 9, 24), np.float32, 1)
     results = []
     for name in ("numba", "numpy"):
-        layer = Conv2D(16, 24, 3, padding="same", rng=0, backend=dispatch.backend(name))
+        layer = Conv2D(16, 24, 3, padding="same", rng=0, backend=dispatch.current_backend(name))
         y = layer.forward(x, training=True)
         results.append((y, layer.backward(dy), layer.weight.grad, layer.bias.grad))
     for fast, plain in zip(*results, strict=True):

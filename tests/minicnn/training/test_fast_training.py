@@ -16,7 +16,7 @@ from minicnn.containers import Residual, Sequential
 from minicnn.data import ArrayDataset, DataLoader
 from minicnn.fusion.rewrite import SWITCH, blocks_of
 from minicnn.kernels import dispatch
-from minicnn.kernels.runtime.threads import get_threads, set_threads
+from minicnn.kernels.runtime.thread_count import get_threads, set_threads
 from minicnn.kernels.simd.emitter import WIDTH
 from minicnn.layers.activation import ReLU
 from minicnn.layers.conv import Conv2D

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minicnn.training.description import settings_of
 from minicnn.training.run_settings import differences
+from minicnn.training.settings_json import settings_of
 from poster_genre.model.spec import ModelSpec, Recipe
 from poster_genre.training.fit import training_loader
 

@@ -14,8 +14,8 @@ import pytest
 
 from minicnn.containers import Sequential
 from minicnn.kernels.compiled import patches
-from minicnn.kernels.runtime import blas, workers
-from minicnn.kernels.runtime.threads import get_threads, set_threads
+from minicnn.kernels.runtime import blas, thread_pool
+from minicnn.kernels.runtime.thread_count import get_threads, set_threads
 from minicnn.layers.conv import Conv2D
 from minicnn.layers.normalization import BatchNorm
 from minicnn.layers.pooling import GlobalAveragePool2D, MaxPool2D
@@ -77,7 +77,7 @@ def test_set_threads_refuses_what_is_not_a_positive_integer(n, error):
 def test_compiled_kernels_give_the_same_bits_on_any_number_of_threads(monkeypatch):
     # Small pieces, so that a small network is work for several threads.
     monkeypatch.setattr(patches, "PATCH_BYTES", 4096)
-    monkeypatch.setattr(workers, "PIECE_BYTES", 2048)
+    monkeypatch.setattr(thread_pool, "PIECE_BYTES", 2048)
     monkeypatch.setenv("MINICNN_BACKEND", "numba")
     expected = gradients(1)
     for threads in (2, 3):
@@ -177,20 +177,20 @@ def test_another_thread_predicts_the_same_bits():
 def test_run_calls_every_task_once():
     set_threads(3)
     done = []
-    workers.run(done.append, 100)
+    thread_pool.run(done.append, 100)
     assert sorted(done) == list(range(100))
 
 
 def test_run_works_on_several_threads():
     set_threads(2)
     both = threading.Barrier(2)
-    workers.run(lambda _: both.wait(timeout=60), 2)
+    thread_pool.run(lambda _: both.wait(timeout=60), 2)
 
 
 def test_run_within_run_finishes():
     set_threads(2)
     done = []
-    workers.run(lambda i: workers.run(lambda j: done.append((i, j)), 5), 5)
+    thread_pool.run(lambda i: thread_pool.run(lambda j: done.append((i, j)), 5), 5)
     assert len(set(done)) == 25
 
 
@@ -203,7 +203,7 @@ def test_the_error_of_a_task_reaches_the_caller(threads):
             raise ZeroDivisionError("task 7")
 
     with pytest.raises(ZeroDivisionError, match="task 7"):
-        workers.run(task, 20)
+        thread_pool.run(task, 20)
 
 
 def test_tasks_obey_the_errstate_of_their_caller():
@@ -215,21 +215,21 @@ def test_tasks_obey_the_errstate_of_their_caller():
         np.float32(1) / np.float32(0)
 
     with np.errstate(divide="ignore"):
-        workers.run(task, 2)
+        thread_pool.run(task, 2)
     with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
-        workers.run(task, 2)
+        thread_pool.run(task, 2)
 
 
 def test_stretches_cover_everything_once_whatever_their_length():
     seen = []
-    workers.run_stretches(lambda first, last: seen.extend(range(first, last)), 10, 3)
+    thread_pool.run_stretches(lambda first, last: seen.extend(range(first, last)), 10, 3)
     assert sorted(seen) == list(range(10))
-    assert workers.stretch(10, 1) == 10
-    assert workers.stretch(10, 10 * workers.PIECE_BYTES * 8) == 1
+    assert thread_pool.stretch(10, 1) == 10
+    assert thread_pool.stretch(10, 10 * thread_pool.PIECE_BYTES * 8) == 1
 
 
 def test_omp_num_threads_lowers_the_number_at_the_start():
-    program = "from minicnn.kernels.runtime.threads import get_threads; print(get_threads())"
+    program = "from minicnn.kernels.runtime.thread_count import get_threads; print(get_threads())"
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     answer = subprocess.run(
         [sys.executable, "-c", program], check=True, env=environment, capture_output=True, text=True

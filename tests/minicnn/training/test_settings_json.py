@@ -11,7 +11,7 @@ import pytest
 
 from minicnn.layers.dense import Dense
 from minicnn.serialize import to_json
-from minicnn.training.description import describe
+from minicnn.training.settings_json import as_json_values
 
 RATE = 0.5
 
@@ -62,8 +62,8 @@ EQUAL = {
 
 @pytest.mark.parametrize("make", EQUAL.values(), ids=EQUAL)
 def test_equal_settings_have_equal_descriptions_that_json_holds(make):
-    assert describe(make()) == describe(make())
-    to_json(describe(make()))
+    assert as_json_values(make()) == as_json_values(make())
+    to_json(as_json_values(make()))
 
 
 DIFFERENT = {
@@ -84,26 +84,26 @@ DIFFERENT = {
 
 @pytest.mark.parametrize("pair", DIFFERENT.values(), ids=DIFFERENT)
 def test_different_settings_have_different_descriptions(pair):
-    assert describe(pair[0]) != describe(pair[1])
+    assert as_json_values(pair[0]) != as_json_values(pair[1])
 
 
 def test_a_constant_of_the_module_counts(monkeypatch):
-    before = describe(global_rate)
+    before = as_json_values(global_rate)
     monkeypatch.setitem(globals(), "RATE", 0.6)
-    assert describe(global_rate) != before
+    assert as_json_values(global_rate) != before
 
 
 def test_an_object_that_contains_itself_ends():
     loop = Plain(1)
     loop.rate = loop
-    assert describe(loop)["rate"] == "Plain"
+    assert as_json_values(loop)["rate"] == "Plain"
 
 
 def test_another_process_describes_alike():
     program = (
-        "from tests.minicnn.training import test_description as t\n"
+        "from tests.minicnn.training import test_settings_json as t\n"
         "from minicnn.serialize import to_json\n"
-        "print(to_json([t.describe(make()) for make in t.EQUAL.values()]))"
+        "print(to_json([t.as_json_values(make()) for make in t.EQUAL.values()]))"
     )
     texts = {
         subprocess.run(

@@ -33,41 +33,41 @@ from minicnn.layer import Layer, Parameter
 Seen = frozenset[int]
 
 
-def describe(value: Any, seen: Seen = frozenset()) -> Any:
-    """``value`` as JSON values; equal settings give equal descriptions, also in another process.
+def as_json_values(value: Any, seen: Seen = frozenset()) -> Any:
+    """``value`` as JSON values; equal settings give equal ones, also in another process.
 
-    Layers and parameters are described by their type alone: their weights change in training. ``seen`` holds
-    the ids of the objects around this one, which are not described again.
+    Of layers and parameters only the type counts: their weights change in training. ``seen`` holds the ids of
+    the objects around this one, of which only the type is given again.
     """
     if value is None or isinstance(value, (bool, int, str)):
         return value
     if isinstance(value, float):
         return "nan" if math.isnan(value) else value
     if isinstance(value, np.generic):
-        return describe(value.item())
+        return as_json_values(value.item())
     if isinstance(value, np.ndarray):
         return f"array {value.shape} {value.dtype}, checksum {zlib.crc32(value.tobytes())}"
     if id(value) in seen or isinstance(value, (Layer, Parameter, type, np.dtype)):
         return _name(value)
     inner = seen | {id(value)}
     if isinstance(value, Mapping):
-        return {str(key): describe(member, inner) for key, member in value.items()}
+        return {str(key): as_json_values(member, inner) for key, member in value.items()}
     if isinstance(value, (list, tuple)):
-        return [describe(member, inner) for member in value]
+        return [as_json_values(member, inner) for member in value]
     if isinstance(value, (set, frozenset)):
         return sorted(repr(member) for member in value)
-    return _describe_callable(value, inner) or {"type": _name(value), **settings_of(value, inner)}
+    return _callable_as_json(value, inner) or {"type": _name(value), **settings_of(value, inner)}
 
 
 def settings_of(value: Any, seen: Seen = frozenset()) -> dict[str, Any]:
-    """The settings of one object by name, each described."""
+    """The settings of one object by name, each as JSON values."""
     if callable(getattr(value, "settings", None)):
         own = dict(value.settings())
     elif is_dataclass(value):
         own = {field.name: getattr(value, field.name) for field in fields(value)}
     else:
         own = dict(_attributes(value))
-    return {name: describe(member, seen) for name, member in own.items()}
+    return {name: as_json_values(member, seen) for name, member in own.items()}
 
 
 def _attributes(value: Any) -> Iterator[tuple[str, Any]]:
@@ -91,26 +91,26 @@ def _name(value: Any) -> str:
     return str(getattr(named, "__qualname__", named.__name__))
 
 
-def _describe_callable(value: Any, seen: Seen) -> dict[str, Any] | None:
-    """The description of a function, method or ``functools.partial``; None for other objects."""
+def _callable_as_json(value: Any, seen: Seen) -> dict[str, Any] | None:
+    """A function, method or ``functools.partial``; None for other objects."""
     if isinstance(value, partial):
         return {
-            "partial": describe(value.func, seen),
-            "arguments": describe(value.args, seen),
-            "keywords": describe(value.keywords, seen),
+            "partial": as_json_values(value.func, seen),
+            "arguments": as_json_values(value.args, seen),
+            "keywords": as_json_values(value.keywords, seen),
         }
     if isinstance(value, types.MethodType):
-        return {"method": _name(value), "of": describe(value.__self__, seen)}
+        return {"method": _name(value), "of": as_json_values(value.__self__, seen)}
     if isinstance(value, types.FunctionType):
-        return _describe_function(value, seen)
+        return _function_as_json(value, seen)
     if isinstance(value, (types.BuiltinFunctionType, np.ufunc)):
         return {"function": _name(value)}
     if hasattr(value, "__wrapped__"):  # functools.lru_cache, a function compiled by Numba
-        return {"type": _name(type(value)), "function": describe(value.__wrapped__, seen)}
+        return {"type": _name(type(value)), "function": as_json_values(value.__wrapped__, seen)}
     return None
 
 
-def _describe_function(function: types.FunctionType, seen: Seen) -> dict[str, Any]:
+def _function_as_json(function: types.FunctionType, seen: Seen) -> dict[str, Any]:
     constants = {
         name: function.__globals__[name]
         for name in sorted(_global_names(function.__code__))
@@ -124,7 +124,7 @@ def _describe_function(function: types.FunctionType, seen: Seen) -> dict[str, An
     return {
         "function": _name(function),
         "code": _code_checksum(function.__code__),
-        **{name: describe(part, seen) for name, part in parts.items() if part},
+        **{name: as_json_values(part, seen) for name, part in parts.items() if part},
     }
 
 

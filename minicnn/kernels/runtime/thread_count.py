@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from minicnn.kernels.runtime import blas, workers
+from minicnn.kernels.runtime import blas, thread_pool
 from minicnn.shapes import positive_int
 
 
 def get_threads() -> int:
     """The threads in use: at first the cores this process may run on, or ``OMP_NUM_THREADS`` if fewer."""
-    return workers.size()
+    return thread_pool.size()
 
 
 def set_threads(n: int) -> None:
@@ -20,5 +20,5 @@ def set_threads(n: int) -> None:
     Raises TypeError or ValueError unless n is an integer of at least 1.
     """
     n = positive_int("set_threads", "n", n)
-    workers.resize(n)
+    thread_pool.resize(n)
     blas.set_blas_threads(n)
