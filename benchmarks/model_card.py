@@ -22,6 +22,7 @@ from poster_genre.data.arrays import split_arrays
 from poster_genre.data.dataset import PosterDataset, load_dataset
 from poster_genre.evaluation.bootstrap import RESAMPLES, weighted_average_precision, weights_of
 from poster_genre.evaluation.evaluate import evaluate_model
+from poster_genre.evaluation.tables import number
 from poster_genre.genres import GENRES
 from poster_genre.model.model_file import load_model
 from poster_genre.model.thresholds import MIN_POSITIVES
@@ -95,13 +96,20 @@ def main(arguments: list[str] | None = None) -> int:
     for row_option in options.row:
         name, _, file = row_option.rpartition("=")
         scores = evaluated(load_model(file), dataset, options.split)
-        print(row([name, *(f"{scores[key]:.3f}" for key in KEYS)]))
-    print(row(["**what is shipped**", *(f"**{result[key]:.3f}**" for key in KEYS)]))
+        print(row([name, *(number(scores[key]) for key in KEYS)]))
+    print(row(["**what is shipped**", *(f"**{number(result[key])}**" for key in KEYS)]))
     ends = result["intervals"]
-    print(row(["95 % interval", *(f"{ends[key][0]:.3f} to {ends[key][1]:.3f}" for key in KEYS)]))
+    print(
+        row(
+            [
+                "95 % interval",
+                *(f"{ends[key][0]:.3f} to {ends[key][1]:.3f}" if key in ends else "-" for key in KEYS),
+            ]
+        )
+    )
     print("\n" + row(["", "what is shipped", "genre priors"]), "|---|---|---|", sep="\n")
     for key, title in OTHERS.items():
-        print(row([title, f"{result[key]:.3f}", f"{result['baselines']['genre_priors'][key]:.3f}"]))
+        print(row([title, number(result[key]), number(result["baselines"]["genre_priors"][key])]))
     print("\n" + genres_table(shipped, dataset, result))
     return 0
 

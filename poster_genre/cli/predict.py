@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from poster_genre.cli.arguments import add_json, add_model_file, json_text, whole_number
-from poster_genre.errors import FAILED, PosterGenreError
+from poster_genre.cli.streams import complain
+from poster_genre.errors import FAILED, PosterGenreError, printable
 from poster_genre.genres import N_GENRES
 
 if TYPE_CHECKING:
@@ -51,19 +52,18 @@ def run(arguments: argparse.Namespace) -> int:
     classifier = PosterGenreClassifier.load(arguments.model_file)
     if classifier.trained_.calibration is None:
         print(f"note: {UNCALIBRATED}", file=sys.stderr)
-    failed = False
+    code = 0
     documents = []
     for prediction in predict_names(arguments.images, classifier, arguments.top):
         if prediction["error"] is not None:
-            failed = True
-            print(f"error: {prediction['error']}", file=sys.stderr)
+            code = complain(prediction["error"], FAILED)
         if arguments.json:
             documents.append(prediction)
         elif prediction["error"] is None:
             print(as_text(prediction))
     if arguments.json:
         print(json_text(documents))
-    return FAILED if failed else 0
+    return code
 
 
 def predict_names(names: Sequence[str], classifier: PosterGenreClassifier, top: int) -> Iterator[Prediction]:
@@ -94,7 +94,7 @@ def pixels_or_error(name: str, size: tuple[int, int]) -> np.ndarray | str:
 
 def as_text(prediction: Prediction) -> str:
     """The picture's name, below it a line with a bar for each genre, and a line if the model is not sure."""
-    lines = [prediction["file"]]
+    lines = [printable(prediction["file"])]
     for entry in prediction["top"]:
         bar = "█" * round(entry["probability"] * BAR_WIDTH)
         lines.append(f"  {entry['genre']:<12}{entry['probability']:>6.1%}  {bar or '▏'}")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from typing import TextIO
 
-from poster_genre.errors import FAILED
+from poster_genre.errors import FAILED, printable
 from poster_genre.progress import BestEffortStream
 
 
@@ -59,6 +59,6 @@ def flush_output(code: int) -> int:
 
 
 def complain(text: str, code: int) -> int:
-    """Print an error to standard error; returns ``code``."""
-    print(f"error: {text}", file=sys.stderr)
+    """Print an error to standard error, as one line of printable characters; returns ``code``."""
+    print(f"error: {printable(text)}", file=sys.stderr)
     return code

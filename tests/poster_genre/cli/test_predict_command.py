@@ -76,6 +76,16 @@ def test_predict_takes_pictures_of_any_kind(tmp_path, model_file, mode, capsys):
     assert main(["predict", str(path), "--model-file", model_file]) == 0
 
 
+def test_names_of_files_are_printed_without_control_characters(posters, model_file, tmp_path, capsys):
+    name = "a\x1b[31m\nb\udce9.jpg"
+    shutil.copy(posters[0], tmp_path / name)
+    assert main(["predict", str(tmp_path), str(tmp_path / f"no {name}"), "--model-file", model_file]) == 1
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[0] == f"{tmp_path}/a\\x1b[31m\\nb\\xe9.jpg"
+    assert printed.err.startswith(f"error: {tmp_path}/no a\\x1b[31m\\nb\\xe9.jpg cannot be read")
+    assert printed.err.count("\n") == 1
+
+
 def test_an_empty_name_is_an_error_and_not_the_current_folder(model_file, posters, capsys):
     assert main(["predict", "", str(posters[0]), "--model-file", model_file, "--json"]) == 1
     empty, poster = json.loads(capsys.readouterr().out)
