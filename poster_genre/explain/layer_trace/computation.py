@@ -78,19 +78,19 @@ def computation(
 ) -> Computation:
     """The computation of the number at ``position`` of one step, as a dictionary ready for JSON.
 
-    ``step, name, place, value, inputs``  the step, the position, the value, and the steps that are read.
-    ``fast, fast_difference``             the fused network's number at that position and its distance from
-                                          ``value``; None where it has no such number in memory.
-    ``kind``                              of computation; it decides the other entries, see ``formulas``.
+    ``step, name, position, value, inputs``  the step, the position, the value, and the steps that are read.
+    ``fused, fused_difference``              the fused network's number at that position and its distance from
+                                             ``value``; None where it has no such number in memory.
+    ``kind``                                 of computation; it decides the other entries, see ``formulas``.
 
-    Raises PosterGenreError for a layer whose formula is not known here.
+    Raises PosterGenreError for a layer whose formula is not among them.
     """
     step = trace.steps[index]
     value = float(trace.image(index)[position])
     return {
         "step": index,
         "name": step.name,
-        "place": list(position),
+        "position": list(position),
         "value": value,
         "inputs": list(step.inputs),
         **_fused_number(trace, index, position, value),
@@ -101,9 +101,9 @@ def computation(
 def _fused_number(trace: Trace, index: int, position: Position, value: float) -> Computation:
     output = trace.fused[index] if trace.fused else None
     if output is None:
-        return {"fast": None, "fast_difference": None}
+        return {"fused": None, "fused_difference": None}
     fused = float(as_image(output)[position])
-    return {"fast": fused, "fast_difference": abs(fused - value)}
+    return {"fused": fused, "fused_difference": abs(fused - value)}
 
 
 def _formula(
@@ -148,7 +148,12 @@ def _merge(trace: Trace, step: Step, layer: Parallel, position: Position, value:
     if concatenated is not None:
         source, channel = concatenated
         branch = names[step.inputs.index(source)]
-        return {"kind": "joined", "branch": branch, "from_step": source, "from": [row, column, channel]}
+        return {
+            "kind": "concatenation",
+            "branch": branch,
+            "from_step": source,
+            "from": [row, column, channel],
+        }
     parts: list[Computation] = []
     for name, source in zip(names, step.inputs, strict=True):
         image = trace.image(source)
@@ -158,7 +163,7 @@ def _merge(trace: Trace, step: Step, layer: Parallel, position: Position, value:
                 "branch": name,
                 "step": source,
                 "name": trace.steps[source].name,
-                "place": list(broadcast),
+                "position": list(broadcast),
                 "value": float(image[broadcast]),
             }
         )

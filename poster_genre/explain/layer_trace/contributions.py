@@ -91,7 +91,9 @@ def feature_origin(trace: Trace, index: int, feature: int) -> dict[str, Any]:
             return {"how": how, "step": index, "channel": feature}
 
 
-def genre_answers(model: TrainedModel, views: Sequence[Trace], predicted: np.ndarray) -> list[dict[str, Any]]:
+def genre_predictions(
+    model: TrainedModel, views: Sequence[Trace], predicted: np.ndarray
+) -> list[dict[str, Any]]:
     """For each genre, in the order of GENRES, the numbers from the log-odds to the predicted probability.
 
     ``views``      the traces of the poster and, where predictions average over both, of its mirror image.
@@ -104,7 +106,7 @@ def genre_answers(model: TrainedModel, views: Sequence[Trace], predicted: np.nda
     ``mean``                           of the two probabilities.
     ``slope, offset``                  the calibration, log-odds' = slope * log-odds + offset; None without.
     ``log_odds_of_mean, probability``  the calibration's input and its result.
-    ``answer, answer_difference``      ``predicted``, and its distance from ``probability``.
+    ``predicted, difference``          the same genre of ``predicted``, and its distance from ``probability``.
     """
     index, _ = last_dense(views[0])
     odds = [view.outputs[index] for view in views]
@@ -124,8 +126,8 @@ def genre_answers(model: TrainedModel, views: Sequence[Trace], predicted: np.nda
             "offset": None if calibration is None else float(calibration.offset[g]),
             "log_odds_of_mean": float(log_odds(mean[g])),
             "probability": float(final[g]),
-            "answer": float(predicted[g]),
-            "answer_difference": abs(float(final[g]) - float(predicted[g])),
+            "predicted": float(predicted[g]),
+            "difference": abs(float(final[g]) - float(predicted[g])),
         }
         for g in range(len(GENRES))
     ]

@@ -28,7 +28,7 @@ def step_title(steps: Sequence[Step], step: Step) -> str:
     if isinstance(layer, AveragePool2D):
         return f"Average pooling {_by(layer.size)}"
     if isinstance(layer, Dense):
-        return "Genres" if _is_last_dense(steps, step) else "Dense layer"
+        return "Genres" if is_last_dense(steps, step) else "Dense layer"
     if isinstance(layer, Parallel):
         return {"sum": "Sum", "concat": "Concatenation", "multiply": "Product"}[layer.merge]
     titles = {
@@ -60,7 +60,7 @@ def step_description(steps: Sequence[Step], step: Step) -> str:
             f"{step.shape[1]} × {step.shape[0]}."
         )
     if isinstance(layer, Dense):
-        output = "genre's score (its log-odds)" if _is_last_dense(steps, step) else "number"
+        output = "genre's score (its log-odds)" if is_last_dense(steps, step) else "number"
         return f"Each {output} is a weighted sum of all {source[-1]:,} numbers before it, plus a constant."
     if isinstance(layer, Residual):
         return "The output of the main path and that of the shortcut are added, number by number."
@@ -132,7 +132,7 @@ def group_titles(steps: Sequence[Step]) -> list[str]:
             title = f"Residual block {blocks[first.member]}"
         elif isinstance(first.layer, Conv2D) and not first.branch:
             title = _convolution_title([step for step in steps if step.member == first.member], first, blocks)
-        elif any(isinstance(step.layer, Dense) and _is_last_dense(steps, step) for step in members):
+        elif any(isinstance(step.layer, Dense) and is_last_dense(steps, step) for step in members):
             title = "The genres"
         elif any(isinstance(step.layer, Dense) for step in members):
             hidden[first.member] += 1
@@ -173,7 +173,8 @@ def branch_title(branch: str) -> str:
     return {"body": "Main path", "projection": "Shortcut"}.get(first, first.capitalize())
 
 
-def _is_last_dense(steps: Sequence[Step], step: Step) -> bool:
+def is_last_dense(steps: Sequence[Step], step: Step) -> bool:
+    """Whether the step is the last dense layer, whose output are the genres\' log-odds."""
     return isinstance(step.layer, Dense) and not any(
         isinstance(other.layer, Dense) for other in steps[step.index + 1 :]
     )

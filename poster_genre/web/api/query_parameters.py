@@ -43,11 +43,11 @@ def is_mirrored(request: Request) -> bool:
     return text == "1"
 
 
-def ground_of(request: Request) -> Literal["light", "dark"]:
-    """``ground``: the page that the colours are for; left out: a light one."""
-    text = request.query_params.get("ground", "light")
+def background_of(request: Request) -> Literal["light", "dark"]:
+    """``background``: of the page that the colours are for; left out: light."""
+    text = request.query_params.get("background", "light")
     if text not in ("light", "dark"):
-        raise Problem(422, "ground must be light or dark")
+        raise Problem(422, "background must be light or dark")
     return "dark" if text == "dark" else "light"
 
 

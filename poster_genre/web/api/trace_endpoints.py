@@ -1,6 +1,6 @@
 """The layer trace of one poster, number by number, for the Inside page.
 
-    POST /api/v1/inside                                the poster -> a token, the network, the 25 answers
+    POST /api/v1/inside                                the poster -> a token, the network, the 25 predictions
     GET  /api/v1/inside/{token}/poster.png             the poster at the network's input size
     GET  /api/v1/inside/{token}/maps/{step}.png        all feature maps of a step as tiles, or one of them
     GET  /api/v1/inside/{token}/numbers/{step}         how a number was computed
@@ -26,10 +26,11 @@ from poster_genre.explain.layer_trace import images
 from poster_genre.explain.layer_trace.computation import check_position, computation_chain
 from poster_genre.explain.layer_trace.contributions import contributions, feature_origin
 from poster_genre.explain.layer_trace.descriptions import group_titles
+from poster_genre.explain.layer_trace.formulas import Position
 from poster_genre.explain.layer_trace.receptive_field import receptive_field
 from poster_genre.genres import genre_index
 from poster_genre.web.api.query_parameters import (
-    ground_of,
+    background_of,
     is_lenient,
     is_mirrored,
     optional_whole_number,
@@ -65,8 +66,8 @@ async def start_session(request: Request) -> Response:
             "seconds": state.traces.sessions.seconds,
             "model": state.classifier.model_version,
             "two_views": state.traces.two_views,
-            "difference": max(each["answer_difference"] for each in started.answers),
-            "genres": started.answers,
+            "difference": max(each["difference"] for each in started.predictions),
+            "genres": started.predictions,
             "groups": group_titles(state.traces.steps),
             "steps": started.steps,
         }
@@ -80,21 +81,21 @@ async def poster(request: Request) -> Response:
 
 
 async def maps(request: Request) -> Response:
-    """``channel=17`` gives that map alone, in full size; ``ground=dark`` colours for a dark page."""
+    """``channel=17`` gives that map alone, in full size; ``background=dark`` colours for a dark page."""
     traces = state_of(request).traces
     trace = await traces.trace(request.path_params["token"], is_mirrored(request))
-    step, ground = request.path_params["step"], ground_of(request)
+    step, background = request.path_params["step"], background_of(request)
     channel = optional_whole_number(request, "channel")
     or_not_found(lambda: check_position(trace.steps, step, (0, 0, channel or 0)))
     image = trace.image(step)
     if image.shape[2] > MAX_MAPS and channel is None:
-        raise Problem(422, f"step {step} has more than {MAX_MAPS} channels; ask for one with channel=0")
+        raise Problem(422, f"step {step} has more than {MAX_MAPS} channels; choose one with channel=0")
 
     def draw() -> bytes:
         scale = images.display_scale(image)
         if channel is None:
-            return images.atlas(image, scale, ground)
-        return images.map_image(image[:, :, channel], scale, ground)
+            return images.atlas(image, scale, background)
+        return images.map_image(image[:, :, channel], scale, background)
 
     return png_response(await traces.queue.run(draw))
 
@@ -104,27 +105,31 @@ async def numbers(request: Request) -> Response:
     traces, mirrored = state_of(request).traces, is_mirrored(request)
     token, step = request.path_params["token"], request.path_params["step"]
     trace = await traces.trace_with_fused(token, mirrored)
-    index = (whole_number(request, "row"), whole_number(request, "column"), whole_number(request, "channel"))
+    position = (
+        whole_number(request, "row"),
+        whole_number(request, "column"),
+        whole_number(request, "channel"),
+    )
     input_channel = optional_whole_number(request, "input")
-    accounts = or_not_found(lambda: computation_chain(trace, step, index, input_channel))
-    for account in accounts:
-        if account["kind"] == "input":
-            account |= pixel_of(traces, token, index, mirrored)
+    computations = or_not_found(lambda: computation_chain(trace, step, position, input_channel))
+    for each in computations:
+        if each["kind"] == "input":
+            each |= pixel_of(traces, token, position, mirrored)
     answer = {
         "step": step,
-        "place": list(index),
-        "field": list(receptive_field(trace.steps, step, *index)),
-        "chain": accounts,
+        "position": list(position),
+        "receptive_field": list(receptive_field(trace.steps, step, *position)),
+        "chain": computations,
     }
     if len(trace.steps[step].shape) == 1:
-        answer["origin"] = feature_origin(trace, step, index[2])
+        answer["origin"] = feature_origin(trace, step, position[2])
     return JSONResponse(answer)
 
 
-def pixel_of(traces: LayerTraces, token: str, index: tuple[int, int, int], mirrored: bool) -> dict[str, Any]:
+def pixel_of(traces: LayerTraces, token: str, position: Position, mirrored: bool) -> dict[str, Any]:
     """The pixel that a number of the input was computed from, and how."""
-    spec, channel = traces.model.spec, index[2]
-    value = int(view_of(traces.sessions.pixels(token), mirrored)[index])
+    spec, channel = traces.model.spec, position[2]
+    value = int(view_of(traces.sessions.pixels(token), mirrored)[position])
     return {
         "pixel": value,
         "mean": spec.mean[channel],
@@ -152,7 +157,7 @@ async def filters(request: Request) -> Response:
     for step in state_of(request).traces.steps:
         if has_filters(step) and number in (None, step.index) and isinstance(step.layer, Conv2D):
             return png_response(images.filter_sheet(step.layer))
-    raise Problem(404, "there are no filters over the poster's colours here")
+    raise Problem(404, "no such layer has filters over the poster's colours")
 
 
 def no_content_if_expired(handler: Handler) -> Handler:

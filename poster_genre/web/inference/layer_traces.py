@@ -9,7 +9,7 @@ import numpy as np
 
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.explain.layer_trace import images
-from poster_genre.explain.layer_trace.contributions import genre_answers
+from poster_genre.explain.layer_trace.contributions import genre_predictions
 from poster_genre.explain.layer_trace.fused_trace import fused_outputs
 from poster_genre.explain.layer_trace.steps import network_steps
 from poster_genre.explain.layer_trace.trace import Trace, trace_poster
@@ -20,10 +20,10 @@ from poster_genre.web.limits import Limits
 
 
 class StartedTrace(NamedTuple):
-    """A new session's token, the 25 answers and how they come about, and the steps for the page."""
+    """A new session's token, the 25 predictions and their computation, and the steps for the page."""
 
     token: str
-    answers: list[dict[str, Any]]
+    predictions: list[dict[str, Any]]
     steps: list[dict[str, Any]]
 
 
@@ -45,11 +45,11 @@ class LayerTraces:
 
         Every view goes through the plain layers once, and through ``predict_proba`` once.
         """
-        views, answers, steps = await self.queue.run(lambda: self._trace_views(pixels))
+        views, predictions, steps = await self.queue.run(lambda: self._trace_views(pixels))
         token = self.sessions.start(pixels)
         for mirrored, trace in reversed(list(enumerate(views))):  # the poster itself is dropped last
             self.sessions.store_trace(token, bool(mirrored), trace)
-        return StartedTrace(token, answers, steps)
+        return StartedTrace(token, predictions, steps)
 
     async def trace(self, token: str, mirrored: bool) -> Trace:
         """The trace of a session's view. SessionExpired where there is no such session."""
@@ -83,8 +83,8 @@ class LayerTraces:
         views = [
             self._trace_view(pixels, mirrored) for mirrored in ((False, True) if self.two_views else (False,))
         ]
-        answers = genre_answers(self.model, views, self.model.probabilities(pixels[None])[0])
-        return views, answers, describe_steps(views[0])
+        predictions = genre_predictions(self.model, views, self.model.probabilities(pixels[None])[0])
+        return views, predictions, describe_steps(views[0])
 
     def _trace_view(self, pixels: np.ndarray, mirrored: bool) -> Trace:
         return trace_poster(self.steps, self.model, view_of(pixels, mirrored))

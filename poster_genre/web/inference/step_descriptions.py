@@ -9,6 +9,7 @@ from minicnn.summary import multiply_adds
 from poster_genre.explain.layer_trace import images
 from poster_genre.explain.layer_trace.descriptions import (
     branch_title,
+    is_last_dense,
     member_title,
     step_description,
     step_title,
@@ -53,6 +54,7 @@ def describe_step(trace: Trace, step: Step) -> dict[str, Any]:
         "columns": images.atlas_columns(tile_height, tile_width, channels),
         "shown": channels <= MAX_MAPS,
         "filters": has_filters(step),
+        "genre_scores": is_last_dense(trace.steps, step),
     }
 
 

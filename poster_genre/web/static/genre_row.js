@@ -1,4 +1,4 @@
-// The row of one genre: its name, its value and its bar. index.html has the first three of them.
+// The row of one genre: its name, its value and its bar. predict.html has the first three of them.
 import { element } from "./element.js";
 
 export function genreRow() {

@@ -165,7 +165,7 @@ def test_a_genres_contributions_and_bias_sum_to_its_score(open_inside: Open, tra
     assert sum(values) + sum(rest) == pytest.approx(float(score), abs=1e-5)
     assert np.float32(shown(block.locator(".result strong"))) == score
     expected = page.locator("#genres button", has_text="Action").locator(".value").text_content()
-    assert page.locator('.computation[data-kind="answer"] .result strong').text_content() == expected
+    assert page.locator('.computation[data-kind="prediction"] .result strong').text_content() == expected
     shot(page, "inside-genre")
 
 
@@ -303,9 +303,9 @@ def test_every_map_of_every_network_is_shown_and_leads_to_its_own_numbers(
             assert np.float32(shown(result(page, index))) == trace.image(index)[1, 2, 3]
         filters = page.locator(".filters").all()
         assert [each.locator("canvas").count() for each in filters] == [8, 8, 8]
-        joined = next(step.index for step in trace.steps if step.name == "networks")
-        choose(page, joined, 40, 0, 0)
-        assert "Network 2" in page.text_content('.computation[data-kind="joined"]')
+        concatenation = next(step.index for step in trace.steps if step.name == "networks")
+        choose(page, concatenation, 40, 0, 0)
+        assert "Network 2" in page.text_content('.computation[data-kind="concatenation"]')
         page.locator("#genres button").first.click()
         page.wait_for_selector('.computation[data-kind="genre"]')
         assert {"Network 1", "Network 2"} <= set(page.locator(".pushed small").all_text_contents())

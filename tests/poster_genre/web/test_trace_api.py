@@ -70,7 +70,7 @@ def test_the_answers_are_the_classifiers(
     session: dict[str, Any], web_classifier: PosterGenreClassifier, pixels: np.ndarray
 ) -> None:
     expected = web_classifier.predict_proba(pixels[None])[0]
-    assert [each["answer"] for each in session["genres"]] == expected.astype(float).tolist()
+    assert [each["predicted"] for each in session["genres"]] == expected.astype(float).tolist()
     np.testing.assert_allclose([each["probability"] for each in session["genres"]], expected, atol=1e-6)
 
 
@@ -83,7 +83,7 @@ def test_every_number_is_the_one_that_the_plain_layers_computed(
         answer = get(live, session, f"numbers/{step.index}", row=row, column=column, channel=channel).json()
         [found] = [each for each in answer["chain"] if each["step"] == step.index]
         assert found["value"] == float(trace.image(step.index)[position])
-        assert np.prod(np.array(answer["field"][2:]) - answer["field"][:2]) >= 1
+        assert np.prod(np.array(answer["receptive_field"][2:]) - answer["receptive_field"][:2]) >= 1
 
 
 def test_the_input_is_explained_by_the_pixel(live: Any, session: dict[str, Any], pixels: np.ndarray) -> None:
@@ -106,14 +106,14 @@ def test_the_mirror_image_can_be_traced_too(
     np.testing.assert_array_equal(picture, pixels[:, ::-1])
 
 
-@pytest.mark.parametrize("ground", ["light", "dark"])
+@pytest.mark.parametrize("background", ["light", "dark"])
 def test_a_map_is_its_numbers_in_the_palettes_colours(
-    live: Any, session: dict[str, Any], trace: Trace, ground: Any
+    live: Any, session: dict[str, Any], trace: Trace, background: Any
 ) -> None:
-    picture = opened(get(live, session, "maps/2.png", channel=3, ground=ground))
+    picture = opened(get(live, session, "maps/2.png", channel=3, background=background))
     image, scale = trace.image(2), session["steps"][2]["scale"]
     levels = np.clip(np.round(127 * image[:, :, 3] / scale), -127, 127) + 128
-    palette = np.frombuffer(images.palette(ground), np.uint8).reshape(256, 3)
+    palette = np.frombuffer(images.palette(background), np.uint8).reshape(256, 3)
     np.testing.assert_array_equal(np.array(picture.convert("RGB")), palette[levels.astype(int)])
 
 
@@ -137,9 +137,9 @@ def test_large_maps_are_averaged_for_the_atlas() -> None:
     assert np.array(sheet)[0, 0] == 128 + round(127 * float(np.clip(first, -1, 1)))
 
 
-def test_in_both_palettes_zero_is_the_ground_and_signs_differ() -> None:
-    for ground, bright in (("light", True), ("dark", False)):
-        palette = np.frombuffer(images.palette(ground), np.uint8).reshape(256, 3).astype(int)  # type: ignore[arg-type]
+def test_in_both_palettes_zero_is_the_background_and_signs_differ() -> None:
+    for background, bright in (("light", True), ("dark", False)):
+        palette = np.frombuffer(images.palette(background), np.uint8).reshape(256, 3).astype(int)  # type: ignore[arg-type]
         assert (palette[128].min() > 200) == bright
         assert palette[200][0] > palette[200][2]  # orange
         assert palette[56][2] > palette[56][0]  # blue
@@ -182,7 +182,7 @@ def test_every_genre_can_be_requested_by_its_name(live: Any, session: dict[str, 
         ("numbers/1?row=0&column=0&channel=0&input=3", 404),
         ("maps/1.png?channel=9999", 404),
         ("maps/999.png", 404),
-        ("maps/1.png?ground=pink", 422),
+        ("maps/1.png?background=pink", 422),
         ("genres/gardening", 404),
     ],
 )

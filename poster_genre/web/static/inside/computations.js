@@ -1,4 +1,4 @@
-// How a number was computed: one block for each computation of the answer's chain.
+// How a number was computed: one block for each computation of the chain.
 import { el, tint } from "./elements.js";
 import { apart, narrow, number, signed, term, whole } from "./numbers.js";
 
@@ -21,7 +21,7 @@ export function computationBlock(computation, page, focused) {
 
 function jump(computation, page, focused) {
   if (focused) return el("span", { className: "badge" }, "chosen");
-  return el("button", { type: "button", className: "plain tiny", onclick: () => page.go(computation.step, computation.place) }, "Choose");
+  return el("button", { type: "button", className: "plain tiny", onclick: () => page.go(computation.step, computation.position) }, "Choose");
 }
 
 const WRITERS = {
@@ -56,7 +56,7 @@ const WRITERS = {
       label: "window",
       inside: a.on_image,
       winner: a.winner,
-      go: (p, q) => page.go(step.inputs[0], [a.corner[0] + p, a.corner[1] + q, a.place[2]]),
+      go: (p, q) => page.go(step.inputs[0], [a.corner[0] + p, a.corner[1] + q, a.position[2]]),
     })),
     el("p", {}, `${whole(a.size[0] * a.size[1])} numbers; the one in row ${a.winner[0] + 1}, column ${a.winner[1] + 1} of the window is the largest.`),
     sum("maximum", a.value),
@@ -66,19 +66,19 @@ const WRITERS = {
     el("div", { className: "grids" }, grid(a.patch, {
       label: "window",
       inside: a.on_image,
-      go: (p, q) => page.go(step.inputs[0], [a.corner[0] + p, a.corner[1] + q, a.place[2]]),
+      go: (p, q) => page.go(step.inputs[0], [a.corner[0] + p, a.corner[1] + q, a.position[2]]),
     })),
     sum(`${number(a.sum)} ÷ ${a.count}`, a.value),
   ],
   "global average": (a) => [formula("sum of the map ÷ number of its pixels"), sum(`${number(a.sum)} ÷ ${whole(a.count)}`, a.value)],
   "global maximum": (a, page, step) => [
     formula("the largest number of the map"),
-    el("p", {}, "It is at ", positionButton(page, step.inputs[0], [...a.winner, a.place[2]]), "."),
+    el("p", {}, "It is at ", positionButton(page, step.inputs[0], [...a.winner, a.position[2]]), "."),
     sum("maximum", a.value),
   ],
   sum: (a, page) => [formula("main path + shortcut"), ...parts(a, page, "+"), sum("", a.value)],
   product: (a, page) => [formula("factor × factor"), ...parts(a, page, "×"), sum("", a.value)],
-  joined: (a, page) => [el("p", {}, "Copied from ", positionButton(page, a.from_step, a.from), ".")],
+  concatenation: (a, page) => [el("p", {}, "Copied from ", positionButton(page, a.from_step, a.from), ".")],
   flatten: (a, page, step) => [el("p", {}, "Copied from ", positionButton(page, step.inputs[0], a.from), ".")],
   dropout: (a) => [el("p", {}, `Unchanged. In training it was set to 0 in ${Math.round(a.rate * 100)} % of the steps.`), sum("", a.value)],
   dense: (a, page, step) => [
@@ -172,7 +172,7 @@ export function channelName(source, channel) {
 
 function parts(a, page, sign) {
   return [rows(a.parts.map((part, i) => [
-    [i ? `${sign} ` : "", positionButton(page, part.step, part.place), ` (${BRANCHES[part.branch] ?? part.branch})`],
+    [i ? `${sign} ` : "", positionButton(page, part.step, part.position), ` (${BRANCHES[part.branch] ?? part.branch})`],
     number(part.value),
   ]))];
 }
@@ -199,8 +199,8 @@ function sum(text, value) {
 
 function check(a) {
   const again = a.difference === undefined ? "" : `Computed again in double precision: ${number(a.computed)}, ${apart(a.difference)}. `;
-  const fast = a.fast === null ? "The fused network does not store it." : `The fused network has ${number(a.fast)}, ${apart(a.fast_difference)}.`;
-  return el("p", { className: "check" }, again, a.kind === "input" ? "" : fast);
+  const fused = a.fused === null ? "The fused network does not store it." : `The fused network has ${number(a.fused)}, ${apart(a.fused_difference)}.`;
+  return el("p", { className: "check" }, again, a.kind === "input" ? "" : fused);
 }
 
 function grid(values, { label, inside, winner, go }) {

@@ -11,7 +11,8 @@ export function el(tag, properties = {}, ...inside) {
   return made;
 }
 
-export function ground() {
+// That of the page's colours: the query parameter of the same name.
+export function background() {
   return document.documentElement.dataset.theme === "dark" ? "dark" : "light";
 }
 

@@ -1,4 +1,4 @@
-// The last layer: which features pushed a genre up or down, and how its score becomes the answer.
+// The last layer: which features pushed a genre up or down, and how its score becomes the prediction.
 import { el } from "./elements.js";
 import { apart, number, signed, term } from "./numbers.js";
 
@@ -8,9 +8,9 @@ export function percent(p) {
   return `${(100 * p).toFixed(1)} %`;
 }
 
-// contributions: the answer of /genres/{genre}; answer: that genre's row of the session; page: as for
+// contributions: the response of /genres/{genre}; prediction: of that genre, from the session; page: as for
 // computationBlock; thumbnail(step, channel): a canvas.
-export function genreBlocks(contributions, answer, page, thumbnail) {
+export function genreBlocks(contributions, prediction, page, thumbnail) {
   const up = contributions.features.filter(({ product }) => product > 0).slice(0, LISTED);
   const down = contributions.features.filter(({ product }) => product < 0).slice(-LISTED).reverse();
   const listed = [...up, ...down].reduce((sum, { product }) => sum + product, 0);
@@ -35,7 +35,7 @@ export function genreBlocks(contributions, answer, page, thumbnail) {
       el("p", { className: "result" }, "= ", el("strong", {}, number(contributions.log_odds))),
       el("p", { className: "check" }, `The same sum in double precision: ${number(contributions.computed)}, ${apart(contributions.difference)}.`),
     ),
-    fromScoreToAnswer(answer, contributions),
+    fromScoreToPrediction(prediction, contributions),
   ];
 }
 
@@ -55,7 +55,7 @@ function pushed({ feature, x, weight, product, origin }, strongest, page, thumbn
   ));
 }
 
-function fromScoreToAnswer(a, contributions) {
+function fromScoreToPrediction(a, contributions) {
   const two = a.mirrored_p !== null;
   const lines = [[`probability, 1 ÷ (1 + e^−score) of ${number(a.log_odds)}`, number(a.p)]];
   if (two) {
@@ -68,11 +68,11 @@ function fromScoreToAnswer(a, contributions) {
   }
   return el(
     "section",
-    { className: "computation", data: { kind: "answer" } },
-    el("div", { className: "computation-head" }, el("h3", {}, "From the score to the answer")),
+    { className: "computation", data: { kind: "prediction" } },
+    el("div", { className: "computation-head" }, el("h3", {}, "From the score to the prediction")),
     rows(lines),
     el("p", { className: "result" }, "= ", el("strong", {}, percent(a.probability)), ` ${contributions.genre}`),
-    el("p", { className: "check" }, `The predict page, with the fused network, answers ${number(a.answer)}, ${apart(a.answer_difference)}.`),
+    el("p", { className: "check" }, `The prediction by the fused network is ${number(a.predicted)}, ${apart(a.difference)}.`),
   );
 }
 

@@ -4,9 +4,9 @@ import { shrinkIfLarge, limitsOf } from "../shrink_picture.js";
 import { storePoster, storedPoster } from "../stored_poster.js";
 import { TraceSession } from "./trace_session.js";
 import { percent } from "./genres.js";
-import { Lens } from "./lens.js";
+import { NumberPanel } from "./number_panel.js";
 import { Strip } from "./strip.js";
-import { el, ground } from "./elements.js";
+import { background, el } from "./elements.js";
 import { apart, showAllDigits, whole } from "./numbers.js";
 
 const $ = (id) => document.getElementById(id);
@@ -18,7 +18,7 @@ let strips = new Map();
 let selected = null; // { step, position: [row, column, channel], input }
 let mirrored = false;
 let starts = 0;
-const lens = new Lens(choose, thumbnail);
+const panel = new NumberPanel(choose, thumbnail);
 
 // Adding a poster.
 
@@ -30,7 +30,7 @@ async function take(blob, store = true) {
   try {
     const started = await TraceSession.start((await shrinkIfLarge(blob, limits)).blob);
     if (mine !== starts) return;
-    const same = session && sameNetwork(session.answer, started.answer);
+    const same = session && sameNetwork(session, started);
     session = started;
     if (store) storePoster(blob);
     show(same);
@@ -58,29 +58,28 @@ function sameNetwork(one, other) {
 }
 
 function show(same) {
-  const { answer } = session;
   $("through").dataset.state = "shown";
-  $("mirror-label").hidden = !answer.two_views;
-  const ranked = [...answer.genres].sort((a, b) => b.probability - a.probability);
+  $("mirror-label").hidden = !session.two_views;
+  const ranked = [...session.genres].sort((a, b) => b.probability - a.probability);
   const text = ranked.slice(0, 3).map(({ genre, probability }) => `${genre} ${percent(probability)}`).join(", ");
-  $("status").textContent = `${text}. Difference between the layers one by one and the fused prediction: ${apart(answer.difference)}${answer.difference === 0 ? "" : " at most"}.`;
-  lens.start(session, mirrored);
+  $("status").textContent = `${text}. Difference between the layers one by one and the fused prediction: ${apart(session.difference)}${session.difference === 0 ? "" : " at most"}.`;
+  panel.start(session, mirrored);
   if (same) {
-    answer.steps.forEach((step) => strips.get(step.step) && Object.assign(strips.get(step.step), { step, session: null, path: null }));
+    session.steps.forEach((step) => strips.get(step.step) && Object.assign(strips.get(step.step), { step, session: null, path: null }));
     fillGenres();
   } else {
     layOut();
   }
   reload();
   const middle = (step) => [Math.floor(step.height / 2), Math.floor(step.width / 2), 0];
-  const first = same && selected ? selected : (fromAddress() ?? { step: FIRST, position: middle(answer.steps[FIRST]), input: null });
+  const first = same && selected ? selected : (fromAddress() ?? { step: FIRST, position: middle(session.steps[FIRST]), input: null });
   choose(first.step, first.position, { input: first.input, open: false });
 }
 
 // The network.
 
 function layOut() {
-  const { steps, groups } = session.answer;
+  const { steps, groups } = session;
   strips = new Map();
   $("flow").replaceChildren(...groups.map((title, group) => {
     const members = steps.filter((step) => step.group === group);
@@ -129,7 +128,7 @@ const passing = new IntersectionObserver((entries) => {
 
 function sizes(members) {
   const [first] = members;
-  const source = first.inputs.length ? `${size(session.answer.steps[first.inputs[0]])} → ` : "";
+  const source = first.inputs.length ? `${size(session.steps[first.inputs[0]])} → ` : "";
   return source + size(members[members.length - 1]);
 }
 
@@ -143,7 +142,7 @@ function branched(members) {
   let list = null;
   for (const step of members) {
     if (!list || list.dataset.branch !== step.branch) {
-      list = el("div", { className: step.branch ? "branch" : "trunk", data: { branch: step.branch } });
+      list = el("div", { className: step.branch ? "branch" : "unbranched", data: { branch: step.branch } });
       if (step.branch) list.append(el("p", { className: "branch-name" }, step.branch));
       made.push(list);
     }
@@ -161,7 +160,7 @@ function stepCard(step) {
     el("p", { className: "tells" }, step.text),
   );
   if (step.filters) made.append(filterPicture(step));
-  if (step.title === "Genres") {
+  if (step.genre_scores) {
     made.append(el("ul", { className: "bars all", id: "genres" }));
   } else if (step.shown && step.kind !== "Dropout" && step.kind !== "Flatten") {
     made.append(stripOf(step));
@@ -210,8 +209,8 @@ function filterPicture(step) {
 }
 
 function fillGenres() {
-  const rows = session.answer.genres.map((each, channel) => ({ ...each, channel })).sort((a, b) => b.probability - a.probability);
-  const last = session.answer.steps.find(({ title }) => title === "Genres");
+  const rows = session.genres.map((each, channel) => ({ ...each, channel })).sort((a, b) => b.probability - a.probability);
+  const last = session.steps.find(({ genre_scores: scores }) => scores);
   $("genres")?.replaceChildren(...rows.map(({ genre, probability, channel }) => {
     const bar = el("span", { className: "fill", "aria-hidden": "true" });
     bar.style.width = `${100 * probability}%`;
@@ -244,7 +243,7 @@ function reload() {
 
 // A small picture of one map, for lists.
 function thumbnail(step, channel) {
-  const { height, width } = session.answer.steps[step];
+  const { height, width } = session.steps[step];
   const canvas = Object.assign(document.createElement("canvas"), { className: "thumb", width, height });
   const strip = strips.get(step);
   strip?.load(session, mirrored).then(() => strip.drawTile(canvas.getContext("2d"), channel, 0, 0, width, height));
@@ -259,14 +258,14 @@ async function choose(step, position, { input = null, open = true, scroll = fals
   for (const [index, strip] of strips) strip.mark(index === step ? position[2] : null);
   for (const each of document.querySelectorAll(".step")) each.classList.toggle("chosen", Number(each.dataset.step) === step);
   for (const each of document.querySelectorAll("#genres button")) {
-    each.setAttribute("aria-pressed", String(session.answer.steps[step].title === "Genres" && Number(each.dataset.channel) === position[2]));
+    each.setAttribute("aria-pressed", String(session.steps[step].genre_scores && Number(each.dataset.channel) === position[2]));
   }
-  if (open) lens.open(true);
+  if (open) panel.open(true);
   if (scroll) $(`step-${step}`).scrollIntoView({ block: "nearest" });
-  if (before && before.step !== step && open) $("lens-inside").scrollTop = 0;
+  if (before && before.step !== step && open) $("number-panel-inside").scrollTop = 0;
   toAddress();
   try {
-    await lens.show(selected);
+    await panel.show(selected);
   } catch (error) {
     if (!(error instanceof RequestFailed)) throw error;
     refuse(error);
@@ -282,7 +281,7 @@ function toAddress() {
 
 function fromAddress() {
   const parameters = new URLSearchParams(location.hash.slice(1));
-  const step = session.answer.steps[Number(parameters.get("step") ?? -1)];
+  const step = session.steps[Number(parameters.get("step") ?? -1)];
   const [row, column] = (parameters.get("at") ?? "").split(",").map(Number);
   const channel = Number(parameters.get("map") ?? -1);
   const fits = step && [row < step.height, column < step.width, channel < step.channels].every(Boolean);
@@ -300,11 +299,11 @@ addEventListener("hashchange", () => {
 $("digits").addEventListener("change", () => {
   showAllDigits($("digits").checked);
   document.body.classList.toggle("all-digits", $("digits").checked);
-  if (lens.computation) lens.write();
+  if (panel.computation) panel.write();
 });
 $("mirror").addEventListener("change", () => {
   mirrored = $("mirror").checked;
-  lens.start(session, mirrored);
+  panel.start(session, mirrored);
   reload();
   choose(selected.step, selected.position, { input: selected.input, open: false });
 });
@@ -337,12 +336,12 @@ new ResizeObserver(() => {
   });
 }).observe($("flow"));
 
-let painted = ground();
+let painted = background();
 new MutationObserver(() => {
-  if (ground() === painted || !session) return;
-  painted = ground();
+  if (background() === painted || !session) return;
+  painted = background();
   reload();
-  lens.show(selected);
+  panel.show(selected);
 }).observe(document.documentElement, { attributeFilter: ["data-theme"] });
 
 const stored = await storedPoster();

@@ -1,5 +1,5 @@
 // A step's feature maps side by side on one canvas. Drawn when it comes into view; arrow keys go from map to map.
-import { ground } from "./elements.js";
+import { background } from "./elements.js";
 
 const GAP = 3;
 const ROWS = 2; // shown until all are requested
@@ -82,7 +82,7 @@ export class Strip {
 
   // Resolves when the maps of this session are drawn.
   load(session, mirrored) {
-    const path = `maps/${this.step.step}.png?ground=${ground()}&mirrored=${mirrored ? 1 : 0}`;
+    const path = `maps/${this.step.step}.png?background=${background()}&mirrored=${mirrored ? 1 : 0}`;
     if (this.path !== path || this.session !== session) {
       this.path = path;
       this.session = session;

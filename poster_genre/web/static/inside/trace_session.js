@@ -9,12 +9,9 @@ const LENIENT = { Prefer: "handling=lenient" };
 const ENDED = 204;
 
 export class TraceSession {
-  // answer: that of POST /api/v1/inside.
-  constructor(blob, answer) {
-    this.blob = blob;
-    this.answer = answer;
-    this.token = answer.token;
-    this.restarting = null;
+  // description: the answer of POST /api/v1/inside, the schema TraceSession of the OpenAPI document.
+  constructor(blob, { token, model, two_views, difference, genres, groups, steps }) {
+    Object.assign(this, { blob, token, model, two_views, difference, genres, groups, steps, restarting: null });
   }
 
   static async start(blob) {

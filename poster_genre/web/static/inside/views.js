@@ -1,4 +1,4 @@
-// The three pictures of the lens: the poster with the receptive field, the input map with the window, the map.
+// The three pictures of the number panel: the poster with the receptive field, the input map with the window, the map.
 
 // source: an image to draw; frames: [{ top, left, bottom, right, kind }] in the picture's own pixels.
 export function drawView(canvas, source, height, width, frames) {
@@ -17,7 +17,7 @@ export function drawView(canvas, source, height, width, frames) {
   const y = (row) => (row / height) * canvas.height;
   for (const { top, left, bottom, right, kind } of frames) {
     const area = [x(left), y(top), x(right) - x(left), y(bottom) - y(top)];
-    if (kind === "field") shade(pen, canvas, area);
+    if (kind === "receptive field") shade(pen, canvas, area);
     frame(pen, area, dense);
   }
 }

@@ -149,7 +149,9 @@ def test_an_average_pool_does_not_count_padding() -> None:
     assert computation(trace, 1, (0, 0, 0))["count"] == 4
 
 
-@pytest.mark.parametrize(("merge", "kind"), [("sum", "sum"), ("multiply", "product"), ("concat", "joined")])
+@pytest.mark.parametrize(
+    ("merge", "kind"), [("sum", "sum"), ("multiply", "product"), ("concat", "concatenation")]
+)
 def test_branches_are_merged_as_the_container_does(merge: str, kind: str) -> None:
     branches = {"a": Conv2D(3, 2, 1, rng=1), "b": Conv2D(3, 2, 1, rng=2)}
     model = Sequential({"p": Parallel(branches, merge=merge)})

@@ -12,7 +12,7 @@ from minicnn.layers.dense import Dense
 from minicnn.layers.pooling import GlobalAveragePool2D
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.errors import PosterGenreError
-from poster_genre.explain.layer_trace.contributions import contributions, genre_answers
+from poster_genre.explain.layer_trace.contributions import contributions, genre_predictions
 from poster_genre.explain.layer_trace.steps import network_steps
 from poster_genre.explain.layer_trace.trace import Trace, trace_poster
 from poster_genre.genres import N_GENRES
@@ -60,17 +60,17 @@ def views_of(classifier: PosterGenreClassifier, pixels: np.ndarray) -> list[Trac
 def test_the_last_probability_is_the_classifiers_prediction(traced_poster: Any) -> None:
     classifier, pixels, _ = traced_poster
     expected = classifier.predict_proba(pixels[None])[0]
-    answers = genre_answers(classifier.trained_, views_of(classifier, pixels), expected)
+    answers = genre_predictions(classifier.trained_, views_of(classifier, pixels), expected)
     np.testing.assert_allclose([each["probability"] for each in answers], expected, atol=1e-6)
     for each in answers:
-        assert each["answer_difference"] == abs(each["probability"] - each["answer"]) < 1e-5
+        assert each["difference"] == abs(each["probability"] - each["predicted"]) < 1e-5
         assert each["p"] == pytest.approx(1 / (1 + np.exp(-each["log_odds"])), abs=1e-6)
 
 
 def test_a_calibrated_probability_is_slope_and_offset_of_log_odds(fitted: PosterGenreClassifier) -> None:
     pixels = RNG.integers(0, 256, (*fitted.trained_.spec.input_size, 3)).astype(np.uint8)
     predicted = fitted.predict_proba(pixels[None])[0]
-    for each in genre_answers(fitted.trained_, views_of(fitted, pixels), predicted):
+    for each in genre_predictions(fitted.trained_, views_of(fitted, pixels), predicted):
         assert each["mean"] == pytest.approx((each["p"] + each["mirrored_p"]) / 2, abs=1e-7)
         odds = each["slope"] * np.log(each["mean"] / (1 - each["mean"])) + each["offset"]
         assert each["probability"] == pytest.approx(1 / (1 + np.exp(-odds)), abs=1e-6)

@@ -70,8 +70,8 @@ def test_a_computation_gives_the_distance_from_the_fused_networks_number(traced_
     _, _, trace = traced_poster
     last = len(trace.steps) - 1
     result = computation(trace, last, (0, 0, 2))
-    assert result["fast"] == float(trace.fused[last][2])
-    assert result["fast_difference"] == abs(result["fast"] - float(trace.outputs[last][2]))
+    assert result["fused"] == float(trace.fused[last][2])
+    assert result["fused_difference"] == abs(result["fused"] - float(trace.outputs[last][2]))
 
 
 def test_a_network_whose_output_is_not_finite_is_an_error() -> None:

@@ -1,13 +1,13 @@
 // The panel beside the network: one number, its position, and how it was computed.
 import { channelName, computationBlock } from "./computations.js";
-import { el, ground } from "./elements.js";
+import { background, el } from "./elements.js";
 import { genreBlocks, percent } from "./genres.js";
 import { drawView, pixelAt } from "./views.js";
 import { number } from "./numbers.js";
 
 const $ = (id) => document.getElementById(id);
 
-export class Lens {
+export class NumberPanel {
   // choose(step, position, options) changes the selection; thumbnail(step, channel) draws a small map.
   constructor(choose, thumbnail) {
     Object.assign(this, { choose, thumbnail, session: null, selected: null, pictures: new Map(), requests: 0 });
@@ -18,7 +18,7 @@ export class Lens {
     $("view-map").addEventListener("keydown", (event) => this.key(event));
     $("previous").addEventListener("click", () => this.turn(-1));
     $("next").addEventListener("click", () => this.turn(1));
-    $("grip").addEventListener("click", () => this.open(!$("lens").classList.contains("open")));
+    $("grip").addEventListener("click", () => this.open(!$("number-panel").classList.contains("open")));
     new ResizeObserver(() => this.drawViews()).observe($("view-poster").parentElement);
   }
 
@@ -29,11 +29,11 @@ export class Lens {
   }
 
   step() {
-    return this.selected && this.session.answer.steps[this.selected.step];
+    return this.selected && this.session.steps[this.selected.step];
   }
 
   open(open) {
-    $("lens").classList.toggle("open", open);
+    $("number-panel").classList.toggle("open", open);
     $("grip").setAttribute("aria-expanded", String(open));
   }
 
@@ -68,7 +68,7 @@ export class Lens {
     const request = (this.requests += 1);
     this.selected = selected;
     const step = this.step();
-    const genre = step.title === "Genres" ? this.session.answer.genres[selected.position[2]] : null;
+    const genre = step.genre_scores ? this.session.genres[selected.position[2]] : null;
     const [computation, contributions] = await Promise.all([
       this.session.json(`numbers/${step.step}?${this.query()}`),
       genre && this.session.json(`genres/${encodeURIComponent(genre.genre)}?mirrored=${this.mirrored ? 1 : 0}`),
@@ -82,12 +82,12 @@ export class Lens {
 
   write() {
     const step = this.step();
-    const steps = this.session.answer.steps;
+    const steps = this.session.steps;
     const [, , channel] = this.selected.position;
     const computation = this.computation.chain.find((each) => each.step === step.step);
-    const genre = this.contributions ? this.session.answer.genres[channel] : null;
-    $("lens-title").textContent = genre ? genre.genre : step.title;
-    $("lens-name").textContent = genre ? "one of 25 genres" : `${this.session.answer.groups[step.group]} · ${step.name}`;
+    const genre = this.contributions ? this.session.genres[channel] : null;
+    $("number-panel-title").textContent = genre ? genre.genre : step.title;
+    $("number-panel-name").textContent = genre ? "one of 25 genres" : `${this.session.groups[step.group]} · ${step.name}`;
     $("which").textContent = step.step === 0 ? channelName(step, channel) : `${step.image ? "map " : ""}${channel} (0–${step.channels - 1})`;
     $("read").replaceChildren(...this.summary(step, computation, genre));
     $("grip-text").textContent = genre ? `${genre.genre} ${percent(genre.probability)}` : `${step.title} · ${number(computation.value)}`;
@@ -99,13 +99,13 @@ export class Lens {
       pick: (input) => this.choose(this.selected.step, this.selected.position, { input }),
       goToOrigin: (origin) => this.choose(origin.step, this.middle(origin), { scroll: true }),
     };
-    const before = $("lens-inside").scrollTop;
+    const before = $("number-panel-inside").scrollTop;
     $("computations").replaceChildren(
       ...(genre
         ? genreBlocks(this.contributions, genre, page, this.thumbnail)
         : this.computation.chain.map((each) => computationBlock(each, page, each.step === step.step))),
     );
-    $("lens-inside").scrollTop = before;
+    $("number-panel-inside").scrollTop = before;
     $("as-json").href = `/api/v1/inside/${this.session.token}/numbers/${step.step}?${this.query()}`;
   }
 
@@ -118,14 +118,14 @@ export class Lens {
 
   // The middle of a map; a single number is its own middle.
   middle(origin) {
-    const step = this.session.answer.steps[origin.step];
+    const step = this.session.steps[origin.step];
     return [Math.floor(step.height / 2), Math.floor(step.width / 2), origin.channel];
   }
 
-  // The second and the third picture: { step, channel, frames, caption }, or nothing.
+  // The second and the third picture: { step, channel, frames, caption }, or null.
   others() {
     const step = this.step();
-    const { steps } = this.session.answer;
+    const { steps } = this.session;
     const whole = (origin, caption) => steps[origin.step].image && { step: steps[origin.step], channel: origin.channel, frames: [], caption };
     if (this.contributions) {
       const { features } = this.contributions;
@@ -145,8 +145,8 @@ export class Lens {
 
   summary(step, computation, genre) {
     const [row, column, channel] = this.selected.position;
-    const { field } = this.computation;
-    const text = `It depends on ${field[3] - field[1]} × ${field[2] - field[0]} pixels of the poster.`;
+    const [top, left, bottom, right] = this.computation.receptive_field;
+    const text = `It depends on ${right - left} × ${bottom - top} pixels of the poster.`;
     if (genre) return [el("strong", {}, percent(genre.probability)), ` ${genre.genre}, from a score of ${number(computation.value)}.`];
     const where = step.image ? `row ${row}, column ${column}, ${channelName(step, channel)}` : `number ${channel}`;
     return [el("strong", {}, number(computation.value)), ` at ${where}. ${text}`];
@@ -155,12 +155,12 @@ export class Lens {
   // The map that the chain reads from, and the window on it.
   source() {
     const [first] = this.computation.chain;
-    const { steps } = this.session.answer;
+    const { steps } = this.session;
     if (!first.inputs.length) return null;
-    if (first.kind === "joined" && this.step().image) return this.concatenated(first);
+    if (first.kind === "concatenation" && this.step().image) return this.concatenated(first);
     const step = steps[first.inputs[0]];
     if (!step.image || !this.step().image) return first.kind.startsWith("global") ? this.pooled(step, first) : null;
-    const channel = first.input_channel ?? first.place[2];
+    const channel = first.input_channel ?? first.position[2];
     const frames = [];
     if (first.corner) {
       const [top, left] = first.corner;
@@ -168,7 +168,7 @@ export class Lens {
       const wide = (first.size[1] - 1) * first.dilation[1] + 1;
       frames.push(clipped({ top, left, bottom: top + tall, right: left + wide }, step));
     } else if (first.kind === "sum") {
-      frames.push(pixel(first.place));
+      frames.push(pixel(first.position));
     }
     const caption = first.kind === "sum" ? `Main path: map ${channel}` : `Reads ${channelName(step, channel)}`;
     return { step, channel, frames, caption };
@@ -176,7 +176,7 @@ export class Lens {
 
   // The branch's map that a concatenated one was copied from.
   concatenated(computation) {
-    const step = this.session.answer.steps[computation.from_step];
+    const step = this.session.steps[computation.from_step];
     const channel = computation.from[2];
     const caption = step.network ? `${step.network}: map ${channel}` : `Reads map ${channel}`;
     return { step, channel, frames: [pixel(computation.from)], caption };
@@ -184,7 +184,7 @@ export class Lens {
 
   // The map that a global pooling reduces to one number.
   pooled(step, computation) {
-    const channel = computation.place[2];
+    const channel = computation.position[2];
     const frames = computation.winner ? [pixel(computation.winner)] : [];
     return { step, channel, frames, caption: `Reads map ${channel}` };
   }
@@ -196,12 +196,12 @@ export class Lens {
       ...others.map((view) => view && this.map(view.step, view.channel)),
     ]);
     if (request !== this.requests) return;
-    this.views = { poster, maps, others, field: this.computation.field };
+    this.views = { poster, maps, others, receptiveField: this.computation.receptive_field };
     this.drawViews();
   }
 
   map(step, channel) {
-    return this.picture(`maps/${step.step}.png?channel=${channel}&ground=${ground()}&mirrored=${this.mirrored ? 1 : 0}`);
+    return this.picture(`maps/${step.step}.png?channel=${channel}&background=${background()}&mirrored=${this.mirrored ? 1 : 0}`);
   }
 
   async picture(path) {
@@ -214,10 +214,10 @@ export class Lens {
 
   drawViews() {
     if (!this.views) return;
-    const { poster, maps, others, field } = this.views;
-    const [top, left, bottom, right] = field;
-    const [size] = this.session.answer.steps;
-    drawView($("view-poster"), poster, size.height, size.width, [{ top, left, bottom, right, kind: "field" }]);
+    const { poster, maps, others, receptiveField } = this.views;
+    const [top, left, bottom, right] = receptiveField;
+    const [size] = this.session.steps;
+    drawView($("view-poster"), poster, size.height, size.width, [{ top, left, bottom, right, kind: "receptive field" }]);
     $("caption-poster").textContent = "Receptive field";
     ["input", "map"].forEach((name, i) => {
       const view = others[i];
