@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from poster_genre.classifier import PosterGenreClassifier
+from poster_genre.errors import PosterGenreError
 from poster_genre.explain.explain import explain
 from poster_genre.web.api import (
     explain_endpoint,
@@ -30,6 +31,7 @@ from poster_genre.web.problem_details import (
     Problem,
     handle_disconnect,
     handle_http_exception,
+    handle_poster_genre_error,
     handle_problem,
     handle_unexpected,
 )
@@ -62,6 +64,7 @@ def create_app(
         lifespan=lifespan,
         exception_handlers={
             Problem: handle_problem,
+            PosterGenreError: handle_poster_genre_error,
             HTTPException: handle_http_exception,
             ClientDisconnect: handle_disconnect,
             Exception: handle_unexpected,

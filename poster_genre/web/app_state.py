@@ -9,8 +9,8 @@ from starlette.requests import Request
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.web.inference.decode_pool import DecodePool
 from poster_genre.web.inference.explanation_queue import ExplanationQueue
-from poster_genre.web.inference.layer_traces import LayerTraces
 from poster_genre.web.inference.prediction_queue import PredictionQueue
+from poster_genre.web.inference.trace_service import TraceService
 from poster_genre.web.limits import Limits
 from poster_genre.web.static_files import StaticFile, load_static_files
 from poster_genre.web.upload_form import UploadMemory
@@ -29,7 +29,7 @@ class AppState:
     decoders: DecodePool
     predictions: PredictionQueue
     explanations: ExplanationQueue
-    traces: LayerTraces
+    traces: TraceService
     static_files: dict[str, StaticFile]
     pages: dict[str, StaticFile] = field(default_factory=dict)
     ready: bool = False
@@ -45,7 +45,7 @@ class AppState:
             decoders=decoders,
             predictions=PredictionQueue(classifier, decoders, limits),
             explanations=ExplanationQueue(classifier, limits),
-            traces=LayerTraces(classifier, limits),
+            traces=TraceService(classifier, limits),
             static_files=load_static_files(),
         )
 

@@ -7,24 +7,33 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds that keep the server's memory and answer times bounded. Sizes in bytes, times in seconds.
+    """Bounds of the server's memory and answer times. Sizes in bytes, times in seconds.
 
     One request:
         ``body``               size of an upload.
         ``pictures``           pictures in it.
         ``pixels``             width times height of a picture, read from its header before decoding.
         ``scans``              passes of a progressive JPEG over its pixels: a small file can have a thousand.
+        ``scanned_pixels``     pixels times passes of a JPEG: some seconds of decoding.
         ``run_length_bytes``   size of a run-length BMP, which Pillow decodes byte by byte in Python.
+        ``fields``             text fields of an upload.
+        ``field_bytes``        size of one: a genre or a method.
         ``header_seconds``     from a connection's first byte to the end of a request's headers.
         ``idle_seconds``       between two pieces of an upload.
         ``upload_seconds``     for a whole upload.
         ``answer_seconds``     from the end of the upload to the answer.
+        ``read_seconds``       from the answer until the client has read it.
     All requests together:
         ``upload_memory``      size of all uploads in memory at a time.
         ``queue``              pictures between the end of their upload and their answer.
         ``explanations``       heat maps waiting or in work.
-        ``for_pages``          as many more of either for requests of our own pages, which also go first: a
-                               flood of programs leaves room for people.
+        ``for_pages``          as many more of either for requests of the server's own pages, which also go
+                               first: a flood of programs leaves room for people.
+        ``traces``             requests about layer traces, waiting or in work.
+        ``session_pixels``     size of the posters of all trace sessions; past it the session that was not
+                               used for longest ends.
+        ``session_traces``     size of their traces; a dropped trace is computed again when it is needed.
+        ``session_seconds``    without use after which a trace session ends.
         ``batch``              pictures that go through the network together, when so many wait.
         ``gather_seconds``     time that the network waits for pictures which are still being decoded.
         ``connections``        open at a time; one more closes the one that has been idle longest.
@@ -35,15 +44,23 @@ class Limits:
     pictures: int = 32
     pixels: int = 25_000_000
     scans: int = 64
+    scanned_pixels: int = 500_000_000
     run_length_bytes: int = 2**20
+    fields: int = 8
+    field_bytes: int = 1000
     header_seconds: float = 10.0
     idle_seconds: float = 10.0
     upload_seconds: float = 60.0
     answer_seconds: float = 30.0
+    read_seconds: float = 10.0
     upload_memory: int = 128 * 2**20
     queue: int = 128
     explanations: int = 8
     for_pages: int = 16
+    traces: int = 64
+    session_pixels: int = 16 * 2**20
+    session_traces: int = 64 * 2**20
+    session_seconds: float = 1800.0
     batch: int = 16
     gather_seconds: float = 0.02
     connections: int = 512

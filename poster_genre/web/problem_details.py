@@ -55,9 +55,19 @@ def answer_too_late(retry_after: int) -> Problem:
     )
 
 
+def unprocessable(error: Exception) -> Problem:
+    """Status 422 for an error whose text is written for the user, a PosterGenreError."""
+    return Problem(422, str(error))
+
+
 async def handle_problem(request: Request, error: Exception) -> Response:
     """Answer with the problem that a handler raised."""
     return error.response() if isinstance(error, Problem) else await handle_unexpected(request, error)
+
+
+async def handle_poster_genre_error(request: Request, error: Exception) -> Response:
+    """Status 422 for a poster without an answer, as where the network's output for it is not finite."""
+    return unprocessable(error).response()
 
 
 async def handle_http_exception(request: Request, error: Exception) -> Response:

@@ -72,7 +72,7 @@ def serve(
             logging.getLogger(name).setLevel(logging.ERROR)
         print(f"Poster genres at {address(host, listener)}  (Ctrl+C stops it)", file=sys.stderr, flush=True)
         if host not in LOOPBACK:
-            print("Everybody on this network can reach it.", file=sys.stderr, flush=True)
+            print("Every computer on this network can reach it.", file=sys.stderr, flush=True)
         Server(configuration(app, limits)).run(sockets=[listener])
 
 
@@ -92,13 +92,6 @@ def configuration(app: ASGIApp, limits: Limits) -> uvicorn.Config:
         timeout_keep_alive=30,
         timeout_graceful_shutdown=int(limits.upload_seconds + limits.answer_seconds),
     )
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket. PosterGenreError where the address cannot be used."""
-    listener = bind(host, port)
-    start_listening(listener, host, port)
-    return listener
 
 
 def bind(host: str, port: int) -> socket.socket:

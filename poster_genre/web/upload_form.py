@@ -21,8 +21,6 @@ from poster_genre.web.problem_details import Problem, server_busy
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
-FIELD_BYTES = 1000  # a genre or a method; no field needs more
-FIELDS = 8
 FORM = "multipart/form-data"
 
 
@@ -171,13 +169,13 @@ class FormCollector:
         self.count += 1
         if self.is_picture and len(self.form.pictures) >= self.limits.pictures:
             raise Problem(413, f"at most {self.limits.pictures} pictures at a time")
-        if self.count > self.limits.pictures + FIELDS:
+        if self.count > self.limits.pictures + self.limits.fields:
             raise Problem(413, "the form has too many fields")
 
     def part_data(self, data: bytes, start: int, end: int) -> None:
         """A piece of the part's content."""
-        if not self.is_picture and len(self.data) + end - start > FIELD_BYTES:
-            raise Problem(413, f"a field other than image is longer than {FIELD_BYTES} bytes")
+        if not self.is_picture and len(self.data) + end - start > self.limits.field_bytes:
+            raise Problem(413, f"a field other than image is longer than {self.limits.field_bytes} bytes")
         self.data += data[start:end]
 
     def part_end(self) -> None:

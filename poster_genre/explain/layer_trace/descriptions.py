@@ -174,7 +174,7 @@ def branch_title(branch: str) -> str:
 
 
 def is_last_dense(steps: Sequence[Step], step: Step) -> bool:
-    """Whether the step is the last dense layer, whose output are the genres\' log-odds."""
+    """Whether the step is the last dense layer, whose output are the genres' log-odds."""
     return isinstance(step.layer, Dense) and not any(
         isinstance(other.layer, Dense) for other in steps[step.index + 1 :]
     )

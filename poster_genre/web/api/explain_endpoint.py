@@ -20,7 +20,7 @@ from poster_genre.explain.occlusion import Progress
 from poster_genre.genres import GENRES, N_GENRES, genre_index
 from poster_genre.web.api.deadline import before_deadline
 from poster_genre.web.app_state import AppState, state_of
-from poster_genre.web.problem_details import Problem, answer_too_late
+from poster_genre.web.problem_details import Problem, answer_too_late, unprocessable
 from poster_genre.web.security.host_origin_check import from_own_page
 from poster_genre.web.upload_form import UploadForm, read_pictures
 
@@ -97,6 +97,8 @@ async def progress_lines(state: AppState, inputs: ExplainInputs) -> AsyncIterato
             lines.put_nowait({"result": heat_map_json(heat_map)})
         except Problem as problem:
             lines.put_nowait({"problem": problem.document()})
+        except PosterGenreError as error:
+            lines.put_nowait({"problem": unprocessable(error).document()})
         except TimeoutError:
             lines.put_nowait({"problem": answer_too_late(state.limits.retry_after).document()})
         finally:

@@ -37,8 +37,8 @@ from poster_genre.web.api.query_parameters import (
     whole_number,
 )
 from poster_genre.web.app_state import state_of
-from poster_genre.web.inference.layer_traces import LayerTraces, view_of
 from poster_genre.web.inference.step_descriptions import MAX_MAPS, has_filters
+from poster_genre.web.inference.trace_service import TraceService, view_of
 from poster_genre.web.inference.trace_sessions import SessionExpired
 from poster_genre.web.problem_details import Problem
 from poster_genre.web.upload_form import read_pictures
@@ -63,7 +63,7 @@ async def start_session(request: Request) -> Response:
     return JSONResponse(
         {
             "token": started.token,
-            "seconds": state.traces.sessions.seconds,
+            "seconds": state.limits.session_seconds,
             "model": state.classifier.model_version,
             "two_views": state.traces.two_views,
             "difference": max(each["difference"] for each in started.predictions),
@@ -126,7 +126,7 @@ async def numbers(request: Request) -> Response:
     return JSONResponse(answer)
 
 
-def pixel_of(traces: LayerTraces, token: str, position: Position, mirrored: bool) -> dict[str, Any]:
+def pixel_of(traces: TraceService, token: str, position: Position, mirrored: bool) -> dict[str, Any]:
     """The pixel that a number of the input was computed from, and how."""
     spec, channel = traces.model.spec, position[2]
     value = int(view_of(traces.sessions.pixels(token), mirrored)[position])

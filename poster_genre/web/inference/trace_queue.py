@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
+from poster_genre.web.inference.capacity import Capacity
 from poster_genre.web.limits import Limits
-from poster_genre.web.problem_details import server_busy
+from poster_genre.web.problem_details import answer_too_late
 
 T = TypeVar("T")
-MAX_WAITING = 64  # requests of all visitors that are in work or wait for it
 
 
 class TraceQueue:
@@ -18,18 +18,14 @@ class TraceQueue:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self.waiting = 0
+        self.capacity = Capacity(limits.traces, 0, limits.retry_after)
         self._turn = asyncio.Lock()
 
     async def run(self, work: Callable[[], T]) -> T:
-        """The result of ``work``. Problem 503 where too many wait, or after ``limits.answer_seconds``."""
-        if self.waiting >= MAX_WAITING:
-            raise server_busy(self.limits.retry_after)
-        self.waiting += 1
-        try:
-            async with asyncio.timeout(self.limits.answer_seconds), self._turn:
-                return await asyncio.to_thread(work)
-        except TimeoutError:
-            raise server_busy(self.limits.retry_after) from None
-        finally:
-            self.waiting -= 1
+        """The result of ``work``. Problem 503 where the queue is full, or after ``limits.answer_seconds``."""
+        with self.capacity.reserve(1, own_page=False):
+            try:
+                async with asyncio.timeout(self.limits.answer_seconds), self._turn:
+                    return await asyncio.to_thread(work)
+            except TimeoutError:
+                raise answer_too_late(self.limits.retry_after) from None

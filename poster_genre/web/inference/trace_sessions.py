@@ -13,6 +13,7 @@ import numpy as np
 
 from poster_genre.explain.layer_trace.trace import Trace
 from poster_genre.web.inference.trace_cache import TraceCache
+from poster_genre.web.limits import Limits
 from poster_genre.web.problem_details import Problem
 
 
@@ -32,23 +33,15 @@ class TraceSession:
 
 
 class TraceSessions:
-    """The sessions of all visitors. Used on the event loop alone.
+    """The sessions of all clients, within ``limits``. Used on the event loop alone.
 
-    ``pixel_bytes``  size of all posters; past it the session that was not used for longest ends.
-    ``trace_bytes``  size of all traces; a dropped trace is computed again when it is needed.
-    ``seconds``      without use after which a session ends.
+    ``clock``: the time in seconds.
     """
 
-    def __init__(
-        self,
-        pixel_bytes: int = 16 * 2**20,
-        trace_bytes: int = 64 * 2**20,
-        seconds: float = 1800.0,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self.pixel_bytes, self.seconds, self.clock = pixel_bytes, seconds, clock
+    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+        self.limits, self.clock = limits, clock
         self.sessions: OrderedDict[str, TraceSession] = OrderedDict()
-        self.traces = TraceCache(trace_bytes)
+        self.traces = TraceCache(limits.session_traces)
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self, pixels: np.ndarray) -> str:
@@ -57,7 +50,7 @@ class TraceSessions:
         token = secrets.token_urlsafe(16)
         self.sessions[token] = TraceSession(pixels, self.clock())
         while (
-            sum(each.pixels.nbytes for each in self.sessions.values()) > self.pixel_bytes
+            sum(each.pixels.nbytes for each in self.sessions.values()) > self.limits.session_pixels
             and len(self.sessions) > 1
         ):
             self.end(next(iter(self.sessions)))
@@ -79,13 +72,13 @@ class TraceSessions:
         return self.traces.get(token, mirrored)
 
     def store_trace(self, token: str, mirrored: bool, trace: Trace) -> None:
-        """Keep a trace, unless its session has ended meanwhile."""
+        """Store a trace, unless its session has ended meanwhile."""
         if token in self.sessions:
             self.traces.store(token, mirrored, trace)
 
     def end_expired(self) -> None:
-        """End every session that was not used for ``seconds``."""
-        limit = self.clock() - self.seconds
+        """End every session that was not used for ``limits.session_seconds``."""
+        limit = self.clock() - self.limits.session_seconds
         while self.sessions and (token := next(iter(self.sessions))):
             if self.sessions[token].last_used > limit:
                 return
@@ -99,7 +92,7 @@ class TraceSessions:
     def _set_timer(self) -> None:
         """End sessions in time even if no request ever comes again."""
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self.seconds, self._on_timer)
+            self._timer = asyncio.get_running_loop().call_later(self.limits.session_seconds, self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer = None

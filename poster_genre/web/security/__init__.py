@@ -1,1 +1,1 @@
-"""Requests that a browser or a client must not make, and what the answers forbid a browser to do."""
+"""Host and origin checks, security headers, connection timeouts, decompression bombs."""

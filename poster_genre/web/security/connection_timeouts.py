@@ -14,8 +14,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from poster_genre.web.limits import Limits
 
-READ_SECONDS = 10.0  # for the client to read an answer
-
 
 def connection_class(limits: Limits) -> type[H11Protocol]:
     """The class of connections for a server with these limits, for ``uvicorn.Config(http=...)``."""
@@ -58,7 +56,8 @@ class TimedConnection(H11Protocol):
             return
         if self.cycle is not None and self.cycle is not self._timed_cycle:
             self._timed_cycle = self.cycle
-            self._set_timer(self.limits.upload_seconds + self.limits.answer_seconds + READ_SECONDS)
+            limits = self.limits
+            self._set_timer(limits.upload_seconds + limits.answer_seconds + limits.read_seconds)
         elif self._timer is None:
             self._set_timer(self.limits.header_seconds)
 

@@ -9,7 +9,6 @@ from poster_genre.errors import PosterGenreError
 from poster_genre.web.limits import Limits
 
 START_OF_SCAN = b"\xff\xda"  # in a JPEG's pixel data 0xFF is followed by 0 or a restart marker only
-SCANNED_PIXELS = 500_000_000  # pixels times scans: some seconds of decoding
 
 
 def check_cost(data: bytes, name: str, limits: Limits) -> None:
@@ -28,7 +27,7 @@ def check_cost(data: bytes, name: str, limits: Limits) -> None:
         )
     if data.startswith(b"\xff\xd8"):
         scans = data.count(START_OF_SCAN)
-        if scans > limits.scans or scans * width * height > SCANNED_PIXELS:
+        if scans > limits.scans or scans * width * height > limits.scanned_pixels:
             raise PosterGenreError(f"{name} is a JPEG in {scans} scans, which is too many; save it anew")
     if data.startswith(b"BM") and data[30:31] in (b"\x01", b"\x02") and len(data) > limits.run_length_bytes:
         raise PosterGenreError(f"{name} is a large run-length BMP; save it as PNG")

@@ -16,7 +16,7 @@ from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.web.app import create_app
 from poster_genre.web.limits import Limits
 from poster_genre.web.security.host_origin_check import allowed_hosts
-from poster_genre.web.server import Server, configuration, listen
+from poster_genre.web.server import Server, bind, configuration
 
 
 @dataclass
@@ -47,7 +47,7 @@ class LiveServer:
 @contextmanager
 def running(classifier: PosterGenreClassifier, limits: Limits) -> Iterator[LiveServer]:
     app = create_app(classifier, limits, allowed_hosts("127.0.0.1"))
-    with listen("127.0.0.1", 0) as listener:
+    with bind("127.0.0.1", 0) as listener:
         server = Server(configuration(app, limits))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from poster_genre.cli.main import main
-from poster_genre.web.server import address, bind, listen, start_listening
+from poster_genre.web.server import address, bind, start_listening
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
 
@@ -109,16 +109,18 @@ def test_an_unusable_address_is_an_error_before_the_model_is_loaded(
 
 
 def test_small_answers_are_sent_at_once() -> None:
-    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
-        accepted, _ = listener.accept()
+    with bind("127.0.0.1", 0) as listener:
+        start_listening(listener, "127.0.0.1", 0)
+        with socket.create_connection(listener.getsockname()):
+            accepted, _ = listener.accept()
         with accepted:
             assert accepted.proto == socket.IPPROTO_TCP, "asyncio sets TCP_NODELAY on no other"
 
 
 def test_the_address_is_a_url() -> None:
-    with listen("127.0.0.1", 0) as listener:
+    with bind("127.0.0.1", 0) as listener:
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+", address("127.0.0.1", listener))
-    with listen("localhost", 0) as listener:
+    with bind("localhost", 0) as listener:
         assert address("::1", listener).startswith("http://[::1]:")
 
 

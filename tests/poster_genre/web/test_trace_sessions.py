@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +15,7 @@ from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.data.transforms import load_poster
 from poster_genre.explain.layer_trace.steps import network_steps
 from poster_genre.explain.layer_trace.trace import Trace, trace_poster
-from poster_genre.web.inference.trace_queue import MAX_WAITING, TraceQueue
+from poster_genre.web.inference.trace_queue import TraceQueue
 from poster_genre.web.inference.trace_sessions import TraceSessions
 from poster_genre.web.limits import Limits
 from poster_genre.web.problem_details import Problem
@@ -31,11 +32,11 @@ def pixels(size: int = 1000) -> np.ndarray:
     return np.zeros(size, np.uint8)
 
 
-def on_event_loop(check: Callable[[TraceSessions], None], **options: Any) -> None:
+def on_event_loop(check: Callable[[TraceSessions], None], limits: Limits, **options: Any) -> None:
     """Call ``check`` with sessions that may set timers."""
 
     async def run() -> None:
-        check(TraceSessions(**options))
+        check(TraceSessions(limits, **options))
 
     asyncio.run(run())
 
@@ -49,7 +50,7 @@ def test_past_the_memory_limit_the_least_recently_used_session_ends() -> None:
         with pytest.raises(Problem, match="no longer in memory"):
             sessions.pixels(second)
 
-    on_event_loop(check, pixel_bytes=2000)
+    on_event_loop(check, Limits(session_pixels=2000))
 
 
 def test_an_unused_session_expires_with_its_traces(trace: Trace) -> None:
@@ -65,12 +66,12 @@ def test_an_unused_session_expires_with_its_traces(trace: Trace) -> None:
         assert list(sessions.sessions) == [new]
         assert not sessions.traces.traces
 
-    on_event_loop(check, seconds=100, clock=lambda: clock.now)
+    on_event_loop(check, Limits(session_seconds=100), clock=lambda: clock.now)
 
 
 def test_sessions_expire_without_any_further_request() -> None:
     async def run() -> None:
-        sessions = TraceSessions(seconds=0.02)
+        sessions = TraceSessions(Limits(session_seconds=0.02))
         sessions.start(pixels())
         for _ in range(200):
             await asyncio.sleep(0.01)
@@ -81,7 +82,7 @@ def test_sessions_expire_without_any_further_request() -> None:
     asyncio.run(run())
 
 
-def test_traces_stay_within_their_memory_but_the_last_is_kept(trace: Trace) -> None:
+def test_traces_stay_within_their_memory_but_the_last_stays(trace: Trace) -> None:
     def check(sessions: TraceSessions) -> None:
         tokens = [sessions.start(pixels()) for _ in range(5)]
         for token in tokens:
@@ -91,15 +92,25 @@ def test_traces_stay_within_their_memory_but_the_last_is_kept(trace: Trace) -> N
         sessions.store_trace(tokens[0], True, trace)
         assert list(sessions.traces.traces) == [(tokens[0], True)]
 
-    on_event_loop(check, trace_bytes=2 * trace.nbytes)
+    on_event_loop(check, Limits(session_traces=2 * trace.nbytes))
 
 
 def test_a_full_trace_queue_answers_503() -> None:
     async def run() -> None:
         queue = TraceQueue(Limits())
-        queue.waiting = MAX_WAITING
+        queue.capacity.in_use = Limits().traces
         with pytest.raises(Problem) as caught:
             await queue.run(lambda: None)
-        assert (caught.value.status, queue.waiting) == (503, MAX_WAITING)
+        assert (caught.value.status, queue.capacity.in_use) == (503, Limits().traces)
+
+    asyncio.run(run())
+
+
+def test_a_trace_past_its_deadline_is_answered_too_late() -> None:
+    async def run() -> None:
+        queue = TraceQueue(Limits(answer_seconds=0.02))
+        with pytest.raises(Problem, match="took too long") as caught:
+            await queue.run(lambda: time.sleep(0.2))
+        assert (caught.value.status, queue.capacity.in_use) == (503, 0)
 
     asyncio.run(run())

@@ -27,7 +27,7 @@ class StartedTrace(NamedTuple):
     steps: list[dict[str, Any]]
 
 
-class LayerTraces:
+class TraceService:
     """The network's steps, the trace sessions, and the queue in front of the computation.
 
     A view is the poster or its mirror image; the prediction averages both where ``two_views`` is True.
@@ -37,7 +37,7 @@ class LayerTraces:
         self.model = classifier.trained()
         self.steps = network_steps(self.model.network, self.model.spec.input_size)
         self.two_views = self.model.spec.flip_average
-        self.sessions = TraceSessions()
+        self.sessions = TraceSessions(limits)
         self.queue = TraceQueue(limits)
 
     async def start(self, pixels: np.ndarray) -> StartedTrace:
