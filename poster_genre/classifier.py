@@ -1,4 +1,7 @@
-"""The classifier, in the manner of scikit-learn: fit, predict, save and load. Every command uses it."""
+"""The classifier, in the manner of scikit-learn: fit, predict, save and load.
+
+The commands ``predict``, ``explain``, ``serve`` and ``demo`` use it.
+"""
 
 from __future__ import annotations
 
@@ -148,7 +151,7 @@ class PosterGenreClassifier(Estimator):
     def sure(self, probabilities: np.ndarray) -> np.ndarray | None:
         """(N,) bool: whether rows of ``predict_proba`` rest on more than the genres' frequencies.
 
-        The rule is in ``poster_genre.model.information``. None where there were no validation posters.
+        The rule is in ``poster_genre.model.confidence``. None where there were no validation posters.
         """
         return self.trained().sure(probabilities)
 

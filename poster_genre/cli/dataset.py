@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Inspect the data set, write the files and print the description."""
-    from poster_genre.data.inspection_report import describe
+    from poster_genre.data.inspection_report import describe_dataset
 
-    print(describe(arguments.path, arguments.out))
+    print(describe_dataset(arguments.path, arguments.out))
     return 0

@@ -30,10 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Combine, and print the measures on val and where the files are."""
     from poster_genre.evaluation.tables import comparison
-    from poster_genre.training.build_ensemble import build_ensemble
-    from poster_genre.training.output_folder import MODEL, REPORT
+    from poster_genre.training.ensemble_run import run_ensemble
+    from poster_genre.training.run_folder import MODEL, REPORT
 
-    _, result = build_ensemble(arguments.models, arguments.data, arguments.out)
+    _, result = run_ensemble(arguments.models, arguments.data, arguments.out)
     out = Path(arguments.out)
     print(comparison(result))
     print(f"\nreport      {out / REPORT}")

@@ -18,7 +18,7 @@ EXAMPLE = "poster-genre train --data Movies-Poster_Dataset.zip --out run1"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The data, the output folder, and settings of the training run."""
+    """The data, the run folder, and settings of the training run."""
     add_data(parser)
     parser.add_argument(
         "--out", type=path, required=True, metavar="DIR", help="a new or empty folder for all output files"
@@ -59,9 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train, and print the measures on val and where the files are."""
     from poster_genre.evaluation.tables import comparison
-    from poster_genre.training.output_folder import CURVES, MODEL, REPORT
+    from poster_genre.training.run_folder import CURVES, MODEL, REPORT
     from poster_genre.training.settings import Settings
-    from poster_genre.training.train import train
+    from poster_genre.training.training_run import run_training
 
     settings = Settings(
         model=arguments.model,
@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
         init=arguments.init,
         threads=arguments.threads,
     )
-    model, result = train(arguments.data, arguments.out, settings, resume=arguments.resume)
+    model, result = run_training(arguments.data, arguments.out, settings, resume=arguments.resume)
     out = Path(arguments.out)
     if result is not None:
         print(comparison(result))

@@ -137,7 +137,7 @@ def _key(dataset: PosterDataset, size: Size) -> str:
     digest = hashlib.sha256(f"{VERSION} {PIL.__version__} {size[0]}x{size[1]}\n".encode())
     for i, poster_id in enumerate(dataset.ids):
         try:
-            content = dataset.archive.fingerprint(dataset.file(i))
+            content = dataset.archive.checksum(dataset.file(i))
         except PosterGenreError:
             content = "unreadable"
         digest.update(f"{poster_id} {content}\n".encode())

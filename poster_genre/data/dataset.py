@@ -16,7 +16,7 @@ import numpy as np
 from poster_genre.data.archives import PosterArchive, open_archive
 from poster_genre.data.defects import Defect, in_order
 from poster_genre.data.splits import SPLITS, split_of
-from poster_genre.data.table import read_table
+from poster_genre.data.train_csv import read_train_csv
 from poster_genre.errors import SHOWN_CHARACTERS, PosterGenreError, printable
 
 _SHOWN_ROWS = 10
@@ -104,7 +104,7 @@ def load_dataset(path: str | os.PathLike[str]) -> PosterDataset:
     """
     archive = open_archive(path)
     name = f"{archive.name}: {printable(archive.csv_path, SHOWN_CHARACTERS)}"
-    table = read_table(name, archive.read(archive.csv_path))
+    table = read_train_csv(name, archive.read(archive.csv_path))
     defects = in_order(
         table.defects + _row_defects(archive, table.ids, table.labels) + _file_defects(archive)
     )

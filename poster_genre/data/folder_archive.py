@@ -58,7 +58,7 @@ class FolderArchive(PosterArchive):
         refuse_size(printable(str(path)), len(data))
         return data
 
-    def fingerprint(self, file: str) -> str:
+    def checksum(self, file: str) -> str:
         """CRC-32 and length of the content; reads the file."""
         data = self.read(file)
         return f"{zlib.crc32(data):08x}-{len(data)}"

@@ -23,7 +23,7 @@ _SHOWN = 5
 PICTURE, DEFECTS, NUMBERS = "dataset.png", "defects.csv", "dataset.json"
 
 
-def describe(path: str | os.PathLike[str], out: str | os.PathLike[str] | None = None) -> str:
+def describe_dataset(path: str | os.PathLike[str], out: str | os.PathLike[str] | None = None) -> str:
     """The text that ``poster-genre dataset`` prints.
 
     With ``out``, also writes ``dataset.png``, ``defects.csv`` and ``dataset.json`` into that folder.

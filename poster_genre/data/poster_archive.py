@@ -56,7 +56,7 @@ class PosterArchive(ABC):
         """
 
     @abstractmethod
-    def fingerprint(self, file: str) -> str:
+    def checksum(self, file: str) -> str:
         """CRC-32 and length of the content, the same for a folder and for the zip of it."""
 
     def __repr__(self) -> str:

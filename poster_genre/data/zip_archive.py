@@ -80,7 +80,7 @@ class ZipArchive(PosterArchive):
                 f"{name} cannot be unpacked from the zip ({_reason(error)}); {_DOWNLOAD_AGAIN}"
             ) from error
 
-    def fingerprint(self, file: str) -> str:
+    def checksum(self, file: str) -> str:
         """CRC-32 and length of the content, as the zip states them."""
         info = self._members[file]
         return f"{info.CRC:08x}-{info.file_size}"

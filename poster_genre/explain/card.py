@@ -29,7 +29,7 @@ def render_card(result: ExplainResult, poster: Image.Image) -> Image.Image:
     poster = _fit(poster)
     width, height = poster.size
     title, text, small = _font(30, bold=True), _font(15), _font(13)
-    caption = describe(result)
+    caption = caption_of(result)
     ruler = ImageDraw.Draw(Image.new("RGB", (1, 1)))
     content = max(2 * width + 2 * GAP + SCALE, int(ruler.textlength(caption, text)))
     card = Image.new("RGB", (content + 2 * MARGIN, HEADER + height + 2 * MARGIN), BACKGROUND)
@@ -45,7 +45,7 @@ def render_card(result: ExplainResult, poster: Image.Image) -> Image.Image:
     return card
 
 
-def describe(result: ExplainResult) -> str:
+def caption_of(result: ExplainResult) -> str:
     """The caption: one line on how to read the map."""
     method = {"grad-cam": "Grad-CAM", "occlusion": "Occlusion"}[result.method]
     if result.strength <= 0:

@@ -24,7 +24,7 @@ import numpy as np
 
 from minicnn.layers.activation import sigmoid
 from poster_genre.errors import PosterGenreError
-from poster_genre.model.information import fit_sure, information
+from poster_genre.model.confidence import fit_sure, information
 
 CLIP = 1e-7  # float32 cannot tell probabilities nearer to 0 or 1 from these
 STRETCH_SD, SHIFT_SD = 0.25, 0.5  # of the penalties on a genre's own map

@@ -103,7 +103,7 @@ def build_network(
             "register one of another name with register_model"
         )
     build = _BUILDERS[spec.name]
-    fixed = (spec.input_size, n_genres, check_generator("build_model", rng), dtype)
+    fixed = (spec.input_size, n_genres, check_generator("build_network", rng), dtype)
     try:
         inspect.signature(build).bind(*fixed, **spec.arguments)
     except TypeError as error:

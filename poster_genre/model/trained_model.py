@@ -94,7 +94,7 @@ class TrainedModel:
     def sure(self, probabilities: np.ndarray) -> np.ndarray | None:
         """(N,) bool: whether calibrated probabilities (N, 25) rest on more than the genres' frequencies.
 
-        The rule is in ``poster_genre.model.information``. None where there is no calibration.
+        The rule is in ``poster_genre.model.confidence``. None where there is no calibration.
         """
         return None if self.calibration is None else self.calibration.sure(probabilities, self.priors)
 
@@ -125,8 +125,8 @@ class TrainedModel:
 
     @property
     def version(self) -> str:
-        """The network's name and the first 12 digits of its ``fingerprint``."""
-        return f"{self.spec.name}-{fingerprint(self)[:12]}"
+        """The network's name and the first 12 digits of its ``model_fingerprint``."""
+        return f"{self.spec.name}-{model_fingerprint(self)[:12]}"
 
 
 def with_calibration(model: TrainedModel, pixels: np.ndarray, labels: np.ndarray) -> TrainedModel:
@@ -141,7 +141,7 @@ def with_calibration(model: TrainedModel, pixels: np.ndarray, labels: np.ndarray
     )
 
 
-def fingerprint(model: TrainedModel) -> str:
+def model_fingerprint(model: TrainedModel) -> str:
     """SHA-256 of the weights in memory, the architecture and the path from picture to input, in hex.
 
     Not of the calibration or the thresholds, on which no embedding depends.

@@ -21,8 +21,11 @@ class WeightBudget(np.random.Generator):
         super().__init__(np.random.PCG64(0))
         self.arrays, self.numbers = len(arrays), sum(array.size for array in arrays.values())
 
-    def standard_normal(self, size: Any = None, *others: Any, **more: Any) -> Any:
-        """Zeros of shape ``size``. ValueError beyond the budget."""
+    def standard_normal(self, size: Any = None, dtype: Any = np.float64, out: Any = None) -> Any:
+        """Zeros of shape ``size``, float64; ``dtype`` and ``out``, which NumPy's has, are ignored.
+
+        ValueError beyond the budget.
+        """
         return self._zeros(size)
 
     def normal(self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None) -> Any:

@@ -1,4 +1,7 @@
-"""Training: a specification, its recipe and arrays of posters in, a ``TrainedModel`` out."""
+"""The fit of a network's weights: a specification and arrays of posters in, a ``TrainedModel`` out.
+
+The data set, the report and the model file belong to ``training_run``.
+"""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def with_defaults(settings: Settings) -> Settings:
 def resumed(settings: Settings, started: dict[str, Any]) -> Settings:
     """The settings that a run was started with. UsageError for a flag that says anything else.
 
-    ``init`` is not compared: its file may have another name now, see ``training.train.resumed_run``.
+    ``init`` is not compared: its file may have another name now, see ``training.training_run.resumed_run``.
     """
     for field in fields(Settings):
         given, before = getattr(settings, field.name), started.get(field.name)

@@ -12,7 +12,7 @@ import numpy as np
 from minicnn.layer import Layer
 from poster_genre.errors import SHOWN_CHARACTERS, printable
 from poster_genre.genres import GENRES
-from poster_genre.model.information import gain
+from poster_genre.model.confidence import gain
 from poster_genre.model.trained_model import top_of
 
 GALLERY = 10
@@ -44,7 +44,7 @@ def best_and_worst(
 ) -> tuple[list[PosterCard], list[PosterCard]]:
     """The posters whose predictions gain most over the genre priors, and those that gain least.
 
-    At most ``GALLERY`` of each, and none in both. The gain (``model.information.gain``) is relative to the
+    At most ``GALLERY`` of each, and none in both. The gain (``model.confidence.gain``) is relative to the
     priors because the cross-entropy alone would only order posters by how frequent their genres are. labels
     and probabilities are (N, 25), priors (25,), posters uint8 (N, h, w, 3).
     """

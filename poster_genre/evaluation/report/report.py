@@ -163,7 +163,7 @@ def confusion_figures(labels: np.ndarray, probabilities: np.ndarray) -> dict[str
 
 @cache
 def _environment() -> Environment:
-    """The templates beside this module, with the filters ``number``, ``px`` and ``short``."""
+    """The templates beside this module, with the filters ``number``, ``px``, ``short`` and ``percent``."""
     environment = Environment(
         loader=PackageLoader("poster_genre.evaluation.report"),
         autoescape=True,

@@ -101,7 +101,7 @@ def _one_input(layer: object, source: tuple[int, ...]) -> str:
             "shifted as learned."
         )
     if isinstance(layer, ReLU):
-        return "Negative numbers become 0, positive ones stay: a feature is present, or it is not."
+        return "Negative numbers become 0, positive ones stay as they are."
     if isinstance(layer, Sigmoid):
         return "Maps a score to a probability between 0 and 1."
     if isinstance(layer, Dropout):
@@ -109,9 +109,9 @@ def _one_input(layer: object, source: tuple[int, ...]) -> str:
     if isinstance(layer, Flatten):
         return "All numbers in one row, for the dense layers."
     if isinstance(layer, GlobalAveragePool2D):
-        return f"One number a map: the mean of its {source[0] * source[1]} pixels, how much there is of it."
+        return f"One number a map: the mean of its {source[0] * source[1]} pixels."
     if isinstance(layer, GlobalMaxPool2D):
-        return f"One number a map: the largest of its {source[0] * source[1]} pixels, wherever it is."
+        return f"One number a map: the largest of its {source[0] * source[1]} pixels."
     if isinstance(layer, (Activation, Softmax)):
         return "Applies the same function to every number."
     return ""

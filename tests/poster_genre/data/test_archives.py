@@ -41,7 +41,7 @@ def test_a_folder_and_its_zip_hold_the_same_with_any_wrapping(tmp_path: Path, ro
     assert folder.defects == archive.defects == []
     for i in range(len(folder)):
         assert folder.read(i) == archive.read(i) == images[f"{folder.ids[i]}.jpg"]
-        assert folder.archive.fingerprint(folder.file(i)) == archive.archive.fingerprint(archive.file(i))
+        assert folder.archive.checksum(folder.file(i)) == archive.archive.checksum(archive.file(i))
 
 
 def test_reading_a_zip_leaves_nothing_beside_it(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from poster_genre.data.defects import DEFECT_KINDS
 from poster_genre.data.inspection import inspect_dataset
-from poster_genre.data.inspection_report import as_text, describe, to_dict
+from poster_genre.data.inspection_report import as_text, describe_dataset, to_dict
 from poster_genre.data.splits import split_of
 from poster_genre.errors import PosterGenreError, UsageError
 from poster_genre.genres import GENRES, INDEX
@@ -114,7 +114,7 @@ def test_a_sound_data_set_has_no_defects(tmp_path: Path) -> None:
 
 def test_the_report_folder_gets_a_picture_all_defects_and_all_numbers(faulty: Path, tmp_path: Path) -> None:
     out = tmp_path / "deep" / "report"
-    text = describe(faulty, out)
+    text = describe_dataset(faulty, out)
     assert sorted(path.name for path in out.iterdir()) == ["dataset.json", "dataset.png", "defects.csv"]
     for path in out.iterdir():
         assert str(path) in text
@@ -137,7 +137,7 @@ def test_the_report_folder_gets_a_picture_all_defects_and_all_numbers(faulty: Pa
 def test_a_data_set_without_a_readable_image_is_described(tmp_path: Path) -> None:
     csv_text, images = sound(3)
     folder = write_folder(tmp_path / "set", csv_text, dict.fromkeys(images, b"no picture, only text"))
-    text = describe(folder, tmp_path / "report")
+    text = describe_dataset(folder, tmp_path / "report")
     assert "unreadable image: 3" in text
     assert "identical posters: 1" in text
     document = json.loads((tmp_path / "report" / "dataset.json").read_text(encoding="utf-8"))
@@ -147,19 +147,19 @@ def test_a_data_set_without_a_readable_image_is_described(tmp_path: Path) -> Non
 def test_decoding_prints_nothing_where_there_is_no_terminal(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    describe(write_folder(tmp_path / "set", *sound()))
+    describe_dataset(write_folder(tmp_path / "set", *sound()))
     assert capfd.readouterr() == ("", "")
 
 
 def test_an_impossible_report_folder_is_refused_before_the_images_are_decoded(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "set", *sound())
     with pytest.raises(PosterGenreError, match="cannot be a folder"):
-        describe(folder, folder / "train.csv")
+        describe_dataset(folder, folder / "train.csv")
 
 
 def test_a_path_that_holds_no_data_leaves_no_folder_behind(tmp_path: Path) -> None:
     with pytest.raises(PosterGenreError):
-        describe(tmp_path / "nowhere", tmp_path / "out")
+        describe_dataset(tmp_path / "nowhere", tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -169,11 +169,11 @@ def test_a_report_replaces_its_own_files_and_no_others(tmp_path: Path) -> None:
     out.mkdir()
     (out / "defects.csv").write_text("mine")
     with pytest.raises(UsageError, match=r"defects.csv was not written by"):
-        describe(data, out)
+        describe_dataset(data, out)
     assert (out / "defects.csv").read_text() == "mine"
     (out / "defects.csv").unlink()
-    describe(data, out)
-    describe(data, out)
+    describe_dataset(data, out)
+    describe_dataset(data, out)
     assert len(list(out.iterdir())) == 3
 
 

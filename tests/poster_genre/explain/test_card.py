@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from poster_genre.explain.card import describe, render_card
+from poster_genre.explain.card import caption_of, render_card
 from poster_genre.explain.explain import ExplainResult
 
 
@@ -21,11 +21,11 @@ def test_a_card_of_any_poster_has_a_bounded_size(corner_heat, size, genre):
 
 
 def test_the_caption_gives_the_probability_left_with_the_brightest_part_covered(corner_heat):
-    text = describe(ExplainResult("Horror", 0.5, corner_heat, "occlusion", float(np.log(3))))
+    text = caption_of(ExplainResult("Horror", 0.5, corner_heat, "occlusion", float(np.log(3))))
     assert "25%" in text
 
 
 @pytest.mark.parametrize("method", ["grad-cam", "occlusion"])
 def test_the_caption_of_an_empty_map_says_that_there_is_no_evidence(corner_heat, method):
-    text = describe(ExplainResult("Horror", 0.1, 0 * corner_heat, method, 0.0))
+    text = caption_of(ExplainResult("Horror", 0.1, 0 * corner_heat, method, 0.0))
     assert "no evidence for Horror" in text

@@ -1,4 +1,4 @@
-"""The output folder of a run: the names of its files, and whether a run may start or be resumed in it.
+"""The run folder: the names of its files, and whether a run may start or be resumed in it.
 
 OUT/last.npz, best.npz     checkpoints: of the last epoch, to resume from, and of the lowest val loss
 OUT/history.csv, curves.png
@@ -27,7 +27,7 @@ LAST, BEST, MODEL, REPORT, HISTORY, CURVES = (
     "curves.png",
 )
 CONFIGURATION = {"settings", "init", "data_fingerprint", "spec"}
-"""The keys of what a run may be resumed with; ``poster_genre.training.train`` puts it together."""
+"""The keys of what a run may be resumed with; ``poster_genre.training.training_run`` puts it together."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""``poster-genre ensemble``: model files and a data set in; the ensemble's model file and report out."""
+"""The run of ``poster-genre ensemble``: model files and a data set in, one model file and its report out."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from poster_genre.model.ensemble import (
     round_weights,
 )
 from poster_genre.model.model_file import load_model, save_model
-from poster_genre.model.trained_model import TrainedModel, fingerprint, with_calibration
-from poster_genre.training.output_folder import MODEL, REPORT, check_new, locked
-from poster_genre.training.train import scalars
+from poster_genre.model.trained_model import TrainedModel, model_fingerprint, with_calibration
+from poster_genre.training.run_folder import MODEL, REPORT, check_new, locked
+from poster_genre.training.training_run import scalars
 
 PathLike = str | Path
 
 
-def build_ensemble(files: Sequence[PathLike], data: PathLike, out: PathLike) -> tuple[TrainedModel, Scores]:
+def run_ensemble(files: Sequence[PathLike], data: PathLike, out: PathLike) -> tuple[TrainedModel, Scores]:
     """Combine the model files and write OUT/model.npz and OUT/report.html.
 
     The weight matrices are rounded to float16; then the data's val split calibrates the ensemble and sets
@@ -85,7 +85,7 @@ def check_members(files: Sequence[PathLike], members: Sequence[TrainedModel]) ->
             raise UsageError(
                 f"{file} was trained on other posters than {files[0]}: val would not be unseen by all"
             )
-        weights = fingerprint(member)
+        weights = model_fingerprint(member)
         if weights in seen:
             raise UsageError(f"{file} holds the same weights as {seen[weights]}: train with another --seed")
         seen[weights] = file

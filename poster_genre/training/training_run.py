@@ -1,7 +1,9 @@
-"""``poster-genre train``: a data set in, an output folder out, see ``poster_genre.training.output_folder``.
+"""The run of ``poster-genre train``: a data set in, a run folder with model and report out.
+
+The weights are trained by ``fit``, and ``run_folder`` describes the folder.
 
 The network is trained on the train split; val calibrates the probabilities, chooses the thresholds and is
-evaluated. Whatever can be refused is refused before the output folder is touched.
+evaluated. Whatever can be refused is refused before the run folder is touched.
 """
 
 from __future__ import annotations
@@ -20,10 +22,10 @@ from poster_genre.evaluation.evaluate import evaluate_model
 from poster_genre.evaluation.measures import Scores
 from poster_genre.model.model_file import load_model, save_model
 from poster_genre.model.spec import ModelSpec
-from poster_genre.model.trained_model import TrainedModel, fingerprint
+from poster_genre.model.trained_model import TrainedModel, model_fingerprint
 from poster_genre.output_path import remove_clutter
 from poster_genre.training.fit import Posters, pretrained_model, train_model
-from poster_genre.training.output_folder import (
+from poster_genre.training.run_folder import (
     CURVES,
     HISTORY,
     MODEL,
@@ -58,10 +60,10 @@ class RunData:
     train: Posters
     val: Posters | None
     val_ids: list[str]
-    fingerprint: str
+    train_fingerprint: str
 
 
-def train(
+def run_training(
     data: str | Path, out: str | Path, settings: Settings, *, resume: bool = False
 ) -> tuple[TrainedModel, Scores | None]:
     """Train on the data's train split. Returns the model and its evaluation on val, None without val.
@@ -77,7 +79,7 @@ def train(
     configuration = {
         "settings": asdict(settings),
         "init": start.init,
-        "data_fingerprint": posters.fingerprint,
+        "data_fingerprint": posters.train_fingerprint,
         "spec": plain(asdict(spec)),
     }
     if start.configuration is not None:
@@ -118,7 +120,7 @@ def new_run(folder: Path, settings: Settings) -> Start:
     model = pretrained_model(settings.spec(), settings.init)
     # The checkpoint holds the weights; the file's name is recorded, its location is not.
     named = replace(settings, init=printable(Path(settings.init).name))
-    return Start(named, model.network, fingerprint(model), None)
+    return Start(named, model.network, model_fingerprint(model), None)
 
 
 def resumed_run(folder: Path, settings: Settings) -> Start:
@@ -129,7 +131,7 @@ def resumed_run(folder: Path, settings: Settings) -> Start:
     """
     configuration = configuration_of(folder)
     before = configuration["init"]
-    if settings.init is not None and fingerprint(load_model(settings.init)) != before:
+    if settings.init is not None and model_fingerprint(load_model(settings.init)) != before:
         origin = "without --init" if before is None else "from other weights"
         raise UsageError(
             f"--resume: the run was started {origin}, not with --init {settings.init}; leave the flag out, "
@@ -183,7 +185,7 @@ def write_results(
         result, probabilities = evaluate_model(model, *posters.val, split="val")
     provenance = {
         "data": about["data"],
-        "data_fingerprint": posters.fingerprint,
+        "data_fingerprint": posters.train_fingerprint,
         "train_posters": len(posters.train[0]),
         "val_posters": 0 if posters.val is None else len(posters.val[0]),
         "command": about["command"],

@@ -1,4 +1,4 @@
-"""Which output folders a run may start or be resumed in."""
+"""In which folders a run may start or be resumed in."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from minicnn.training.checkpoint import RunFolder, RunFolderError
 from poster_genre.cli.main import main
 from poster_genre.errors import UsageError
-from poster_genre.training.output_folder import check_new, configuration_of
+from poster_genre.training.run_folder import check_new, configuration_of
 
 
 def test_a_copy_of_best_npz_cannot_be_resumed_from(small_compact, drawn_data, trained_run, tmp_path, capsys):

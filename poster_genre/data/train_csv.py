@@ -31,7 +31,7 @@ class GenreTable:
     defects: list[Defect]
 
 
-def read_table(name: str, data: bytes) -> GenreTable:
+def read_train_csv(name: str, data: bytes) -> GenreTable:
     """The table in the bytes of a CSV file. PosterGenreError, which begins with ``name``, where the columns,
     a 0/1 cell or a genre are not as expected.
     """

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poster_genre.model.calibration import fit_calibration
-from poster_genre.model.information import fit_sure, gain, information
+from poster_genre.model.confidence import fit_sure, gain, information
 from tests.poster_genre.model.answers import PRIORS, drawn
 
 

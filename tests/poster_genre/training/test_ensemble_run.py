@@ -14,7 +14,7 @@ from poster_genre.data.transforms import Normalisation, load_poster
 from poster_genre.errors import UsageError
 from poster_genre.model import networks
 from poster_genre.model.model_file import load_model, save_model
-from poster_genre.training.build_ensemble import build_ensemble
+from poster_genre.training.ensemble_run import run_ensemble
 
 
 @pytest.fixture(scope="module")
@@ -66,17 +66,17 @@ def test_models_that_do_not_fit_together_are_refused(trained_run, second_run, dr
     save_model(replace(elsewhere, provenance=provenance), tmp_path / "elsewhere.npz")
     out = tmp_path / "out"
     with pytest.raises(UsageError, match="at least 2"):
-        build_ensemble([first], drawn_data, out)
+        run_ensemble([first], drawn_data, out)
     with pytest.raises(UsageError, match="the same weights"):
-        build_ensemble([first, second_run, first], drawn_data, out)
+        run_ensemble([first, second_run, first], drawn_data, out)
     with pytest.raises(UsageError, match="other posters"):
-        build_ensemble([first, tmp_path / "elsewhere.npz"], drawn_data, out)
+        run_ensemble([first, tmp_path / "elsewhere.npz"], drawn_data, out)
     assert not out.exists()
-    build_ensemble([first, second_run], drawn_data, out)
+    run_ensemble([first, second_run], drawn_data, out)
     with pytest.raises(UsageError, match="not empty"):
-        build_ensemble([first, second_run], drawn_data, out)
+        run_ensemble([first, second_run], drawn_data, out)
     with pytest.raises(UsageError, match="not a single compact"):
-        build_ensemble([first, out / "model.npz"], drawn_data, tmp_path / "again")
+        run_ensemble([first, out / "model.npz"], drawn_data, tmp_path / "again")
 
 
 def test_models_that_do_not_record_their_training_posters_are_refused(
@@ -87,4 +87,4 @@ def test_models_that_do_not_record_their_training_posters_are_refused(
     for seed, file in enumerate(files):
         PosterGenreClassifier(small_spec, epochs=1, seed=seed).fit(pixels, labels).save(file)
     with pytest.raises(UsageError, match=r"0\.npz does not record which posters it was trained on"):
-        build_ensemble(files, drawn_data, tmp_path / "out")
+        run_ensemble(files, drawn_data, tmp_path / "out")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poster_genre.data.dataset import load_dataset
-from poster_genre.data.table import parse_genres
+from poster_genre.data.train_csv import parse_genres
 from poster_genre.genres import GENRES, INDEX
 from tests.poster_genre.data.layouts import (
     HEADER,
