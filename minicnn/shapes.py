@@ -229,8 +229,8 @@ class ConvGeometry(NamedTuple):
     For output pixel (i, j), cell (p, q) of the kernel lies over pixel (h, v) of the image, where
         h = i * stride[0] + p * dilation[0] - top,    v = j * stride[1] + q * dilation[1] - left.
 
-    ``ConvGeometry.of`` computes one from shapes and settings. All numbers are Python's ints: compiled kernels
-    take the tuple as it is and read its fields by name.
+    ``ConvGeometry.of`` computes one from shapes and settings. All numbers are Python's ints. Compiled kernels
+    take ``tuple(geometry)``, which Numba unpacks faster than a class, and read ``ConvGeometry(*geometry)``.
     """
 
     image: Pair

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,9 @@ from minicnn.shapes import (
     pair,
     positive_int,
 )
+
+# Every step of a training has the same few geometries.
+_geometry = functools.lru_cache(maxsize=1024)(ConvGeometry.of)
 
 
 class Conv2D(Layer):
@@ -106,7 +110,7 @@ class Conv2D(Layer):
     def geometry(self, input_shape: tuple[int, ...]) -> ConvGeometry:
         """How the filters lie on an x of ``input_shape``. Raises ValueError where they do not fit."""
         windows = (self.stride, self.padding, self.dilation, self.groups)
-        return ConvGeometry.of(input_shape, self.weight.data.shape, *windows, name="Conv2D")
+        return _geometry(tuple(input_shape), self.weight.data.shape, *windows, name="Conv2D")
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         return self.geometry(input_shape).y_shape(input_shape[0])

@@ -26,6 +26,7 @@ def applies(geometry: ConvGeometry) -> bool:
 @jit
 def forward_rows(x, w, y, first, last, geometry):  # type: ignore[no-untyped-def]
     """Rows first..last-1 of y (N, OH, OW, C * m), which must be set to the bias or 0; w (kh * kw, C * m)."""
+    geometry = ConvGeometry(*geometry)
     (height, width), channels = geometry.image, geometry.in_channels
     (oh, ow), filters = geometry.output, geometry.out_channels
     (kh, kw), (sh, sw), (dh, dw) = geometry.kernel, geometry.stride, geometry.dilation
@@ -71,6 +72,7 @@ def forward_rows(x, w, y, first, last, geometry):  # type: ignore[no-untyped-def
 @jit
 def backward_input_images(dy, w, dx, first, last, geometry):  # type: ignore[no-untyped-def]
     """Images first..last-1 of dx (N, H, W, C), which must be 0; dy (N, OH, OW, C * m), w (kh * kw, C * m)."""
+    geometry = ConvGeometry(*geometry)
     (height, width), channels = geometry.image, geometry.in_channels
     (oh, ow), filters = geometry.output, geometry.out_channels
     (kh, kw), (sh, sw), (dh, dw) = geometry.kernel, geometry.stride, geometry.dilation
@@ -98,6 +100,7 @@ def backward_input_images(dy, w, dx, first, last, geometry):  # type: ignore[no-
 @jit
 def backward_weight_rows(dy, x, weight_gradient, first, last, geometry):  # type: ignore[no-untyped-def]
     """Add what rows first..last-1 of dy (N, OH, OW, C * m) contribute to the gradient (kh * kw, C * m)."""
+    geometry = ConvGeometry(*geometry)
     (height, width), channels = geometry.image, geometry.in_channels
     (oh, ow), filters = geometry.output, geometry.out_channels
     (kh, kw), (sh, sw), (dh, dw) = geometry.kernel, geometry.stride, geometry.dilation
@@ -126,11 +129,11 @@ def conv2d_forward(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, geometry:
     """``y[n,i,j,o] = b[o] + sum over p,q of x[n,h,v,o // m] * w[p,q,0,o]``."""
     x, w = plain(x), plain(w)
     y = empty(geometry.y_shape(len(x)), x.dtype)
-    weights = w.reshape(-1, w.shape[3])
+    weights, numbers = w.reshape(-1, w.shape[3]), tuple(geometry)
 
     def task(first: int, last: int) -> None:
         y.reshape(-1, *y.shape[2:])[first:last] = 0 if b is None else b
-        forward_rows(x, weights, y, first, last, geometry)
+        forward_rows(x, weights, y, first, last, numbers)
 
     rows = len(x) * geometry.output[0]
     thread_pool.run_stretches(task, rows, thread_pool.stretch(rows, y.nbytes))
@@ -147,10 +150,10 @@ def conv2d_backward_input(dy: np.ndarray, w: np.ndarray, geometry: ConvGeometry)
     ):
         return conv2d_forward(dy, w[::-1, ::-1], None, geometry.transposed())
     dx = np.zeros(geometry.x_shape(len(dy)), dy.dtype)
-    weights = w.reshape(-1, w.shape[3])
+    weights, numbers = w.reshape(-1, w.shape[3]), tuple(geometry)
 
     def task(first: int, last: int) -> None:
-        backward_input_images(dy, weights, dx, first, last, geometry)
+        backward_input_images(dy, weights, dx, first, last, numbers)
 
     thread_pool.run_stretches(task, len(dx), 1)
     return dx
@@ -159,13 +162,13 @@ def conv2d_backward_input(dy: np.ndarray, w: np.ndarray, geometry: ConvGeometry)
 def conv2d_backward_weight(dy: np.ndarray, x: np.ndarray, geometry: ConvGeometry) -> np.ndarray:
     """``dw[p,q,0,o] = sum over n,i,j of dy[n,i,j,o] * x[n,h,v,o // m]``."""
     dy, x = plain(dy), plain(x)
-    kh, kw, _, filters = geometry.w_shape
+    (kh, kw, _, filters), numbers = geometry.w_shape, tuple(geometry)
     rows = len(dy) * geometry.output[0]
     step = -(-rows // PARTIAL_SUMS)
     partial = np.zeros((-(-rows // step), kh * kw, filters), dy.dtype)
 
     def task(first: int, last: int) -> None:
-        backward_weight_rows(dy, x, partial[first // step], first, last, geometry)
+        backward_weight_rows(dy, x, partial[first // step], first, last, numbers)
 
     thread_pool.run_stretches(task, rows, step)
     return partial.sum(axis=0).reshape(geometry.w_shape)

@@ -35,6 +35,7 @@ def gather(x, patches, first, last, geometry, group):  # type: ignore[no-untyped
 
     x (N, H, W * C). Row r is row r % OH of image r // OH. ``depth`` is the number of channels of a group.
     """
+    geometry = ConvGeometry(*geometry)
     (height, width), (oh, ow), channels = geometry.image, geometry.output, geometry.in_channels
     (kh, kw), (sh, sw), (dh, dw) = geometry.kernel, geometry.stride, geometry.dilation
     (top, _), (left, _) = geometry.padding
@@ -76,6 +77,7 @@ def gather(x, patches, first, last, geometry, group):  # type: ignore[no-untyped
 @jit
 def scatter(dx, patches, first, last, geometry, group):  # type: ignore[no-untyped-def]
     """The reverse of ``gather``: add every number of a patch to its pixel of dx (N, H, W * C)."""
+    geometry = ConvGeometry(*geometry)
     (height, width), (oh, ow), channels = geometry.image, geometry.output, geometry.in_channels
     (kh, kw), (sh, sw), (dh, dw) = geometry.kernel, geometry.stride, geometry.dilation
     (top, _), (left, _) = geometry.padding
@@ -99,7 +101,7 @@ def scatter(dx, patches, first, last, geometry, group):  # type: ignore[no-untyp
 
 def lay_out(x: np.ndarray, patches: np.ndarray, geometry: ConvGeometry) -> None:
     """All patches of x (N, H, W, C), those of pixel i in row i of ``patches`` (N * OH * OW, kh * kw * C)."""
-    gather(_rows_of(x), patches, 0, len(x) * geometry.output[0], geometry, 0)
+    gather(_rows_of(x), patches, 0, len(x) * geometry.output[0], tuple(geometry), 0)
 
 
 def _rows_of(x: np.ndarray) -> np.ndarray:
@@ -145,7 +147,7 @@ class _Patches:
             return
         patches = np.empty(((last - first) * width, self.k), x.dtype)
         for g in range(geometry.groups):
-            gather(_rows_of(x), patches, first, last, geometry, g)
+            gather(_rows_of(x), patches, first, last, tuple(geometry), g)
             yield g, patches
 
 
@@ -214,7 +216,7 @@ def conv2d_backward_input(dy: np.ndarray, w: np.ndarray, geometry: ConvGeometry)
                     np.matmul(upstream, filters_t, out=_group(target, g, groups))
                 else:
                     product = np.matmul(upstream, filters_t, out=patches[: len(upstream)])
-                    scatter(_rows_of(dx), product, first, last, geometry, g)
+                    scatter(_rows_of(dx), product, first, last, tuple(geometry), g)
 
     run_products(task, len(dy))
     return dx

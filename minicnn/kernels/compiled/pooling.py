@@ -18,6 +18,7 @@ from minicnn.shapes import PoolGeometry
 @jit
 def maximum_rows(x, y, argmax, first, last, geometry):  # type: ignore[no-untyped-def]
     """Largest number under each window, and its cell: the first of equal ones, or the first NaN."""
+    geometry = PoolGeometry(*geometry)
     (height, width), (oh, ow), channels = geometry.image, geometry.output, x.shape[3]
     (kh, kw), (sh, sw), ((top, _), (left, _)) = geometry.kernel, geometry.stride, geometry.padding
     for r in range(first, last):
@@ -44,6 +45,7 @@ def maximum_rows(x, y, argmax, first, last, geometry):  # type: ignore[no-untype
 @jit
 def maximum_gradient(dy, argmax, dx, first, last, geometry):  # type: ignore[no-untyped-def]
     """Images first..last-1 of dx, set to 0 and then each dy added at the maximum of its window."""
+    geometry = PoolGeometry(*geometry)
     (height, width), (oh, ow), channels = geometry.image, geometry.output, dx.shape[3]
     (kh, kw), (sh, sw), ((top, _), (left, _)) = geometry.kernel, geometry.stride, geometry.padding
     for n in range(first, last):
@@ -64,6 +66,7 @@ def maximum_gradient(dy, argmax, dx, first, last, geometry):  # type: ignore[no-
 @jit
 def average_rows(x, y, first, last, geometry):  # type: ignore[no-untyped-def]
     """The mean of the image's pixels under each window."""
+    geometry = PoolGeometry(*geometry)
     (height, width), (oh, ow), channels = geometry.image, geometry.output, x.shape[3]
     (kh, kw), (sh, sw), ((top, _), (left, _)) = geometry.kernel, geometry.stride, geometry.padding
     for r in range(first, last):
@@ -86,6 +89,7 @@ def average_rows(x, y, first, last, geometry):  # type: ignore[no-untyped-def]
 @jit
 def average_gradient(dy, dx, first, last, geometry):  # type: ignore[no-untyped-def]
     """Images first..last-1 of dx, set to 0 and then each dy shared out among the pixels under its window."""
+    geometry = PoolGeometry(*geometry)
     (height, width), (oh, ow), channels = geometry.image, geometry.output, dx.shape[3]
     (kh, kw), (sh, sw), ((top, _), (left, _)) = geometry.kernel, geometry.stride, geometry.padding
     for n in range(first, last):
@@ -137,9 +141,9 @@ def maxpool2d_forward(x: np.ndarray, geometry: PoolGeometry) -> tuple[np.ndarray
     x = plain(x)
     y = empty(geometry.y_shape(len(x), x.shape[3]), x.dtype)
     argmax = np.empty(y.shape, argmax_dtype(geometry.kernel))
-    rows = len(x) * geometry.output[0]
+    rows, numbers = len(x) * geometry.output[0], tuple(geometry)
     thread_pool.run_stretches(
-        lambda first, last: maximum_rows(x, y, argmax, first, last, geometry),
+        lambda first, last: maximum_rows(x, y, argmax, first, last, numbers),
         rows,
         thread_pool.stretch(rows, x.nbytes),
     )
@@ -149,9 +153,9 @@ def maxpool2d_forward(x: np.ndarray, geometry: PoolGeometry) -> tuple[np.ndarray
 def maxpool2d_backward(dy: np.ndarray, argmax: np.ndarray, geometry: PoolGeometry) -> np.ndarray:
     """dx (N, H, W, C): each dy added at the pixel that was the maximum of its window."""
     dy, argmax = plain(dy), plain(argmax)
-    dx = empty(geometry.x_shape(len(dy), dy.shape[3]), dy.dtype)
+    dx, numbers = empty(geometry.x_shape(len(dy), dy.shape[3]), dy.dtype), tuple(geometry)
     thread_pool.run_stretches(
-        lambda first, last: maximum_gradient(dy, argmax, dx, first, last, geometry),
+        lambda first, last: maximum_gradient(dy, argmax, dx, first, last, numbers),
         len(dx),
         thread_pool.stretch(len(dx), dx.nbytes),
     )
@@ -162,9 +166,9 @@ def averagepool2d_forward(x: np.ndarray, geometry: PoolGeometry) -> np.ndarray:
     """y (N, OH, OW, C): the mean of the image's pixels under each window."""
     x = plain(x)
     y = empty(geometry.y_shape(len(x), x.shape[3]), x.dtype)
-    rows = len(x) * geometry.output[0]
+    rows, numbers = len(x) * geometry.output[0], tuple(geometry)
     thread_pool.run_stretches(
-        lambda first, last: average_rows(x, y, first, last, geometry),
+        lambda first, last: average_rows(x, y, first, last, numbers),
         rows,
         thread_pool.stretch(rows, x.nbytes),
     )
@@ -174,9 +178,9 @@ def averagepool2d_forward(x: np.ndarray, geometry: PoolGeometry) -> np.ndarray:
 def averagepool2d_backward(dy: np.ndarray, geometry: PoolGeometry) -> np.ndarray:
     """dx (N, H, W, C): each dy shared out equally among the pixels under its window."""
     dy = plain(dy)
-    dx = empty(geometry.x_shape(len(dy), dy.shape[3]), dy.dtype)
+    dx, numbers = empty(geometry.x_shape(len(dy), dy.shape[3]), dy.dtype), tuple(geometry)
     thread_pool.run_stretches(
-        lambda first, last: average_gradient(dy, dx, first, last, geometry),
+        lambda first, last: average_gradient(dy, dx, first, last, numbers),
         len(dx),
         thread_pool.stretch(len(dx), dx.nbytes),
     )
