@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from benchmarks.torch_modules import Branches, GlobalAverage, GlobalMaximum
+from minicnn.argument_checks import Pair
 from minicnn.containers import Parallel, Residual, Sequential
 from minicnn.layer import Layer
 from minicnn.layers.activation import LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh
@@ -23,7 +24,7 @@ from minicnn.layers.dropout import Dropout
 from minicnn.layers.normalization import BatchNorm
 from minicnn.layers.pooling import AveragePool2D, GlobalAveragePool2D, GlobalMaxPool2D, MaxPool2D
 from minicnn.layers.reshape import Flatten, Identity
-from minicnn.shapes import Pads, Pair
+from minicnn.shapes import Pads
 
 Shape = tuple[int, ...]
 Reorder = Callable[[np.ndarray], np.ndarray]

@@ -1,17 +1,19 @@
 """Layers made of layers: a chain, side-by-side branches, a residual block.
 
-A container is the loop forward and the same loop reversed; the chain rule is nothing more than that.
+Forward calls the layers in order, backward calls them in reverse order: the chain rule.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
+from typing import Self
 
 import numpy as np
 
+from minicnn.argument_checks import check_array
 from minicnn.layer import Layer
 from minicnn.layers.reshape import Identity
-from minicnn.shapes import check_array
 
 Members = Sequence[Layer] | Mapping[str, Layer]
 
@@ -29,6 +31,13 @@ class Container(Layer):
 
     def children(self) -> dict[str, Layer]:
         return self._members
+
+    def with_members(self, members: dict[str, Layer]) -> Self:
+        """A container with the settings of this one, other layers by the same names, no recorded pass."""
+        twin = copy.copy(self)
+        twin._members = members
+        twin.discard_recorded()
+        return twin
 
     def __len__(self) -> int:
         return len(self._members)
@@ -87,9 +96,6 @@ class Sequential(Container):
 
     >>> model = Sequential([Dense(4, 8, rng=0), ReLU(), Dense(8, 2, rng=1)])
     """
-
-    def __init__(self, members: Members) -> None:
-        super().__init__(members)
 
     def forward(self, x: np.ndarray, training: bool = False, record: bool | None = None) -> np.ndarray:
         for layer in self._members.values():

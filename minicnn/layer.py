@@ -147,6 +147,10 @@ class Layer(LayerTree):
         values, self._recorded = self._recorded, None
         return values
 
+    def discard_recorded(self) -> None:
+        """Empty the slot that ``remember`` filled, if it is filled."""
+        self._recorded = None
+
     def describe(self) -> str:
         """The layer's settings in a few words, for ``repr`` and ``summary``."""
         return ""

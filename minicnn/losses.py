@@ -18,9 +18,8 @@ import math
 
 import numpy as np
 
-from minicnn.argument_checks import real
+from minicnn.argument_checks import check_batch, check_shape, real
 from minicnn.layers.activation import sigmoid, softmax
-from minicnn.shapes import check_batch, check_shape
 
 # The floor that PyTorch's binary_cross_entropy puts under p * (1 - p) in the denominator of its gradient.
 SMALLEST_VARIANCE = 1e-12

@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from minicnn.argument_checks import real, strict_arrays
+from minicnn.argument_checks import real
 from minicnn.kernels.runtime.chunks import Scratch, chunks
 from minicnn.layer import Parameter
+from minicnn.serialize import check_saved_arrays
 
 Parameters = Mapping[str, Parameter]
 Array = np.ndarray
@@ -74,7 +75,12 @@ class Optimizer:
                 self.update(w, g, tuple(moments), decay, t, free)
 
     def update(self, w: Array, g: Array, moments: Arrays, decay: float, t: int, free: Arrays) -> None:
-        """Change ``w`` and its slots ``moments`` in place, not ``g``; ``free`` are two scratch arrays."""
+        """One step of a chunk of a parameter, in place.
+
+        ``w`` the weights and ``moments`` the arrays named by ``slots`` change; ``g`` = dL/dw does not.
+        ``decay`` is the weight decay of this parameter, ``t`` the number of its step from 1, ``free`` two
+        scratch arrays like w. TypeError in a class that does not define it.
+        """
         raise TypeError(f"{type(self).__name__} does not define update")
 
     def settings(self) -> dict[str, Any]:
@@ -89,7 +95,7 @@ class Optimizer:
     def load_state(self, arrays: dict[str, np.ndarray]) -> None:
         """Take over what ``state`` gave. Names, shapes and dtypes must match exactly, else ValueError."""
         own = self._arrays()
-        strict_arrays(type(self).__name__, arrays, own)
+        check_saved_arrays(type(self).__name__, arrays, own)
         self.lr = float(arrays["lr"])
         for name, array in own.items():
             array[...] = arrays[name]
@@ -143,6 +149,7 @@ class SGD(Optimizer):
         super().__init__(parameters, lr, weight_decay=weight_decay, decay_all=decay_all)
 
     def update(self, w: Array, g: Array, moments: Arrays, decay: float, t: int, free: Arrays) -> None:
+        """The class's formula; ``moments``: (v,) with momentum, else (). See ``Optimizer.update``."""
         a, b = free
         g = direction = _with_decay(w, g, decay, a)
         if self.momentum:
@@ -184,6 +191,7 @@ class RMSProp(Optimizer):
         super().__init__(parameters, lr, weight_decay=weight_decay, decay_all=decay_all)
 
     def update(self, w: Array, g: Array, moments: Arrays, decay: float, t: int, free: Arrays) -> None:
+        """The class's formula; ``moments``: (s, v) with momentum, else (s,). See ``Optimizer.update``."""
         (a, b), s = free, moments[0]
         g = _with_decay(w, g, decay, a)
         s *= self.alpha
@@ -235,6 +243,7 @@ class Adam(Optimizer):
         super().__init__(parameters, lr, weight_decay=weight_decay, decay_all=decay_all)
 
     def update(self, w: Array, g: Array, moments: Arrays, decay: float, t: int, free: Arrays) -> None:
+        """The class's formula; ``moments`` is (m, v). See ``Optimizer.update``."""
         self._descend(w, _with_decay(w, g, decay, free[0]), moments, t, free[1])
 
     def _descend(self, w: Array, g: Array, moments: Arrays, t: int, b: Array) -> None:
@@ -276,6 +285,7 @@ class AdamW(Adam):
         super().__init__(parameters, lr, betas=betas, eps=eps, weight_decay=weight_decay, decay_all=decay_all)
 
     def update(self, w: Array, g: Array, moments: Arrays, decay: float, t: int, free: Arrays) -> None:
+        """The decay, then Adam's step without one; ``moments`` is (m, v). See ``Optimizer.update``."""
         if decay:
             w *= 1 - self.lr * decay
         self._descend(w, g, moments, t, free[1])

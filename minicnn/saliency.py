@@ -31,7 +31,7 @@ def shared_copy(layer: L) -> L:
     shared += layer.state().values()
     result = copy.deepcopy(layer, {id(array): array for array in shared})
     for each in _tree(result):
-        each._recorded = None
+        each.discard_recorded()
     result.freeze()
     return result
 

@@ -10,21 +10,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
-from minicnn.argument_checks import real
-from minicnn.shapes import positive_int
+from minicnn.argument_checks import non_negative_int, positive_int, real
 
 Schedule = Callable[[int], float]
 
 
 def _check_step(schedule: object, step: int) -> int:
-    kind = type(schedule).__name__
-    if not isinstance(step, (int, np.integer)) or isinstance(step, bool):
-        raise TypeError(f"{kind}: the step must be an integer, got {step!r}")
-    if step < 0:
-        raise ValueError(f"{kind}: the step must be at least 0, got {step}")
-    return int(step)
+    return non_negative_int(type(schedule).__name__, "the step", step)
 
 
 def _cosine(start: float, end: float, fraction: float) -> float:

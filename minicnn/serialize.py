@@ -5,7 +5,7 @@ The archive holds each array as ``NAME.npy``, uncompressed, and one ``metadata.j
     {"format": "minicnn", "version": 1, "library": "0.1.0", "arrays": ["parameter/0.weight"], "metadata": {}}
 
 ``np.load(path)["parameter/0.weight"]`` and ``unzip -p path metadata.json`` both work. Every file is written
-beside its destination and renamed into place, so a reader sees the old file or the new one, never a part.
+beside its destination and renamed into place, so a reader opens the old file or the new one, never a part.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from minicnn.argument_checks import strict_arrays
 from minicnn.layer import Layer
 from minicnn.version import __version__
 
@@ -264,6 +263,23 @@ def model_arrays(model: Layer) -> dict[str, np.ndarray]:
     return arrays | {f"state/{name}": array for name, array in model.state().items()}
 
 
+def check_saved_arrays(name: str, actual: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> None:
+    """Raise ValueError unless ``actual`` has exactly the names, shapes and dtypes of ``expected``."""
+    missing, unknown = sorted(expected.keys() - actual.keys()), sorted(actual.keys() - expected.keys())
+    if missing or unknown:
+        raise ValueError(
+            f"{name}: the saved arrays do not belong to this model and these settings; "
+            f"missing: {', '.join(missing[:5]) or 'none'}; unknown: {', '.join(unknown[:5]) or 'none'}"
+        )
+    for key, array in expected.items():
+        saved = np.asarray(actual[key])
+        if saved.shape != array.shape or saved.dtype != array.dtype:
+            raise ValueError(
+                f"{name}: {key!r} must be {array.dtype} of shape {array.shape}, "
+                f"got {saved.dtype} of shape {saved.shape}"
+            )
+
+
 def load_model_arrays(model: Layer, arrays: Mapping[str, np.ndarray]) -> None:
     """Copy ``arrays`` into the model, all or nothing.
 
@@ -272,7 +288,7 @@ def load_model_arrays(model: Layer, arrays: Mapping[str, np.ndarray]) -> None:
     """
     own = model_arrays(model)
     try:
-        strict_arrays(type(model).__name__, dict(arrays), own)
+        check_saved_arrays(type(model).__name__, dict(arrays), own)
     except ValueError as error:
         raise SerializeError(str(error)) from None
     for name, array in arrays.items():

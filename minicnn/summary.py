@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minicnn.argument_checks import positive_int
 from minicnn.containers import Parallel
 from minicnn.fusion.rewrite import blocks_of
 from minicnn.layer import Layer, Parameter
 from minicnn.layers.conv import Conv2D
 from minicnn.layers.reshape import Flatten, Identity
-from minicnn.shapes import positive_int
 
 Shape = tuple[int, ...]
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from minicnn.argument_checks import non_negative_int, positive_int
 from minicnn.data.datasets import Dataset, checksum
 from minicnn.data.prefetch import read_ahead
-from minicnn.shapes import positive_int
 
 Batch = tuple[np.ndarray, np.ndarray]
 Batches = Generator[Batch, None, None]
@@ -56,9 +56,9 @@ class DataLoader:
         self.dataset = dataset
         self.batch_size = positive_int("DataLoader", "batch_size", batch_size)
         self.shuffle, self.drop_last = shuffle, drop_last
-        self.seed = _count("seed", seed)
+        self.seed = non_negative_int("DataLoader", "seed", seed)
         self.augment, self.batch_augment, self.to_input = augment, batch_augment, to_input
-        self.prefetch = _count("prefetch", prefetch)
+        self.prefetch = non_negative_int("DataLoader", "prefetch", prefetch)
         if len(dataset) == 0:
             raise ValueError("DataLoader: the data set is empty; it needs at least one sample")
         if len(self) == 0:
@@ -86,7 +86,7 @@ class DataLoader:
 
     def epoch(self, epoch: int) -> Batches:
         """The batches (x, y) of one epoch, counted from 0. Leaving the iterator ends its thread."""
-        batches = self._batches(_count("epoch", epoch))
+        batches = self._batches(non_negative_int("DataLoader", "epoch", epoch))
         return read_ahead(batches, self.prefetch) if self.prefetch else batches
 
     def __iter__(self) -> Iterator[Batch]:
@@ -146,9 +146,3 @@ def _stack(what: str, parts: list[Any], samples: np.ndarray) -> np.ndarray:
                 f"{samples[0]} has {arrays[0].shape}; all samples must have one shape"
             )
     return np.stack(arrays)
-
-
-def _count(what: str, value: Any) -> int:
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 0:
-        raise ValueError(f"DataLoader: {what} must be an integer of at least 0, got {value!r}")
-    return int(value)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from minicnn.argument_checks import check_array
 from minicnn.fusion.block_kernels import BlockKernels
 from minicnn.kernels import dispatch
 from minicnn.layer import Layer
@@ -13,7 +14,7 @@ from minicnn.layers.activation import ReLU
 from minicnn.layers.conv import Conv2D
 from minicnn.layers.normalization import BatchNorm
 from minicnn.layers.pooling import MaxPool2D
-from minicnn.shapes import Shape4, check_array
+from minicnn.shapes import Shape4
 
 
 class Block(Layer):

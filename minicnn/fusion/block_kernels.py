@@ -47,7 +47,7 @@ class PreparedWeights:
             prepared = self._prepared = (key, _algorithms().prepare(name, w))
         return prepared[1]
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """Free the memory, in training, where weights change with every step."""
         self._prepared = None
 
@@ -88,19 +88,19 @@ class BlockKernels:
         from minicnn.kernels.fused import batchnorm_relu_pool
         from minicnn.kernels.fused.consumers import Moments
 
-        self._prepared_weights.forget()
+        self._prepared_weights.clear()
         z_shape = geometry.y_shape(len(x))
-        z, moments = self.arena.take(z_shape, x.dtype), Moments(z_shape[3], x.dtype)
+        z, moments = self.arena.acquire(z_shape, x.dtype), Moments(z_shape[3], x.dtype)
         _algorithms().conv2d_rows(
             x, *self._weights(), geometry, relu=self.relu_before, out=z, consumer=moments
         )
         mean, var = moments.statistics()
-        self.norm._update_running(mean, var, z.size // z_shape[3])
+        self.norm.update_running(mean, var, z.size // z_shape[3])
         constants, y_shape = self._constants(mean, var), self._pooled_shape(z_shape)
-        out = self.arena.take(y_shape, x.dtype) if record and self.output_to_block else None
+        out = self.arena.acquire(y_shape, x.dtype) if record and self.output_to_block else None
         y, argmax = batchnorm_relu_pool.forward(z, constants, self.relu, self.pooled, out)
         if not record:
-            self.arena.give(z)
+            self.arena.release(z)
         return y, Recorded(x, z, argmax, constants, geometry, y_shape)
 
     def infer(self, x: np.ndarray, geometry: ConvGeometry) -> np.ndarray:
@@ -129,24 +129,24 @@ class BlockKernels:
             self.convolution.weight.data,
             recorded.geometry,
             # The weights' gradient, which is done, was the last to read x.
-            out=x if self.input_from_block and self.arena.lends(x) else None,
+            out=x if self.input_from_block and self.arena.owns(x) else None,
         )
-        self._give_back(dy, dz)
+        self._release(dy, dz)
         if dx is not x:
-            self._give_input_back(x)
+            self._release_input(x)
         return dx
 
     def backward_parameters(self, dy: np.ndarray, recorded: Recorded) -> None:
         """``backward`` without the gradient of the input."""
-        self._give_back(dy, self._parameters_backward(dy, recorded))
-        self._give_input_back(recorded.x)
+        self._release(dy, self._parameters_backward(dy, recorded))
+        self._release_input(recorded.x)
 
     def _parameters_backward(self, dy: np.ndarray, recorded: Recorded) -> np.ndarray:
         """Accumulate the gradients of all parameters; returns dz."""
         from minicnn.kernels.fused import batchnorm_relu_pool
 
         (x, z), (layer, norm) = recorded[:2], (self.convolution, self.norm)
-        target = z if batchnorm_relu_pool.can_replace(z.shape[3]) else self.arena.take(z.shape, z.dtype)
+        target = z if batchnorm_relu_pool.can_replace(z.shape[3]) else self.arena.acquire(z.shape, z.dtype)
         gradients = batchnorm_relu_pool.backward(
             dy, z, recorded.argmax, recorded.constants, self.relu, self.relu_before, target
         )
@@ -158,17 +158,17 @@ class BlockKernels:
             dw = _algorithms().conv2d_backward_weight(gradients.dz, x, recorded.geometry)
             layer.weight.accumulate(dw)
         if target is not z:
-            self.arena.give(z)
+            self.arena.release(z)
         return gradients.dz
 
-    def _give_back(self, dy: np.ndarray, dz: np.ndarray) -> None:
-        self.arena.give(dz)
+    def _release(self, dy: np.ndarray, dz: np.ndarray) -> None:
+        self.arena.release(dz)
         if self.output_to_block:
-            self.arena.give(dy)
+            self.arena.release(dy)
 
-    def _give_input_back(self, x: np.ndarray) -> None:
+    def _release_input(self, x: np.ndarray) -> None:
         if self.input_from_block:
-            self.arena.give(x)
+            self.arena.release(x)
 
     def _weights(self) -> tuple[np.ndarray, np.ndarray | None]:
         layer = self.convolution

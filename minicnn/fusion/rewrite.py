@@ -21,7 +21,6 @@ than a vector has lanes, or a recorded pass with fixed statistics. ``MINICNN_FUS
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Sequence
 
@@ -87,10 +86,7 @@ def _fuse(layer: Layer) -> Layer:
             return FusedSequential(members, steps)
     if all(fused is child for fused, child in zip(members.values(), layer.children().values(), strict=True)):
         return layer
-    twin = copy.copy(layer)
-    twin._members = members
-    twin._recorded = None
-    return twin
+    return layer.with_members(members)
 
 
 def _group(layers: Sequence[Layer]) -> list[Layer]:

@@ -16,7 +16,7 @@ class FusedSequential(Sequential):
     """A chain of ``steps``: blocks, and the layers that belong to none. Its children are the single layers.
 
     Its blocks share one arena. Between two of them y and dy are arrays of it, and dy takes the place of y:
-    the later block writes dy over its input when that has been read, the earlier one gives it back.
+    the later block writes dy over its input when that has been read, the earlier one releases it.
     """
 
     def __init__(self, members: dict[str, Layer], steps: Sequence[Layer]) -> None:
@@ -32,7 +32,7 @@ class FusedSequential(Sequential):
 
     def forward(self, x: np.ndarray, training: bool = False, record: bool | None = None) -> np.ndarray:
         if training and x.shape != self._batch_shape:
-            self._arena.forget()
+            self._arena.clear()
             self._batch_shape = x.shape
         for step in self.steps:
             x = step.forward(x, training=training, record=record)

@@ -175,7 +175,9 @@ def _randomized(layer: Layer) -> Layer:
 def conv(
     channels: int, backend: str | None, *, filters: int, size: Any, dtype: Any = F64, **settings: Any
 ) -> Layer:
-    """A float64 convolution with random weights and biases."""
+    """A convolution of ``channels`` inputs to ``filters`` outputs, float64 unless ``dtype`` is given, with
+    random weights and biases; ``settings`` are those of Conv2D.
+    """
     return _randomized(Conv2D(channels, filters, size, rng=2, dtype=dtype, backend=backend, **settings))
 
 
@@ -184,12 +186,12 @@ def _dense(inputs: int, outputs: int, rng: int = 2, **settings: Any) -> Layer:
 
 
 def norm(features: int, backend: str | None, dtype: Any = F64) -> Layer:
-    """A batch normalisation with random parameters and statistics."""
+    """A batch normalisation of ``features`` channels with random parameters and running statistics."""
     return _randomized(BatchNorm(features, dtype=dtype, backend=backend))
 
 
 def with_backend(kind: Callable[..., Layer], backend: str | None, **settings: Any) -> Layer:
-    """A layer of the class ``kind``; for ``partial``, which binds all but the backend."""
+    """A layer of the class ``kind``; ``partial(with_backend, kind, ...)`` is a function of the backend."""
     return kind(backend=backend, **settings)
 
 

@@ -29,7 +29,7 @@ Compiled loops, one idea a file
     compiled/depthwise.py          convolution with one filter a channel
     compiled/patches.py            convolution as im2col in the cache and BLAS
 
-Convolutions made of vector instructions, float32 only
+Vector instructions for Numba, and the kernels made of them, float32 only
     simd/emitter.py                vector instructions that Numba does not emit by itself
     simd/intrinsics.py             functions made of them, callable from compiled code
     simd/microkernel.py            the tile of a matrix product that the fast convolutions are made of

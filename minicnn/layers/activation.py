@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from minicnn.argument_checks import real
+from minicnn.argument_checks import check_array, check_batch, real
 from minicnn.kernels import dispatch
 from minicnn.layer import Layer
-from minicnn.shapes import check_array, check_batch
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:

@@ -7,21 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from minicnn.argument_checks import Pair, check_array, check_dtype, pair, positive_int
 from minicnn.init import Initializer, he_normal, initial_weights
 from minicnn.kernels import dispatch
 from minicnn.layer import Layer, Parameter
-from minicnn.shapes import (
-    ConvGeometry,
-    Padding,
-    Pair,
-    check_array,
-    check_dtype,
-    check_groups,
-    check_padding,
-    describe_windows,
-    pair,
-    positive_int,
-)
+from minicnn.shapes import ConvGeometry, Padding, check_groups, check_padding, describe_windows
 
 # Every step of a training has the same few geometries.
 _geometry = functools.lru_cache(maxsize=1024)(ConvGeometry.of)

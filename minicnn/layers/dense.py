@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from minicnn.argument_checks import check_array, check_dtype, check_shape, positive_int
 from minicnn.init import Initializer, he_normal, initial_weights
 from minicnn.kernels import dispatch
 from minicnn.layer import Layer, Parameter
-from minicnn.shapes import check_array, check_dtype, check_shape, positive_int
 
 
 class Dense(Layer):

@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from minicnn.argument_checks import real
+from minicnn.argument_checks import check_array, check_dtype, check_shape, positive_int, real
 from minicnn.kernels import dispatch
 from minicnn.layer import Layer, Parameter
-from minicnn.shapes import channels_last, check_array, check_dtype, check_shape, positive_int
+from minicnn.shapes import channels_last
 
 
 class BatchNorm(Layer):
@@ -75,7 +75,7 @@ class BatchNorm(Layer):
                     "use a larger batch"
                 )
             mean, var = dispatch.batchnorm_statistics(rows, self.backend)
-            self._update_running(mean, var, len(rows))
+            self.update_running(mean, var, len(rows))
         else:
             mean, var = self.running_mean.astype(np.float64), self.running_var.astype(np.float64)
         inv_std = 1 / np.sqrt(var + self.eps)
@@ -98,7 +98,8 @@ class BatchNorm(Layer):
             dy_rows, rows, mean, inv_std, self.weight.data, dgamma, dbeta, self.backend
         ).reshape(x.shape)
 
-    def _update_running(self, mean: np.ndarray, var: np.ndarray, count: int) -> None:
+    def update_running(self, mean: np.ndarray, var: np.ndarray, count: int) -> None:
+        """Move the running statistics towards a mean and biased variance (C,) of ``count`` numbers each."""
         if self.unbiased_running_variance:
             var = var * (count / (count - 1))
         for running, batch in ((self.running_mean, mean), (self.running_var, var)):

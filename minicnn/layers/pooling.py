@@ -4,18 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from minicnn.argument_checks import Pair, check_array, check_shape, pair
 from minicnn.kernels import dispatch
 from minicnn.layer import Layer
-from minicnn.shapes import (
-    Padding,
-    Pair,
-    PoolGeometry,
-    check_array,
-    check_padding,
-    check_shape,
-    describe_windows,
-    pair,
-)
+from minicnn.shapes import Padding, PoolGeometry, check_padding, describe_windows
 
 
 class _Pool2D(Layer):
@@ -48,7 +40,7 @@ class MaxPool2D(_Pool2D):
 
     Shapes: x (N, H, W, C), y (N, OH, OW, C), where
         OH = floor((H + top + bottom - size) / stride) + 1      and OW likewise.
-    ``stride`` is ``size`` unless given. Padding is never the maximum; a window that sees padding alone is a
+    ``stride`` is ``size`` unless given. Padding is never the maximum; a window over padding alone is a
     ValueError.
 
     Backward: dx[n, h, v, c] = sum of dy[n, i, j, c] over the windows whose maximum is at (h, v).
@@ -79,15 +71,15 @@ class MaxPool2D(_Pool2D):
 
 
 class AveragePool2D(_Pool2D):
-    """The mean of each window, over the pixels of the image that it sees: padding is not counted.
+    """The mean of each window, over the pixels of the image under it: padding is not counted.
 
         y[n, i, j, c] = sum over p, q of  x[n, i * stride + p - top, j * stride + q - left, c]  /  count[i, j]
 
     Shapes: x (N, H, W, C), y (N, OH, OW, C), where
         OH = floor((H + top + bottom - size) / stride) + 1      and OW likewise.
-    ``stride`` is ``size`` unless given. A window that sees padding alone is a ValueError.
+    ``stride`` is ``size`` unless given. A window over padding alone is a ValueError.
 
-    Backward: dx[n, h, v, c] = sum of dy[n, i, j, c] / count[i, j] over the windows that see (h, v).
+    Backward: dx[n, h, v, c] = sum of dy[n, i, j, c] / count[i, j] over the windows that contain (h, v).
     """
 
     def __init__(

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
+from minicnn.argument_checks import check_array, check_batch
 from minicnn.layer import Layer
-from minicnn.shapes import check_array, check_batch
 
 
 class Identity(Layer):

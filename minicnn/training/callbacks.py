@@ -23,11 +23,11 @@ from typing import Any, ClassVar, TextIO
 
 import numpy as np
 
+from minicnn.argument_checks import positive_int
 from minicnn.containers import Sequential
 from minicnn.layer import Layer
 from minicnn.layers.activation import ReLU
 from minicnn.serialize import PathLike, atomic_write, clear_leftovers
-from minicnn.shapes import positive_int
 from minicnn.training.run_types import Row, Run, better
 
 
@@ -224,16 +224,16 @@ class EarlyStopping(Callback):
         self.monitor, self.mode, self.min_delta = monitor, mode, min_delta
         self.patience = positive_int("EarlyStopping", "patience", patience)
         self.restore_best = restore_best
-        self._forget()
+        self._reset()
 
-    def _forget(self) -> None:
+    def _reset(self) -> None:
         self.best: float | None = None
         self.waited = 0
         self._weights: dict[str, np.ndarray] = {}
 
     def on_train_begin(self, run: Run) -> None:
         if run.epoch == 0:
-            self._forget()
+            self._reset()
 
     def on_epoch_end(self, run: Run, row: Row) -> None:
         if self.monitor not in row:
@@ -324,7 +324,7 @@ def fired_channels(model: Layer, x: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _relu_outputs(layer: Layer, x: np.ndarray, name: str) -> Iterator[tuple[str, np.ndarray]]:
-    """Walks the tree as a forward pass would: a chain hands on its output, branches share their input."""
+    """Walks the tree as a forward pass would: a chain passes on its output, branches share their input."""
     if isinstance(layer, ReLU):
         yield name, layer.forward(x)
     for key, child in layer.children().items():

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from minicnn.argument_checks import real, strict_arrays
+from minicnn.argument_checks import real
 from minicnn.kernels.runtime.chunks import Scratch, chunks
 from minicnn.layer import Layer
+from minicnn.serialize import check_saved_arrays, model_arrays
 
 
 class ExponentialMovingAverage:
@@ -34,7 +35,7 @@ class ExponentialMovingAverage:
         self.decay = real("ExponentialMovingAverage", "decay", decay, at_least=0, below=1)
         self.warm_up = warm_up
         self.updates = 0
-        self._average = {name: array.copy() for name, array in self._live().items()}
+        self._average = {name: array.copy() for name, array in model_arrays(self.model).items()}
         self._scratch = Scratch()
         self._swapped = False
 
@@ -44,7 +45,7 @@ class ExponentialMovingAverage:
             raise RuntimeError("ExponentialMovingAverage.update inside averaged() would average the average")
         t = self.updates
         rate = 1 - (min(self.decay, (1 + t) / (10 + t)) if self.warm_up else self.decay)
-        for name, array in self._live().items():
+        for name, array in model_arrays(self.model).items():
             average = self._average[name]
             if not np.issubdtype(array.dtype, np.floating):
                 average[...] = array
@@ -60,7 +61,7 @@ class ExponentialMovingAverage:
         """Inside the block the model holds the averages; afterwards, also after an exception, its weights."""
         if self._swapped:
             raise RuntimeError("ExponentialMovingAverage.averaged is already in force")
-        live = self._live()
+        live = model_arrays(self.model)
         before = {name: array.copy() for name, array in live.items()}
         self._swapped = True
         try:
@@ -83,13 +84,9 @@ class ExponentialMovingAverage:
 
     def load_state(self, arrays: dict[str, np.ndarray]) -> None:
         """Take over what ``state`` gave. Names, shapes and dtypes must match exactly, else ValueError."""
-        strict_arrays("ExponentialMovingAverage", arrays, self.state())
+        check_saved_arrays("ExponentialMovingAverage", arrays, self.state())
         self.updates = int(arrays["updates"])
         _overwrite(self._average, arrays)
-
-    def _live(self) -> dict[str, np.ndarray]:
-        parameters = {f"parameter/{name}": p.data for name, p in self.model.parameters().items()}
-        return {**parameters, **{f"state/{name}": array for name, array in self.model.state().items()}}
 
 
 def _overwrite(targets: dict[str, np.ndarray], sources: dict[str, np.ndarray]) -> None:

@@ -29,7 +29,7 @@ class Evaluator:
         self.fusion = enabled()
         # The same layers, computed with fewer passes over memory.
         self._fused = fuse(model)
-        self._average_counts = ema is not None
+        self._use_average = ema is not None
 
     def evaluate(self, loader: DataLoader, metrics: Metrics | None = None) -> dict[str, float]:
         """val_loss over ``loader``, a mean over the samples, and ``metrics`` of all its probabilities."""
@@ -80,10 +80,10 @@ class Evaluator:
     def adopt(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Put weights into the model at the end of a run; ``predict`` uses them instead of the average."""
         load_model_arrays(self.model, arrays)
-        self._average_counts = False
+        self._use_average = False
 
     def _inference(self) -> AbstractContextManager[None]:
-        return self.ema.averaged() if self.ema is not None and self._average_counts else nullcontext()
+        return self.ema.averaged() if self.ema is not None and self._use_average else nullcontext()
 
 
 def finite_batches(loader: DataLoader, epoch: int, phase: str) -> Generator[Batch, None, None]:

@@ -10,11 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minicnn.argument_checks import real
+from minicnn.argument_checks import positive_int, real
 from minicnn.layer import Layer, Parameter, reseed
 from minicnn.losses import Loss
 from minicnn.optim import AdamW, Optimizer
-from minicnn.shapes import positive_int
 
 MakeOptimizer = Callable[[dict[str, Parameter], float], Optimizer]
 

@@ -66,7 +66,7 @@ def run_settings(run: ConfiguredRun, plan: Plan) -> dict[str, Any]:
         "MINICNN_FUSION": "on" if run.fusion else "off",
         "minicnn": __version__,
     }
-    # As it will be read back: JSON knows no tuples.
+    # As it will be read back: JSON has lists only, no tuples.
     return json.loads(to_json(settings))
 
 
@@ -103,7 +103,7 @@ def _parameters(run: Run) -> dict[str, dict[str, bool]]:
 
 
 def schedule_settings(schedule: Schedule | None, steps: int) -> str | None:
-    """What tells a learning-rate schedule from another: its fields where those are plain values, as in those
+    """A text that identifies a learning-rate schedule: its fields where those are plain values, as in those
     of minicnn.schedules; for any other function a checksum of the rates of all ``steps``.
     """
     if schedule is None:

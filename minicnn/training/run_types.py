@@ -9,10 +9,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from minicnn.argument_checks import positive_int
 from minicnn.data.loader import DataLoader
 from minicnn.layer import Layer
 from minicnn.optim import Optimizer
-from minicnn.shapes import positive_int
 
 Row = dict[str, Any]
 """One epoch of the history: values by column."""
@@ -50,7 +50,7 @@ class Run(Protocol):
 
 @dataclass(frozen=True)
 class Plan:
-    """The arguments of ``Trainer.fit`` that say what the run is, checked.
+    """The arguments of ``Trainer.fit`` that define the run, checked.
 
     Raises TypeError for a loader that is none, ValueError for arguments that do not fit together.
     """

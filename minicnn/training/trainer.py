@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from minicnn.argument_checks import real
+from minicnn.argument_checks import non_negative_int, real
 from minicnn.data.loader import DataLoader
 from minicnn.layer import Layer, reseed
 from minicnn.losses import Loss
@@ -40,7 +40,7 @@ from minicnn.training.settings_json import as_json_values
 class Trainer(Evaluator):
     """Trains ``model`` to lower ``loss`` with ``optimizer``.
 
-    ``schedule``       step -> learning rate; without it the optimiser keeps its own
+    ``schedule``       step -> learning rate; without it the optimiser's own
     ``ema``            a moving average of the weights; validation, prediction and best.npz then use it
     ``clip_norm``      largest norm of all gradients together; ``math.inf`` only measures it
     ``seed``           of the layers that draw random numbers; the loader has its own
@@ -68,9 +68,8 @@ class Trainer(Evaluator):
             raise TypeError(f"Trainer: schedule must be a function of the step, got {schedule!r}")
         if clip_norm is not None and clip_norm != math.inf:
             clip_norm = real("Trainer", "clip_norm", clip_norm, above=0)
-        if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0:
-            raise ValueError(f"Trainer: seed must be an integer of at least 0, got {seed!r}")
-        self.optimizer, self.schedule, self.clip_norm, self.seed = optimizer, schedule, clip_norm, int(seed)
+        self.optimizer, self.schedule, self.clip_norm = optimizer, schedule, clip_norm
+        self.seed = non_negative_int("Trainer", "seed", seed)
         self.callbacks = list(callbacks)
         self.configuration = dict(configuration or {})
         self.optimizer_settings: dict[str, Any] = as_json_values(optimizer)
@@ -84,7 +83,7 @@ class Trainer(Evaluator):
         self.history: list[Row] = []
         self.best: dict[str, Any] | None = None
         self.stop = False
-        self._average_counts = self.ema is not None
+        self._use_average = self.ema is not None
 
     def fit(
         self,

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from minicnn.argument_checks import Pair
 from minicnn.containers import Parallel, Residual, Sequential
 from minicnn.init import he_normal, normal
 from minicnn.layer import Layer
@@ -15,7 +16,6 @@ from minicnn.layers.dense import Dense
 from minicnn.layers.dropout import Dropout
 from minicnn.layers.normalization import BatchNorm
 from minicnn.layers.pooling import GlobalAveragePool2D, GlobalMaxPool2D, MaxPool2D
-from minicnn.shapes import Pair
 from poster_genre.errors import PosterGenreError
 from poster_genre.model.spec import ModelSpec, Recipe
 

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minicnn.argument_checks import Pair
 from minicnn.containers import Parallel, Sequential
 from minicnn.layer import Layer
 from minicnn.layers.activation import Sigmoid
 from minicnn.layers.dense import Dense
-from minicnn.shapes import Pair
 from poster_genre.errors import PosterGenreError
 
 Shape = tuple[int, ...]

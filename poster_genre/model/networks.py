@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from minicnn.argument_checks import Pair
 from minicnn.containers import Sequential
 from minicnn.init import check_generator
-from minicnn.shapes import Pair
 from poster_genre.errors import PosterGenreError
 from poster_genre.genres import N_GENRES
 from poster_genre.model import compact, original

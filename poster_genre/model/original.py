@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from minicnn.argument_checks import Pair
 from minicnn.containers import Sequential
 from minicnn.init import glorot_uniform
 from minicnn.layer import Layer
@@ -16,7 +17,6 @@ from minicnn.layers.dropout import Dropout
 from minicnn.layers.normalization import BatchNorm
 from minicnn.layers.pooling import MaxPool2D
 from minicnn.layers.reshape import Flatten
-from minicnn.shapes import Pair
 from poster_genre.model.spec import ModelSpec, Recipe
 
 SPEC = ModelSpec(

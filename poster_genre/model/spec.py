@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from minicnn.argument_checks import Pair
 from minicnn.layers.activation import sigmoid
-from minicnn.shapes import Pair
 from poster_genre.data.transforms import Normalisation
 from poster_genre.errors import PosterGenreError
 

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from hypothesis import strategies as st
 
-from minicnn.shapes import ConvGeometry, Pads, Pair, PoolGeometry
+from minicnn.argument_checks import Pair
+from minicnn.shapes import ConvGeometry, Pads, PoolGeometry
 
 BACKENDS = ("naive", "numpy", "numba")
 DTYPES = (np.float32, np.float64)

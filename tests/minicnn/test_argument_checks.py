@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from minicnn.argument_checks import real, strict_arrays
+from minicnn.argument_checks import real
 
 
 @pytest.mark.parametrize("value", [1, 0.5, np.float32(0.5), np.int64(1)])
@@ -40,16 +40,3 @@ def test_the_bounds_are_spelled_out():
 def test_what_is_not_a_number_is_a_type_error(value):
     with pytest.raises(TypeError, match="Layer: rate must be a number"):
         real("Layer", "rate", value)
-
-
-def test_arrays_must_agree_in_names_shapes_and_dtypes():
-    expected = {"a": np.zeros(3), "b": np.zeros((), np.int64)}
-    strict_arrays("X", {"a": np.ones(3), "b": np.array(4)}, expected)
-    for actual, message in (
-        ({"a": np.ones(3)}, "missing: b"),
-        ({**expected, "c": np.ones(1)}, "unknown: c"),
-        ({**expected, "a": np.ones(4)}, r"'a' must be float64 of shape \(3,\), got float64 of shape \(4,\)"),
-        ({**expected, "a": np.ones(3, np.float32)}, "got float32"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            strict_arrays("X", actual, expected)

@@ -19,7 +19,7 @@ from minicnn.containers import Sequential
 from minicnn.layers.activation import ReLU
 from minicnn.layers.dense import Dense
 from minicnn.layers.normalization import BatchNorm
-from minicnn.serialize import SerializeError, load, load_weights, save, save_weights
+from minicnn.serialize import SerializeError, check_saved_arrays, load, load_weights, save, save_weights
 from tests.unwritable import unwritable_folder
 
 ARRAYS = {"parameter/0.weight": np.arange(6, dtype=np.float32).reshape(2, 3), "count": np.array(7)}
@@ -308,3 +308,16 @@ def test_weights_of_another_architecture_are_refused_with_the_file_named(tmp_pat
     save_weights(tmp_path / "wide.npz", make_model(width=6))
     with pytest.raises(SerializeError, match=r"wide\.npz.*shape"):
         load_weights(tmp_path / "wide.npz", make_model(width=4))
+
+
+def test_arrays_must_agree_in_names_shapes_and_dtypes():
+    expected = {"a": np.zeros(3), "b": np.zeros((), np.int64)}
+    check_saved_arrays("X", {"a": np.ones(3), "b": np.array(4)}, expected)
+    for actual, message in (
+        ({"a": np.ones(3)}, "missing: b"),
+        ({**expected, "c": np.ones(1)}, "unknown: c"),
+        ({**expected, "a": np.ones(4)}, r"'a' must be float64 of shape \(3,\), got float64 of shape \(4,\)"),
+        ({**expected, "a": np.ones(3, np.float32)}, "got float32"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            check_saved_arrays("X", actual, expected)

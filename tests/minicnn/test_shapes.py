@@ -10,20 +10,15 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from minicnn.argument_checks import check_array, check_batch, check_dtype, check_shape, pair, positive_int
 from minicnn.kernels.reference import im2col
 from minicnn.layers.reshape import Flatten, Identity
 from minicnn.shapes import (
     ConvGeometry,
     PoolGeometry,
-    check_array,
-    check_batch,
-    check_dtype,
     check_padding,
-    check_shape,
     effective_kernel,
     output_size,
-    pair,
-    positive_int,
     resolve_padding,
 )
 from tests.minicnn.geometry import Convolution, Pool, convolution, convolutions, numbers, pools

@@ -127,7 +127,7 @@ def _group(columns: np.ndarray, g: int, groups: int) -> np.ndarray:
 
 
 class _Patches:
-    """The patches of a stretch of output rows, group by group: ``for g, patches in patches_of(a, b)``.
+    """Patches of output rows first..last-1, group by group: ``for g, patches in patches_of(x, first, last)``.
 
     ``k`` numbers make a patch of one group; ``rows`` rows of the output have patches that fit the cache.
     """

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from minicnn.shapes import ConvGeometry, Geometry, Pair, PoolGeometry
+from minicnn.argument_checks import Pair
+from minicnn.shapes import ConvGeometry, Geometry, PoolGeometry
 
 
 def window(i: int, j: int, geometry: Geometry) -> Iterator[tuple[int, int, int, int]]:

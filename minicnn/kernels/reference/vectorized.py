@@ -83,7 +83,7 @@ def _cells(padded: np.ndarray, geometry: PoolGeometry) -> np.ndarray:
 
 
 def _pixel_counts(geometry: PoolGeometry, dtype: np.dtype) -> np.ndarray:
-    """How many pixels of the image each window sees, (1, OH, OW, 1)."""
+    """How many pixels of the image lie under each window, (1, OH, OW, 1)."""
     ones = np.ones((1, *geometry.image, 1), dtype)
     return windows(pad(ones, geometry.padding), geometry).sum(axis=(3, 4))
 

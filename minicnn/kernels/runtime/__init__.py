@@ -1,1 +1,3 @@
-"""What every compiled kernel stands on: compiling, its cache, worker threads, aligned memory."""
+"""What the compiled kernels have in common: compiling (``jit``, ``cache_folder``), threads (``thread_pool``,
+``thread_count``, ``blas``), memory (``aligned``, ``chunks``) and ``RowConsumer``.
+"""

@@ -2,7 +2,7 @@
 
 ``np.empty`` starts large arrays 16 bytes past one, so that every vector of 64 bytes lies across two lines and
 costs two accesses; kernels that do little but read and write lose a fifth of their speed by that. Kernels
-take any array; those that they make themselves, and what training keeps, are made here.
+accept any array; outputs of kernels and arrays that training reuses are allocated by ``empty``.
 """
 
 from __future__ import annotations

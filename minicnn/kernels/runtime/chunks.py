@@ -1,8 +1,8 @@
 """Arrays in chunks that fit into the cache.
 
-An optimiser reads or writes every parameter a dozen times in a row. Array by array each of those passes would
-go through main memory; chunk by chunk only the first read and the last write do, and the working space is as
-large as one chunk instead of the model.
+An optimiser's step makes about a dozen passes over each parameter. On whole arrays each pass reads or writes
+main memory; on chunks only the first read and the last write do, and the working space is one chunk, not as
+large as the model.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ def chunks(*arrays: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
 
 
 class Scratch:
-    """Uninitialised working space for one chunk of each dtype, used again from call to call."""
+    """Uninitialised working space for one chunk of each dtype, reused from call to call."""
 
     def __init__(self) -> None:
         self._arrays: dict[np.dtype, np.ndarray] = {}
 
     def like(self, chunk: np.ndarray) -> np.ndarray:
-        """An array of the chunk's shape and dtype with arbitrary contents."""
+        """An uninitialised array of the chunk's shape and dtype, valid until the next call for that dtype."""
         array = self._arrays.get(chunk.dtype)
         if array is None or array.size < chunk.size:
             array = self._arrays[chunk.dtype] = np.empty(max(chunk.size, CHUNK), chunk.dtype)

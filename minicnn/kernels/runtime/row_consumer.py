@@ -1,13 +1,13 @@
-"""Rows of an image handed on while they are in the cache.
+"""Functions that receive rows of an image while they are in the cache.
 
-A convolution computes its output a few rows at a time. Whatever is to be done with a number next, adding it
-to a sum or normalising it, costs a trip to memory if it is done later and next to nothing if it is done at
-once. So a kernel can be given a consumer, which it calls from the task that has just computed some rows:
+A convolution computes its output a few rows at a time. What follows, such as sums or a normalisation, would
+read the rows from main memory if it were done later; done at once it reads them from the cache. So a kernel
+can be given a consumer, which it calls from the task that has just computed some rows:
 
     consumer.expect(tasks)                      before the first
     consumer(task, first, last, rows)           rows first..last-1, counted through the batch, as a flat array
 
-Tasks run side by side and in any order, so that a consumer keeps what it gathers by the task's number. Which
+Tasks run side by side and in any order, so that a consumer stores its results by the task's number. Which
 rows a task has follows from the shape alone. Rows of a task begin at an even row of an image.
 """
 
@@ -19,6 +19,8 @@ import numpy as np
 
 
 class RowConsumer(Protocol):
+    """A callable that receives the rows of an output as they are computed; see the module."""
+
     def expect(self, tasks: int) -> None:
         """``tasks`` calls are coming, numbered from 0."""
 

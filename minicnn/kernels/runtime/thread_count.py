@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from minicnn.argument_checks import positive_int
 from minicnn.kernels.runtime import blas, thread_pool
-from minicnn.shapes import positive_int
 
 
 def get_threads() -> int:

@@ -1,1 +1,1 @@
-"""Convolutions made of vector instructions that are emitted one by one; float32 only."""
+"""Vector instructions for Numba, and the float32 kernels made of them."""

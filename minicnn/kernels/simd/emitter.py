@@ -1,6 +1,6 @@
 """Vector instructions for Numba: a Python function that, run once at compile time, emits them.
 
-Numba's auto-vectoriser turns simple loops into vector code, but it cannot be told to keep a tile of numbers
+Numba's auto-vectoriser turns simple loops into vector code, but it has no way to hold a tile of numbers
 in registers, and that is what separates a matrix product at half the machine's speed from one at its peak.
 So the innermost few lines of the fast kernels are written for an ``Emitter``, which looks like arithmetic:
 

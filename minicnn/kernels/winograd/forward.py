@@ -24,10 +24,11 @@ Tasks are cut by the shape alone (``tasks.py``) and write to memory of their own
 on the number of threads. The workspace is a few megabytes whatever the image's size.
 
 Limits: the 16 outputs of a tile are made of the same 36 products. A NaN or an infinity in the image makes the
-9 outputs that see it not finite, as it should, and also all 16 of the tile in the middle of which it lies
-(4x4 of its 6x6 pixels); it never vanishes, but an infinity may become NaN. A number far larger than its
-neighbours costs the same outputs their last digits: beside 1e6 they are off by about 1. Other outputs do not
-change. Where that matters, ``MINICNN_CONVOLUTION=implicit`` selects the algorithm that has no tiles.
+9 outputs whose windows contain it not finite, as it should, and also all 16 of the tile in the middle of
+which it lies (4x4 of its 6x6 pixels); it never vanishes, but an infinity may become NaN. A number far larger
+than its neighbours costs the same outputs their last digits: beside 1e6 they are off by about 1. Other
+outputs do not change. Where that matters, ``MINICNN_CONVOLUTION=implicit`` selects the algorithm that has no
+tiles.
 """
 
 from __future__ import annotations

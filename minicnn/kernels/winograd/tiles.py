@@ -108,8 +108,7 @@ def transform_filter(e: Emitter, w: Any, taps: Taps, lane: Any, lanes: Any, filt
 def transform_adjacent_filters(e: Emitter, w: Any, taps: Taps, row: Any, filters: Any, to: Points) -> None:
     """``transform_filter`` where the W filters lie side by side: a vector is one load, not W of them.
 
-    The filters of the next ``row`` are prefetched: nine strides through memory are more than the processor
-    foresees.
+    The filters of the next ``row`` are prefetched: the hardware prefetcher does not follow nine streams.
     """
     for t in range(9):
         e.prefetch(w, e.sum(taps.start, row, e.product(taps.tap, t)))

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from minicnn.argument_checks import Pair
 from minicnn.containers import Parallel
 from minicnn.layers.conv import Conv2D
 from minicnn.layers.dense import Dense
 from minicnn.layers.pooling import AveragePool2D, GlobalAveragePool2D, GlobalMaxPool2D, MaxPool2D
 from minicnn.layers.reshape import Flatten
-from minicnn.shapes import Geometry, Pair, effective_kernel
+from minicnn.shapes import Geometry, effective_kernel
 from poster_genre.explain.layer_trace.steps import Step, image_shape
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from minicnn.argument_checks import Pair
 from minicnn.containers import Parallel, Residual, Sequential
 from minicnn.layer import Layer
 from minicnn.layers.conv import Conv2D
 from minicnn.layers.dense import Dense
 from minicnn.layers.reshape import Flatten, Identity
-from minicnn.shapes import Pair
 from poster_genre.errors import PosterGenreError
 from poster_genre.model.network_parts import backbones_of
 

@@ -281,9 +281,9 @@ def test_a_block_needs_a_convolution_and_a_normalisation():
 
 def test_the_arena_keeps_only_what_came_from_it():
     arena = Arena()
-    mine, its = np.empty((2, 3), np.float32), arena.take((2, 3), np.dtype(np.float32))
-    arena.give(mine)
-    arena.give(its)
-    arena.give(its)
-    assert arena.take((2, 3), np.dtype(np.float32)) is its
-    assert arena.take((2, 3), np.dtype(np.float32)) is not mine
+    mine, its = np.empty((2, 3), np.float32), arena.acquire((2, 3), np.dtype(np.float32))
+    arena.release(mine)
+    arena.release(its)
+    arena.release(its)
+    assert arena.acquire((2, 3), np.dtype(np.float32)) is its
+    assert arena.acquire((2, 3), np.dtype(np.float32)) is not mine

@@ -101,7 +101,7 @@ def test_arguments_that_cannot_work_are_refused(options, words):
         ({"clip_norm": math.nan}, ValueError, "Trainer: clip_norm"),
         ({"clip_norm": "1"}, TypeError, "Trainer: clip_norm must be a number"),
         ({"seed": -1}, ValueError, "Trainer: seed must be an integer of at least 0, got -1"),
-        ({"seed": None}, ValueError, "Trainer: seed must be an integer"),
+        ({"seed": None}, TypeError, "Trainer: seed must be an integer"),
         ({"schedule": 0.1}, TypeError, "Trainer: schedule must be a function of the step, got 0.1"),
     ],
 )
