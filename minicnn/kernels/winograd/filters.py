@@ -23,21 +23,22 @@ def pack_filters(w, layout, first, last, filters):  # type: ignore[no-untyped-de
     depth = (layout.rows + WIDTH - 1) // WIDTH * WIDTH
     plane = plane_of(depth * WIDTH)
     adjacent = layout.lane == 1
-    for i in range(depth * (last - first)):
-        # In the order in which w lies in memory: by rows where those are far apart, else by panels.
-        r, p = (i // (last - first), i % (last - first)) if adjacent else (i % depth, i // depth)
-        to = Points(p * PRODUCTS * plane + r * WIDTH, plane)
-        if r < layout.rows:
-            lane = (first + p) * WIDTH
-            taps = Taps(layout.start + r * layout.row + lane * layout.lane, layout.tap)
-            lanes = min(WIDTH, layout.lanes - lane)
-            if adjacent and lanes == WIDTH:
-                transform_adjacent_filters(w, taps, layout.row, filters, to)
+    # In the order in which w lies in memory: row by row where a row's lanes are adjacent, else lane by lane.
+    outer, inner = (depth, last - first) if adjacent else (last - first, depth)
+    for i in range(outer):
+        for j in range(inner):
+            r, p = (i, j) if adjacent else (j, i)
+            to, lane = Points(p * PRODUCTS * plane + r * WIDTH, plane), (first + p) * WIDTH
+            if r < layout.rows:
+                taps = Taps(layout.start + r * layout.row + lane * layout.lane, layout.tap)
+                lanes = min(WIDTH, layout.lanes - lane)
+                if adjacent and lanes == WIDTH:
+                    transform_adjacent_filters(w, taps, layout.row, filters, to)
+                else:
+                    transform_filter(w, taps, layout.lane, lanes, filters, to)
             else:
-                transform_filter(w, taps, layout.lane, lanes, filters, to)
-        else:
-            for k in range(PRODUCTS):
-                filters[k * plane + to.start : k * plane + to.start + WIDTH] = 0
+                for k in range(PRODUCTS):
+                    filters[k * plane + to.start : k * plane + to.start + WIDTH] = 0
 
 
 class Filters:
