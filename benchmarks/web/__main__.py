@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.__main__ import machine
 from benchmarks.web.clicks import clicks
-from benchmarks.web.load import Responses, crowd, crowd_and_visitor, get_request, predict_request
+from benchmarks.web.load import Responses, get_request, predict_request, run_clients, run_clients_and_probe
 from benchmarks.web.server_process import server
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.genres import N_GENRES
@@ -60,23 +60,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def load(model: Path, threads: int | None, seconds: float) -> list[dict[str, Any]]:
-    """Crowds of clients beside what the classifier does without a server."""
+    """Concurrent clients beside what the classifier does without a server."""
     posters = examples()
     rows = report(offline(model, posters, threads, seconds))
     with server(model, threads) as (port, _):
         requests = [predict_request(poster, port) for poster in posters]
-        crowd(port, requests, 8, seconds=seconds / 4)
+        run_clients(port, requests, 8, seconds=seconds / 4)
         for clients in CLIENTS:
-            responses = crowd(port, requests, clients, seconds=seconds)
+            responses = run_clients(port, requests, clients, seconds=seconds)
             rows += report([row(f"{clients} clients", responses, relative_to=rows[0]["per_second"])])
         healthz = get_request("/healthz", port)
-        flood, visitor = crowd_and_visitor(port, requests, FLOOD, healthz, seconds=seconds)
-        rows += report([row(f"flood of {FLOOD} clients", flood), row("/healthz meanwhile", visitor)])
+        flood, probe = run_clients_and_probe(port, requests, FLOOD, healthz, seconds=seconds)
+        rows += report([row(f"flood of {FLOOD} clients", flood), row("/healthz meanwhile", probe)])
     return rows
 
 
 def trace_sessions(name: str, model: Path, threads: int | None, seconds: float) -> list[dict[str, Any]]:
-    """The Inside page's requests of one visitor, one after the other."""
+    """The Inside page's requests of one client, one after the other."""
     with server(model, threads) as (port, _):
         starting, clicking = clicks(port, examples()[0], seconds / 2)
     return report([row(f"inside {name}: a poster", starting), row(f"inside {name}: a click", clicking)])
@@ -87,7 +87,7 @@ OK = ("200", "503")
 
 
 def row(what: str, responses: Responses, relative_to: float | None = None) -> dict[str, Any]:
-    """The figures of a crowd; ``relative_to``: predictions a second without a server."""
+    """The figures of some clients; ``relative_to``: predictions a second without a server."""
     figures: dict[str, Any] = {
         "what": what,
         "per_second": round(responses.rate, 1),
@@ -160,10 +160,10 @@ def endurance(model: Path, threads: int | None, many: int) -> dict[str, Any]:
     """Resident memory before, during and after many requests from 8 clients, MB."""
     with server(model, threads) as (port, memory):
         requests = [predict_request(poster, port) for poster in examples()]
-        total = crowd(port, requests, 8, count=many // 10)
+        total = run_clients(port, requests, 8, count=many // 10)
         resident = [memory()]
         for _ in range(10):
-            responses = crowd(port, requests, 8, count=many // 10)
+            responses = run_clients(port, requests, 8, count=many // 10)
             total.statuses += responses.statuses
             resident.append(memory())
     statuses = {str(status): n for status, n in sorted(total.statuses.items())}

@@ -1,4 +1,4 @@
-"""A visitor of the Inside page: a poster is sent, then numbers anywhere in the network are clicked."""
+"""A client of the Inside page: a poster is sent, then numbers anywhere in the network are clicked."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SESSIONS = 20
 
 
 def clicks(port: int, poster: bytes, seconds: float) -> tuple[Responses, Responses]:
-    """The times of starting a session, and of every click until all that it shows had come.
+    """The times of starting a session, and of every click, until all of its responses had come.
 
     A click requests how a number was computed, then the poster and two maps.
     """

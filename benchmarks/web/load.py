@@ -1,4 +1,4 @@
-"""A crowd of clients in one thread: each sends, waits for the answer, and sends again."""
+"""Concurrent clients in one thread: each sends, waits for the answer, and sends again."""
 
 from __future__ import annotations
 
@@ -66,32 +66,34 @@ def get_request(path: str, port: int) -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
 
 
-def crowd(
+def run_clients(
     port: int, requests: Sequence[bytes], clients: int, *, seconds: float = 1e9, count: int = 10**9
 ) -> Responses:
     """``clients`` send requests for some ``seconds``, or until ``count`` answers have come."""
-    return asyncio.run(_crowd(port, requests, clients, seconds, count))
+    return asyncio.run(_run_clients(port, requests, clients, seconds, count))
 
 
-def crowd_and_visitor(
-    port: int, requests: Sequence[bytes], clients: int, visitor_request: bytes, seconds: float
+def run_clients_and_probe(
+    port: int, requests: Sequence[bytes], clients: int, probe_request: bytes, seconds: float
 ) -> tuple[Responses, Responses]:
-    """A crowd, and beside it one client that sends ``visitor_request`` ten times a second."""
+    """The responses to the clients, and to one more that sends ``probe_request`` ten times a second."""
 
     async def both() -> tuple[Responses, Responses]:
-        visitor = Responses(started=time.perf_counter())
-        visiting = asyncio.create_task(
-            _client(port, [visitor_request], 0, visitor, visitor.started + seconds, 10**9, pause=0.1)
+        probe = Responses(started=time.perf_counter())
+        probing = asyncio.create_task(
+            _client(port, [probe_request], 0, probe, probe.started + seconds, 10**9, pause=0.1)
         )
-        flood = await _crowd(port, requests, clients, seconds, 10**9)
-        await visiting
-        visitor.ended = time.perf_counter()
-        return flood, visitor
+        flood = await _run_clients(port, requests, clients, seconds, 10**9)
+        await probing
+        probe.ended = time.perf_counter()
+        return flood, probe
 
     return asyncio.run(both())
 
 
-async def _crowd(port: int, requests: Sequence[bytes], clients: int, seconds: float, count: int) -> Responses:
+async def _run_clients(
+    port: int, requests: Sequence[bytes], clients: int, seconds: float, count: int
+) -> Responses:
     responses = Responses(started=time.perf_counter())
     until = responses.started + seconds
     await asyncio.gather(*(_client(port, requests, i, responses, until, count) for i in range(clients)))
@@ -117,7 +119,7 @@ async def _client(
             status, retry = await _answer(reader)
             responses.add(status, time.perf_counter() - start, retry)
             if status != 200 and retry:
-                await asyncio.sleep(retry / 10)  # an impatient client: it waits a tenth of the time
+                await asyncio.sleep(retry / 10)  # a tenth of the time that the server asks for
             turn += 1
             if pause:
                 await asyncio.sleep(pause)

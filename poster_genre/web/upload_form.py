@@ -38,7 +38,7 @@ class UploadMemory:
 
     limit: int
     retry_after: int
-    held: int = 0
+    in_use: int = 0
 
     @contextmanager
     def reserve(self) -> Iterator[Reservation]:
@@ -47,7 +47,7 @@ class UploadMemory:
         try:
             yield reservation
         finally:
-            self.held -= reservation.size
+            self.in_use -= reservation.size
 
 
 @dataclass
@@ -60,13 +60,13 @@ class Reservation:
     def add(self, count: int) -> None:
         """Count bytes that have come."""
         self.size += count
-        self.memory.held += count
+        self.memory.in_use += count
 
     def check(self, limits: Limits) -> None:
         """Problem 413 where this upload is too large, 503 where all of them are."""
         if self.size > limits.body:
             raise too_large(limits)
-        if self.memory.held > self.memory.limit:
+        if self.memory.in_use > self.memory.limit:
             raise server_busy(self.memory.retry_after)
 
 
@@ -98,9 +98,9 @@ async def read_form(request: Request, limits: Limits, reservation: Reservation) 
     except TimeoutError:
         raise Problem(408, "the upload took too long", headers={"Connection": "close"}) from None
     except (FormParserError, ValueError):
-        raise Problem(400, f"the body is not {FORM} as its header says") from None
+        raise Problem(400, f"the body is not {FORM} that its header declares") from None
     if not collector.complete:
-        raise Problem(400, f"the body is not {FORM} as its header says")
+        raise Problem(400, f"the body is not {FORM} that its header declares")
     return collector.form
 
 

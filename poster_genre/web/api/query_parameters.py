@@ -52,8 +52,8 @@ def background_of(request: Request) -> Literal["light", "dark"]:
 
 
 def is_lenient(request: Request) -> bool:
-    """Whether the client prefers to read of a failed picture in an answer with a success status.
+    """Whether the client prefers an answer with a success status where a picture cannot be read.
 
-    Our pages do: browsers write every other status into their console.
+    The server's own pages do: browsers write every other status into their console.
     """
     return LENIENT in request.headers.get("prefer", "")

@@ -9,7 +9,7 @@ from poster_genre.web.problem_details import server_busy
 
 
 class Capacity:
-    """Counts the items in a queue, up to ``limit``; for our own pages' requests up to ``limit + for_pages``.
+    """Counts the items in a queue, up to ``limit``; for the server's own pages up to ``limit + for_pages``.
 
     Used on the event loop alone. ``retry_after`` is in seconds.
     """

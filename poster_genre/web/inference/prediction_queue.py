@@ -24,7 +24,7 @@ class PredictionQueue:
     async def predict(self, pictures: Sequence[bytes], own_page: bool) -> list[Prediction]:
         """An answer for each picture, with all 25 genres in ``top``. Problem 503 where the queue is full.
 
-        The pictures are called "image 1", "image 2" and so on. Requests of our own pages go first.
+        The pictures are called "image 1", "image 2" and so on. Requests of the server's own pages go first.
         """
         with self.capacity.reserve(len(pictures), own_page):
             names = [f"image {i}" for i in range(1, len(pictures) + 1)]

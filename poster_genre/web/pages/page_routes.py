@@ -90,7 +90,7 @@ async def static_file(request: Request) -> Response:
 
 
 async def favicon(request: Request) -> Response:
-    """The path that browsers request whatever the page says."""
+    """The path that browsers request whatever icon the page declares."""
     return state_of(request).static_files["favicon.svg"].response(request)
 
 

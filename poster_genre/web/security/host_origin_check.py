@@ -19,7 +19,8 @@ class HostOriginCheck:
 
     ``hosts`` are the host names that the server answers to, without a port; None: any. On a loopback address
     they keep out pages of other sites whose name was pointed at this machine (DNS rebinding). A request that
-    changes or computes something must come from no page or from our own (cross-site request forgery).
+    changes or computes something must come from no page or from one of the server's own (cross-site
+    request forgery).
     """
 
     def __init__(self, app: ASGIApp, hosts: Collection[str] | None) -> None:
@@ -47,9 +48,9 @@ class HostOriginCheck:
 
 
 def from_own_page(headers: Headers) -> bool:
-    """Whether a browser says that one of our own pages sent the request.
+    """Whether one of the server's own pages sent the request, by a header that browsers set.
 
-    A program may send the header too; it then gets the places that are reserved for pages.
+    A program may send the header too; it then uses the capacity that is reserved for pages.
     """
     return headers.get("sec-fetch-site") == "same-origin"
 

@@ -91,7 +91,7 @@ def test_the_layout_does_not_shift_while_a_poster_is_read(open_page: Open, poste
     assert page.evaluate("window.shift") < 0.01
 
 
-def test_colours_follow_the_system_until_the_visitor_chooses(open_page: Open) -> None:
+def test_colours_follow_the_system_until_the_user_chooses(open_page: Open) -> None:
     page = open_page(color_scheme="dark")
 
     def ground() -> int:

@@ -32,7 +32,7 @@ def open_inside(browser: Any, live: Any, poster: bytes) -> Iterator[Open]:
             page = opened("/model", **options)
             page.route("**/static/examples/horror.jpg", lambda route: route.fulfill(body=poster))
             page.goto(f"{live.url}/inside{address}")
-            page.wait_for_selector('#through[data-state="shown"] .computation', state="attached")
+            page.wait_for_selector('#trace[data-state="shown"] .computation', state="attached")
             return page
 
         yield inside

@@ -142,7 +142,7 @@ def test_the_server_answers_after_all_hostile_pictures(live: Any, poster: bytes)
     assert live.predict(poster).status_code == 200
     assert live.client.get("/readyz").status_code == 200
     assert live.state.predictions.capacity.in_use == 0
-    assert live.state.upload_memory.held == 0
+    assert live.state.upload_memory.in_use == 0
 
 
 def test_the_limits_are_what_the_documentation_says() -> None:

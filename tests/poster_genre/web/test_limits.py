@@ -129,8 +129,8 @@ def test_a_second_request_whose_headers_drip_is_cut_off(serve_with: Serve) -> No
 def test_past_the_queue_the_answer_is_503_while_health_checks_answer(
     serve_with: Serve, brake: Brake, poster: bytes
 ) -> None:
-    with serve_with(Limits(queue=4)) as server, ThreadPoolExecutor(4) as crowd:
-        waiting = [crowd.submit(predict_alone, server.url, poster) for _ in range(4)]
+    with serve_with(Limits(queue=4)) as server, ThreadPoolExecutor(4) as clients:
+        waiting = [clients.submit(predict_alone, server.url, poster) for _ in range(4)]
         deadline = time.monotonic() + 20
         while server.state.predictions.capacity.in_use < 4:
             assert time.monotonic() < deadline
@@ -152,11 +152,11 @@ OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
 def test_a_request_of_a_page_has_room_where_programs_fill_the_queue(
     serve_with: Serve, brake: Brake, poster: bytes, until: Callable[..., None]
 ) -> None:
-    with serve_with(Limits(queue=2, for_pages=1)) as server, ThreadPoolExecutor(3) as crowd:
-        waiting = [crowd.submit(predict_alone, server.url, poster) for _ in range(2)]
+    with serve_with(Limits(queue=2, for_pages=1)) as server, ThreadPoolExecutor(3) as clients:
+        waiting = [clients.submit(predict_alone, server.url, poster) for _ in range(2)]
         until(lambda: server.state.predictions.capacity.in_use == 2)
         problem(server.predict(poster), 503)
-        waiting.append(crowd.submit(predict_alone, server.url, poster, OWN_PAGE))
+        waiting.append(clients.submit(predict_alone, server.url, poster, OWN_PAGE))
         until(lambda: server.state.predictions.capacity.in_use == 3)
         problem(server.predict(poster, headers=OWN_PAGE), 503)
         brake.free.set()
@@ -166,14 +166,14 @@ def test_a_request_of_a_page_has_room_where_programs_fill_the_queue(
 def test_a_request_of_a_page_goes_before_programs(
     serve_with: Serve, brake: Brake, poster: bytes, until: Callable[..., None]
 ) -> None:
-    with serve_with(Limits(batch=1)) as server, ThreadPoolExecutor(4) as crowd:
+    with serve_with(Limits(batch=1)) as server, ThreadPoolExecutor(4) as clients:
         jobs = server.state.predictions.predictor.jobs
-        done = [crowd.submit(predict_alone, server.url, poster)]
+        done = [clients.submit(predict_alone, server.url, poster)]
         assert brake.reached.wait(10)
         for waiting in (1, 2):
-            done.append(crowd.submit(predict_alone, server.url, poster))
+            done.append(clients.submit(predict_alone, server.url, poster))
             until(lambda waiting=waiting: jobs.qsize() == waiting)
-        done.append(crowd.submit(server.predict, poster, poster, headers=OWN_PAGE))
+        done.append(clients.submit(server.predict, poster, poster, headers=OWN_PAGE))
         until(lambda: jobs.qsize() == 3)
         brake.free.set()
         assert [each.result().status_code for each in done] == [200] * 4
@@ -199,10 +199,10 @@ def test_a_picture_that_is_being_decoded_is_waited_for_a_while(
 
     monkeypatch.setattr(decode_pool, "decode", held)
     brake.free.set()
-    with serve_with(Limits(gather_seconds=patience)) as server, ThreadPoolExecutor(2) as crowd:
-        done = [crowd.submit(predict_alone, server.url, slow)]
+    with serve_with(Limits(gather_seconds=patience)) as server, ThreadPoolExecutor(2) as clients:
+        done = [clients.submit(predict_alone, server.url, slow)]
         until(lambda: server.state.predictions.capacity.in_use == 1)
-        done.append(crowd.submit(predict_alone, server.url, encode("PNG", seed=2)))
+        done.append(clients.submit(predict_alone, server.url, encode("PNG", seed=2)))
         if together == [2]:
             until(lambda: server.state.predictions.capacity.in_use == 2)
         else:
@@ -215,7 +215,7 @@ def test_a_picture_that_is_being_decoded_is_waited_for_a_while(
 def test_past_the_memory_for_uploads_the_answer_is_503(serve_with: Serve, poster: bytes) -> None:
     with serve_with(Limits(upload_memory=300_000)) as server:
         problem(server.predict(bytes(400_000)), 503)
-        assert server.state.upload_memory.held == 0
+        assert server.state.upload_memory.in_use == 0
         assert server.predict(poster).status_code == 200
 
 
@@ -246,8 +246,8 @@ def test_a_client_that_leaves_during_an_upload_frees_its_memory(
 ) -> None:
     with live.connect() as link:
         link.sendall(head("Content-Length: 5000") + PART + bytes(1000))
-        until(lambda: live.state.upload_memory.held > 1000)
-    until(lambda: live.state.upload_memory.held == 0)
+        until(lambda: live.state.upload_memory.in_use > 1000)
+    until(lambda: live.state.upload_memory.in_use == 0)
     assert live.client.get("/healthz").status_code == 200
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
@@ -269,8 +269,8 @@ def test_health_and_pages_answer_during_a_flood(live: Any, poster: bytes) -> Non
             while not stop.is_set():
                 codes.add(client.post("/api/v1/predict", files={"image": poster}).status_code)
 
-    crowd = [threading.Thread(target=flood) for _ in range(12)]
-    for each in crowd:
+    clients = [threading.Thread(target=flood) for _ in range(12)]
+    for each in clients:
         each.start()
     try:
         for _ in range(5):
@@ -279,7 +279,7 @@ def test_health_and_pages_answer_during_a_flood(live: Any, poster: bytes) -> Non
             assert live.predict(poster).status_code == 200
     finally:
         stop.set()
-        for each in crowd:
+        for each in clients:
             each.join()
     assert codes <= {200, 503}
 
@@ -294,7 +294,7 @@ def predict_alone(url: str, poster: bytes, headers: dict[str, str] | None = None
 
 
 def drip(link: socket.socket, data: bytes) -> bytes:
-    """Send a byte now and then until the server has had enough; what it says by then."""
+    """Send a byte now and then until the server answers or closes; the answer."""
     link.settimeout(0.05)
     for _ in range(300):
         try:
@@ -305,7 +305,7 @@ def drip(link: socket.socket, data: bytes) -> bytes:
             continue
         except OSError:
             return b""
-    raise AssertionError("the server waits for ever")
+    raise AssertionError("the server never closes")
 
 
 def ended(link: socket.socket) -> bool:

@@ -26,7 +26,7 @@ async function take(blob, store = true) {
   const mine = (starts += 1);
   $("problem").hidden = true;
   $("status").textContent = "Sending the poster through the network …";
-  $("through").setAttribute("aria-busy", "true");
+  $("trace").setAttribute("aria-busy", "true");
   try {
     const started = await TraceSession.start((await shrinkIfLarge(blob, limits)).blob);
     if (mine !== starts) return;
@@ -38,7 +38,7 @@ async function take(blob, store = true) {
     if (!(error instanceof RequestFailed)) throw error;
     if (mine === starts) refuse(error);
   } finally {
-    if (mine === starts) $("through").removeAttribute("aria-busy");
+    if (mine === starts) $("trace").removeAttribute("aria-busy");
   }
 }
 
@@ -58,7 +58,7 @@ function sameNetwork(one, other) {
 }
 
 function show(same) {
-  $("through").dataset.state = "shown";
+  $("trace").dataset.state = "shown";
   $("mirror-label").hidden = !session.two_views;
   const ranked = [...session.genres].sort((a, b) => b.probability - a.probability);
   const text = ranked.slice(0, 3).map(({ genre, probability }) => `${genre} ${percent(probability)}`).join(", ");
@@ -157,7 +157,7 @@ function stepCard(step) {
     { className: "step", id: `step-${step.step}`, data: { step: String(step.step) } },
     el("header", {}, el("h3", {}, step.title), el("code", {}, step.name)),
     el("p", { className: "facts" }, facts(step)),
-    el("p", { className: "tells" }, step.text),
+    el("p", { className: "description" }, step.text),
   );
   if (step.filters) made.append(filterPicture(step));
   if (step.genre_scores) {
