@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from poster_genre.web.app_state import state_of
-from poster_genre.web.problem_details import Problem
+from poster_genre.web.problem_details import server_busy
 
 
 async def healthz(request: Request) -> Response:
@@ -19,7 +19,7 @@ async def readyz(request: Request) -> Response:
     """Ready: between start and shutdown, with room in the queue. Otherwise Problem 503."""
     state = state_of(request)
     if not state.ready or state.predictions.capacity.is_full(own_page=False):
-        raise Problem(503, "not now", headers={"Retry-After": str(state.limits.retry_after)})
+        raise server_busy(state.limits.retry_after)
     return JSONResponse({"status": "ready"})
 
 

@@ -4,7 +4,7 @@
     GET  /api/v1/inside/{token}/poster.png             the poster at the network's input size
     GET  /api/v1/inside/{token}/maps/{step}.png        all feature maps of a step as tiles, or one of them
     GET  /api/v1/inside/{token}/numbers/{step}         how a number was computed
-    GET  /api/v1/inside/{token}/genres/{genre}         what pushed a genre up or down
+    GET  /api/v1/inside/{token}/genres/{genre}         every feature's contribution to a genre
     GET  /api/v1/inside/filters.png                    the first layer's filters
 
 Query: ``mirrored=1`` is about the mirror image, which the prediction averages in. A token whose session has
@@ -151,7 +151,7 @@ async def genre(request: Request) -> Response:
 async def filters(request: Request) -> Response:
     """One row of filters, each as many pixels as it has weights.
 
-    ``step=1`` says whose, where several layers read the poster itself; left out: the first one's.
+    ``step=1`` selects the layer where several read the poster itself; left out: the first of them.
     """
     number = optional_whole_number(request, "step")
     for step in state_of(request).traces.steps:

@@ -10,7 +10,7 @@ import { deletePoster, storePoster } from "./stored_poster.js";
 
 const AT_ONCE = 2; // posters that are sent at a time
 const MOST = 60; // posters on the page
-const UNSURE = "Not sure: this poster says little, so the numbers are close to how common each genre is. Take it as a guess.";
+const UNSURE = "Not sure: the numbers are close to how common each genre is, so take them as a guess.";
 const SEVERAL = "A film may have several genres, so the numbers need not sum to 100 %.";
 
 const $ = (id) => document.getElementById(id);
@@ -196,8 +196,8 @@ function showMap(entry) {
   $("frame").classList.toggle("mapped", Boolean(map));
   if (map) {
     drawHeatMap($("heat"), map);
-    const bright = `Bright: where the poster speaks for ${map.genre}.`;
-    $("why-text").textContent = map.strength > 0 ? bright : `Nothing on this poster speaks for ${map.genre}.`;
+    const bright = `Bright: the evidence for ${map.genre}.`;
+    $("why-text").textContent = map.strength > 0 ? bright : `No part of this poster is evidence for ${map.genre}.`;
   } else if (entry.genre) {
     explainGenre(entry, entry.genre, method);
   } else {

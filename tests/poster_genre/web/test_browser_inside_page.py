@@ -308,5 +308,5 @@ def test_every_map_of_every_network_is_shown_and_leads_to_its_own_numbers(
         assert "Network 2" in page.text_content('.computation[data-kind="concatenation"]')
         page.locator("#genres button").first.click()
         page.wait_for_selector('.computation[data-kind="genre"]')
-        assert {"Network 1", "Network 2"} <= set(page.locator(".pushed small").all_text_contents())
+        assert {"Network 1", "Network 2"} <= set(page.locator(".contributions small").all_text_contents())
         shot(page, "inside-networks")

@@ -1,6 +1,6 @@
 // How a number was computed: one block for each computation of the chain.
 import { el, tint } from "./elements.js";
-import { apart, narrow, number, signed, term, whole } from "./numbers.js";
+import { differenceText, narrow, number, signed, term, whole } from "./numbers.js";
 
 const LISTED = 8;
 const BRANCHES = { body: "main path", projection: "shortcut" };
@@ -198,8 +198,8 @@ function sum(text, value) {
 }
 
 function check(a) {
-  const again = a.difference === undefined ? "" : `Computed again in double precision: ${number(a.computed)}, ${apart(a.difference)}. `;
-  const fused = a.fused === null ? "The fused network does not store it." : `The fused network has ${number(a.fused)}, ${apart(a.fused_difference)}.`;
+  const again = a.difference === undefined ? "" : `Computed again in double precision: ${number(a.computed)}, ${differenceText(a.difference)}. `;
+  const fused = a.fused === null ? "The fused network does not store it." : `The fused network has ${number(a.fused)}, ${differenceText(a.fused_difference)}.`;
   return el("p", { className: "check" }, again, a.kind === "input" ? "" : fused);
 }
 

@@ -1,6 +1,6 @@
-// The last layer: which features pushed a genre up or down, and how its score becomes the prediction.
+// The last layer: the contribution of every feature to a genre, and how its score becomes the prediction.
 import { el } from "./elements.js";
-import { apart, number, signed, term } from "./numbers.js";
+import { differenceText, number, signed, term } from "./numbers.js";
 
 const LISTED = 10;
 
@@ -17,7 +17,7 @@ export function genreBlocks(contributions, prediction, page, thumbnail) {
   const strongest = Math.max(...[...up, ...down].map(({ product }) => Math.abs(product)), 1e-12);
   const list = (title, features) => [
     el("p", { className: "lead" }, title),
-    el("ul", { className: "bars pushed" }, ...features.map((each) => pushed(each, strongest, page, thumbnail))),
+    el("ul", { className: "bars contributions" }, ...features.map((each) => contributionRow(each, strongest, page, thumbnail))),
   ];
   const rest = contributions.features.length - up.length - down.length;
   return [
@@ -26,20 +26,20 @@ export function genreBlocks(contributions, prediction, page, thumbnail) {
       { className: "computation focused", data: { kind: "genre", genre: contributions.genre } },
       el("div", { className: "computation-head" }, el("h3", {}, `The score of ${contributions.genre}`)),
       el("p", { className: "formula" }, "sum of feature × weight, + bias"),
-      ...list(`Up: what speaks for ${contributions.genre}`, up),
-      ...list(`Down: what speaks against ${contributions.genre}`, down),
+      ...list(`Features that raise the score of ${contributions.genre}`, up),
+      ...list(`Features that lower the score of ${contributions.genre}`, down),
       rows([
         [`the other ${rest} features together`, signed(contributions.total - listed)],
         ["+ bias", signed(contributions.bias)],
       ]),
       el("p", { className: "result" }, "= ", el("strong", {}, number(contributions.log_odds))),
-      el("p", { className: "check" }, `The same sum in double precision: ${number(contributions.computed)}, ${apart(contributions.difference)}.`),
+      el("p", { className: "check" }, `The same sum in double precision: ${number(contributions.computed)}, ${differenceText(contributions.difference)}.`),
     ),
     fromScoreToPrediction(prediction, contributions),
   ];
 }
 
-function pushed({ feature, x, weight, product, origin }, strongest, page, thumbnail) {
+function contributionRow({ feature, x, weight, product, origin }, strongest, page, thumbnail) {
   const bar = el("span", { className: "fill", "aria-hidden": "true" });
   bar.classList.toggle("minus", product < 0);
   bar.style.width = `${(50 * Math.abs(product)) / strongest}%`;
@@ -72,7 +72,7 @@ function fromScoreToPrediction(a, contributions) {
     el("div", { className: "computation-head" }, el("h3", {}, "From the score to the prediction")),
     rows(lines),
     el("p", { className: "result" }, "= ", el("strong", {}, percent(a.probability)), ` ${contributions.genre}`),
-    el("p", { className: "check" }, `The prediction by the fused network is ${number(a.predicted)}, ${apart(a.difference)}.`),
+    el("p", { className: "check" }, `The prediction by the fused network is ${number(a.predicted)}, ${differenceText(a.difference)}.`),
   );
 }
 

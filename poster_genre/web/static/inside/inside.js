@@ -7,7 +7,7 @@ import { percent } from "./genres.js";
 import { NumberPanel } from "./number_panel.js";
 import { Strip } from "./strip.js";
 import { background, el } from "./elements.js";
-import { apart, showAllDigits, whole } from "./numbers.js";
+import { differenceText, showAllDigits, whole } from "./numbers.js";
 
 const $ = (id) => document.getElementById(id);
 const limits = limitsOf(document.querySelector(".choice"));
@@ -62,7 +62,7 @@ function show(same) {
   $("mirror-label").hidden = !session.two_views;
   const ranked = [...session.genres].sort((a, b) => b.probability - a.probability);
   const text = ranked.slice(0, 3).map(({ genre, probability }) => `${genre} ${percent(probability)}`).join(", ");
-  $("status").textContent = `${text}. Difference between the layers one by one and the fused prediction: ${apart(session.difference)}${session.difference === 0 ? "" : " at most"}.`;
+  $("status").textContent = `${text}. Difference between the layers one by one and the fused prediction: ${differenceText(session.difference)}${session.difference === 0 ? "" : " at most"}.`;
   panel.start(session, mirrored);
   if (same) {
     session.steps.forEach((step) => strips.get(step.step) && Object.assign(strips.get(step.step), { step, session: null, path: null }));

@@ -34,8 +34,8 @@ export function term(x) {
   return x < 0 ? `(${number(x)})` : number(x);
 }
 
-// How far apart two numbers are that should be one.
-export function apart(difference) {
+// The difference of two numbers that are equal but for rounding, in words.
+export function differenceText(difference) {
   return difference === 0 ? "exactly the same" : `apart by ${difference.toExponential(1).replace("-", "−")}`;
 }
 
