@@ -25,7 +25,7 @@ class BalancedLoader(DataLoader):
     def order(self, epoch: int) -> np.ndarray:
         """The indices of the epoch's samples."""
         labels = np.stack([self.dataset[i][1] for i in range(len(self.dataset))])
-        rng = self._generator(epoch, 4, 0)
+        rng = np.random.default_rng([self.seed, epoch, 4, 0])
         members = [np.flatnonzero(column) for column in labels.T if column.any()]
         genres = rng.integers(len(members), size=self.samples)
         return np.array([rng.choice(members[g]) for g in genres])

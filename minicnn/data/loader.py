@@ -81,12 +81,12 @@ class DataLoader:
         """The indices of the samples in the order of ``epoch``, (samples,) int64."""
         indices = np.arange(len(self.dataset))
         if self.shuffle:
-            indices = self._generator(epoch, _ORDER, 0).permutation(len(self.dataset))
+            indices = _generator(self.seed, epoch, _ORDER, 0).permutation(len(self.dataset))
         return indices[: self.samples]
 
     def epoch(self, epoch: int) -> Batches:
         """The batches (x, y) of one epoch, counted from 0. Leaving the iterator ends its thread."""
-        batches = self._batches(non_negative_int("DataLoader", "epoch", epoch))
+        batches = _batches(self, non_negative_int("DataLoader", "epoch", epoch))
         return read_ahead(batches, self.prefetch) if self.prefetch else batches
 
     def __iter__(self) -> Iterator[Batch]:
@@ -109,31 +109,36 @@ class DataLoader:
             "checksum": checksum(self.dataset),
         }
 
-    def _generator(self, epoch: int, use: int, index: int) -> np.random.Generator:
-        return np.random.default_rng([self.seed, epoch, use, index])
 
-    def _batches(self, epoch: int) -> Batches:
-        order = self.order(epoch)
-        for number in range(len(self)):
-            indices = order[number * self.batch_size : (number + 1) * self.batch_size]
-            samples = [self._sample(int(index), epoch) for index in indices]
-            x = _stack("input", [x for x, _ in samples], indices)
-            y = _stack("target", [y for _, y in samples], indices)
-            if self.batch_augment is not None:
-                x, y = self.batch_augment(x, y, self._generator(epoch, _BATCH, number))
-            if self.to_input is not None:
-                x = self.to_input(x)
-            yield x, y
+def _generator(seed: int, epoch: int, use: int, index: int) -> np.random.Generator:
+    return np.random.default_rng([seed, epoch, use, index])
 
-    def _sample(self, index: int, epoch: int) -> tuple[Any, Any]:
-        try:
-            x, y = self.dataset[index]
-            if self.augment is not None:
-                x = self.augment(x, self._generator(epoch, _SAMPLE, index))
-        except Exception as error:
-            error.add_note(f"while the DataLoader read sample {index} in epoch {epoch + 1}")
-            raise
-        return x, y
+
+def _batches(loader: DataLoader, epoch: int) -> Batches:
+    """The batches of an epoch, augmented, each made when it is requested."""
+    order = loader.order(epoch)
+    for number in range(len(loader)):
+        indices = order[number * loader.batch_size : (number + 1) * loader.batch_size]
+        samples = [_sample(loader, int(index), epoch) for index in indices]
+        x = _stack("input", [x for x, _ in samples], indices)
+        y = _stack("target", [y for _, y in samples], indices)
+        if loader.batch_augment is not None:
+            x, y = loader.batch_augment(x, y, _generator(loader.seed, epoch, _BATCH, number))
+        if loader.to_input is not None:
+            x = loader.to_input(x)
+        yield x, y
+
+
+def _sample(loader: DataLoader, index: int, epoch: int) -> tuple[Any, Any]:
+    """(x, y) of one sample, augmented; an exception names the sample."""
+    try:
+        x, y = loader.dataset[index]
+        if loader.augment is not None:
+            x = loader.augment(x, _generator(loader.seed, epoch, _SAMPLE, index))
+    except Exception as error:
+        error.add_note(f"while the DataLoader read sample {index} in epoch {epoch + 1}")
+        raise
+    return x, y
 
 
 def _stack(what: str, parts: list[Any], samples: np.ndarray) -> np.ndarray:

@@ -52,13 +52,14 @@ class PreparedWeights:
         self._prepared = None
 
 
-class BlockKernels:
-    """z = convolution of x, max(z, 0) with ``relu_before``; y = normalised z, rectified with ``relu`` and
-    halved by a 2x2 max pool with ``pooled``.
+class BlockForward:
+    """The forward passes of a block.
 
-    z, and what passes between two blocks, are arrays of the ``arena``. ``input_from_block`` says that x is
-    such an array; then backward writes dx over it when it has been read for the last time.
-    ``output_to_block`` says that y and dy are.
+    z = convolution of x, max(z, 0) with ``relu_before``; y = normalised z, rectified with ``relu`` and halved
+    by a 2x2 max pool with ``pooled``.
+
+    z, and what passes between two blocks, are arrays of the ``arena``. With ``input_from_block`` x is such an
+    array; then backward writes dx over it after its last use. With ``output_to_block`` y and dy are.
     """
 
     def __init__(
@@ -120,6 +121,25 @@ class BlockKernels:
         )
         return y
 
+    def _weights(self) -> tuple[np.ndarray, np.ndarray | None]:
+        layer = self.convolution
+        return layer.weight.data, None if layer.bias is None else layer.bias.data
+
+    def _constants(self, mean: np.ndarray, var: np.ndarray) -> Any:
+        from minicnn.kernels.fused.records import Normalization
+
+        norm = self.norm
+        inv_std = 1 / np.sqrt(var + norm.eps)
+        return Normalization(mean, inv_std, norm.weight.data.copy(), norm.bias.data.copy())
+
+    def _pooled_shape(self, z_shape: Shape4) -> Shape4:
+        n, height, width, channels = z_shape
+        return (n, height // 2, width // 2, channels) if self.pooled else z_shape
+
+
+class BlockKernels(BlockForward):
+    """The backward pass of a block, beside the forward passes of its base."""
+
     def backward(self, dy: np.ndarray, recorded: Recorded) -> np.ndarray:
         """dx; accumulates the gradients of all parameters."""
         dz = self._parameters_backward(dy, recorded)
@@ -169,21 +189,6 @@ class BlockKernels:
     def _release_input(self, x: np.ndarray) -> None:
         if self.input_from_block:
             self.arena.release(x)
-
-    def _weights(self) -> tuple[np.ndarray, np.ndarray | None]:
-        layer = self.convolution
-        return layer.weight.data, None if layer.bias is None else layer.bias.data
-
-    def _constants(self, mean: np.ndarray, var: np.ndarray) -> Any:
-        from minicnn.kernels.fused.records import Normalization
-
-        norm = self.norm
-        inv_std = 1 / np.sqrt(var + norm.eps)
-        return Normalization(mean, inv_std, norm.weight.data.copy(), norm.bias.data.copy())
-
-    def _pooled_shape(self, z_shape: Shape4) -> Shape4:
-        n, height, width, channels = z_shape
-        return (n, height // 2, width // 2, channels) if self.pooled else z_shape
 
 
 def _algorithms() -> Any:

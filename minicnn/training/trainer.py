@@ -29,7 +29,8 @@ from minicnn.optim import Optimizer, clip_gradients
 from minicnn.schedules import Schedule
 from minicnn.serialize import PathLike
 from minicnn.training.callbacks import Callback
-from minicnn.training.checkpoint import Checkpoints, RunFolder
+from minicnn.training.checkpoint import Checkpoints
+from minicnn.training.checkpoint_folder import RunFolder
 from minicnn.training.divergence import check_epoch, check_finite
 from minicnn.training.ema import ExponentialMovingAverage
 from minicnn.training.evaluator import Evaluator, finite_batches

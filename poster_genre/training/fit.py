@@ -19,7 +19,7 @@ from minicnn.losses import BinaryCrossEntropy, BinaryCrossEntropyWithLogits, Los
 from minicnn.optim import Adam, AdamW, Optimizer
 from minicnn.schedules import Constant, OneCycle, Schedule
 from minicnn.serialize import load_model_arrays
-from minicnn.training.checkpoint import RunFolder, RunFolderError
+from minicnn.training.checkpoint_folder import RunFolder, RunFolderError
 from minicnn.training.ema import ExponentialMovingAverage
 from minicnn.training.trainer import Trainer
 from poster_genre.data.augment import Augmentation, Mixup

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from minicnn.serialize import SerializeError, leftovers, load
-from minicnn.training.checkpoint import RunFolder, RunFolderError
+from minicnn.training.checkpoint_folder import RunFolder, RunFolderError
 from poster_genre.errors import UsageError, printable
 from poster_genre.output_path import contents, refuse_unwritable_folder
 

@@ -17,7 +17,7 @@ from minicnn.layers.normalization import BatchNorm
 from minicnn.losses import BinaryCrossEntropyWithLogits
 from minicnn.optim import Adam
 from minicnn.schedules import Cosine, WarmUp
-from minicnn.training.checkpoint import ResumeError
+from minicnn.training.checkpoint_folder import ResumeError
 from minicnn.training.run_settings import schedule_settings
 from minicnn.training.trainer import Trainer
 from tests.minicnn.training.small_run import (

@@ -11,7 +11,7 @@ import pytest
 
 from minicnn.data import ArrayDataset, DataLoader
 from minicnn.serialize import LEFTOVER, SerializeError, load, load_weights
-from minicnn.training.checkpoint import ResumeError, RunFolder, RunFolderError
+from minicnn.training.checkpoint_folder import ResumeError, RunFolder, RunFolderError
 from tests.minicnn.training.small_run import (
     Recorder,
     make_data,
@@ -190,7 +190,7 @@ def test_of_runs_that_begin_together_in_a_new_folder_one_begins(tmp_path):
 def test_the_lock_ends_with_a_killed_process(tmp_path):
     program = (
         "import sys, time\n"
-        "from minicnn.training.checkpoint import RunFolder\n"
+        "from minicnn.training.checkpoint_folder import RunFolder\n"
         "with RunFolder(sys.argv[1]).locked():\n"
         "    print('held', flush=True)\n"
         "    time.sleep(60)\n"

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from minicnn.training.checkpoint import RunFolder, RunFolderError
+from minicnn.training.checkpoint_folder import RunFolder, RunFolderError
 from poster_genre.cli.main import main
 from poster_genre.errors import UsageError
 from poster_genre.training.run_folder import check_new, configuration_of
