@@ -78,7 +78,7 @@ def _cache_read(name: str, settings: Settings) -> Row:
 
 
 def _augment(name: str, settings: Settings) -> Row:
-    from poster_genre.data.augment import augment_poster
+    from poster_genre.data.augment import Augmentation
 
     height, width = NETWORKS["shipped"].input_size
     posters = np.random.default_rng(0).integers(0, 256, (64, height, width, 3), np.uint8)
@@ -87,7 +87,7 @@ def _augment(name: str, settings: Settings) -> Row:
         for i, poster in enumerate(posters):
             augment(poster, np.random.default_rng([0, i]))
 
-    sides = [Side("ours", lambda: augment_all(augment_poster))]
+    sides = [Side("ours", lambda: augment_all(Augmentation()))]
     sides.append(Side("pillow", lambda: augment_all(_pillow_augment)))
     return _compare(name, settings, sides, len(posters))
 

@@ -150,10 +150,14 @@ class Parallel(Container):
         record = training if record is None else record
         outputs = [branch.forward(x, training=training, record=record) for branch in self._members.values()]
         shape, dtype = self._merged_shape([y.shape for y in outputs]), outputs[0].dtype
+        recorded = {"sum": len(outputs), "concat": [y.shape[-1] for y in outputs], "multiply": outputs}
+        self.remember(recorded[self.merge], shape, dtype, when=record)
+        return self.merge_outputs(outputs)
+
+    def merge_outputs(self, outputs: list[np.ndarray]) -> np.ndarray:
+        """The layer's output, a new array, from the outputs y_1, y_2, ... of its branches."""
         if self.merge == "concat":
-            self.remember([y.shape[-1] for y in outputs], shape, dtype, when=record)
             return np.concatenate(outputs, axis=-1)
-        self.remember(outputs if self.merge == "multiply" else len(outputs), shape, dtype, when=record)
         combine = np.add if self.merge == "sum" else np.multiply
         merged = outputs[0].copy() if len(outputs) == 1 else outputs[0]
         for y in outputs[1:]:

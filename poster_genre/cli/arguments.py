@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
-import stat
 from collections.abc import Callable
 from typing import Any
 
@@ -22,11 +20,9 @@ def path(text: str) -> str:
 
 def model_path(text: str) -> str:
     """The type of every argument that names a model file, which is read at random and cannot be a pipe."""
-    try:
-        pipe = stat.S_ISFIFO(os.stat(path(text)).st_mode)
-    except (OSError, ValueError):
-        return text  # reported when the file is opened
-    if pipe:
+    from poster_genre.data.image_reader import is_pipe
+
+    if is_pipe(path(text)):
         raise argparse.ArgumentTypeError(f"{text} is a pipe; name a file")
     return text
 

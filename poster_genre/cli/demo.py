@@ -3,34 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
-import time
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from poster_genre.cli.arguments import add_threads, path, whole_number
-from poster_genre.errors import PosterGenreError, UsageError
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from poster_genre.classifier import PosterGenreClassifier
-    from poster_genre.evaluation.measures import Scores
-    from poster_genre.model.spec import ModelSpec
 
 SUMMARY = "draw posters, train a network on them from random weights, and show what it learned"
 DETAILS = "Takes about a minute on two cores and needs no internet connection."
 EXAMPLE = "poster-genre demo"
-MARKER = ".poster-genre-demo"
-CURVES, HISTORY, PICTURE, MODEL, REPORT = (
-    "curves.png",
-    "history.csv",
-    "predictions.png",
-    "model.npz",
-    "report.html",
-)
-TRAIN_POSTERS, VAL_POSTERS, PICTURED_POSTERS = 1600, 400, 12
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,150 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the demo in the output folder."""
+    from poster_genre.demo.run import run_demo
+
     if arguments.threads is not None:
         from minicnn.kernels.runtime.thread_count import set_threads
 
         set_threads(arguments.threads)
-    demo(Path(arguments.out), seed=arguments.seed)
+    run_demo(Path(arguments.out), seed=arguments.seed)
     return 0
-
-
-def demo(
-    out: Path,
-    *,
-    seed: int = 0,
-    train_posters: int = TRAIN_POSTERS,
-    val_posters: int = VAL_POSTERS,
-    spec: ModelSpec | None = None,
-) -> Scores:
-    """Draw, train, evaluate, write the files and print the results; the evaluation on the val posters.
-
-    ``out`` must be new, empty, or the folder of an earlier demo, which is replaced. ``spec``: None means
-    ``demo_spec()``.
-    """
-    from poster_genre.cli.demo_posters import draw_predictions, drawn_posters
-    from poster_genre.evaluation.evaluate import evaluate_model
-    from poster_genre.evaluation.report.report import write_report
-    from poster_genre.evaluation.tables import comparison
-
-    started = time.monotonic()
-    prepare_folder(out)
-    spec = spec or demo_spec()
-    note(f"Drawing {train_posters + val_posters:,} posters of films that do not exist ...")
-    pixels, labels = drawn_posters(train_posters + val_posters, seed, spec.input_size)
-    train, val = (
-        (pixels[:train_posters], labels[:train_posters]),
-        (
-            pixels[train_posters:],
-            labels[train_posters:],
-        ),
-    )
-    note("Training a convolutional network on them, from random weights ...")
-    classifier = train_network(spec, seed, train, val, out)
-    result, probabilities = evaluate_model(classifier.trained_, *val, split="val")
-    classifier.save(out / MODEL)
-    indices = range(train_posters, train_posters + val_posters)
-    names = [f"drawn {index}" for index in indices]
-    write_report(out / REPORT, classifier.trained_, result, val[1], probabilities, posters=val[0], ids=names)
-    shown = slice(PICTURED_POSTERS)
-    draw_predictions(out / PICTURE, seed, indices[shown], probabilities[shown])
-    print(comparison(result))
-    print_summary(out, result, train, val, seed, time.monotonic() - started)
-    return result
-
-
-def demo_spec() -> ModelSpec:
-    """The compact network made smaller, because drawn posters are simpler than real ones."""
-    from poster_genre.model.networks import SPECS
-
-    compact = SPECS["compact"]
-    mirror_only = {"min_area": 1.0, "aspect": 1.0, "brightness": 0.0, "contrast": 0.0, "saturation": 0.0}
-    return replace(
-        compact,
-        input_size=(48, 32),
-        arguments={"widths": [16, 32, 64], "blocks": [1, 1, 1], "stem_stride": 1, "dropout": 0.2},
-        recipe=replace(
-            compact.recipe,
-            epochs=12,
-            batch_size=32,
-            learning_rate=1e-2,
-            weight_decay=0.05,
-            ema_decay=0.99,
-            mixup_alpha=0.0,
-            augmentation=mirror_only,
-        ),
-    )
-
-
-def prepare_folder(out: Path) -> None:
-    """Make ``out``, or empty it if an earlier demo made it. UsageError if it is or contains anything else."""
-    from poster_genre.output_path import contents
-
-    marker = out / MARKER
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"--out {out} is a file; name a folder")
-    if out.exists() and contents(out):
-        if not marker.exists():
-            raise UsageError(f"--out {out} contains files that no demo wrote; name a new folder")
-        for name in (CURVES, HISTORY, PICTURE, MODEL, REPORT):
-            (out / name).unlink(missing_ok=True)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        marker.touch()
-    except OSError as error:
-        raise PosterGenreError(
-            f"cannot write to {out} ({error.strerror or error}); name another --out"
-        ) from error
-
-
-def train_network(
-    spec: ModelSpec,
-    seed: int,
-    train: tuple[np.ndarray, np.ndarray],
-    val: tuple[np.ndarray, np.ndarray],
-    out: Path,
-) -> PosterGenreClassifier:
-    """A classifier fitted on ``train`` (pixels, labels), calibrated on ``val``; its curves go to ``out``."""
-    from minicnn.training.callbacks import HistoryCSV, HistoryPlot, ProgressBar
-    from poster_genre.classifier import PosterGenreClassifier
-    from poster_genre.evaluation.report.report import curves_note
-
-    curves = HistoryPlot(out / CURVES, note=curves_note(spec))
-    classifier = PosterGenreClassifier(spec, seed=seed)
-    classifier.fit(*train, val, callbacks=[ProgressBar(), HistoryCSV(out / HISTORY), curves])
-    classifier.trained_.provenance.update(command=f"poster-genre demo --seed {seed}", data="drawn posters")
-    return classifier
-
-
-def print_summary(
-    out: Path,
-    result: Scores,
-    train: tuple[np.ndarray, np.ndarray],
-    val: tuple[np.ndarray, np.ndarray],
-    seed: int,
-    seconds: float,
-) -> None:
-    """The macro AUC beside that of colours alone, the time, and the files."""
-    from poster_genre.cli.demo_colours import histogram_auc
-    from poster_genre.evaluation.measures import defined
-    from poster_genre.evaluation.tables import number
-
-    colours = histogram_auc(*train, *val, seed)
-    print(
-        f"\nMacro AUC {number(result['macro_auc'])}; from colours alone (logistic regression on histograms) "
-        f"{number(defined(colours))}, from the genre priors 0.500.\n"
-        f"The network learned this in {seconds:.0f} seconds, from nothing but {len(train[0]):,} posters that "
-        "were drawn for it.\n"
-    )
-    for name, content in (
-        (PICTURE, "posters it was not trained on, and its first three genres"),
-        (CURVES, "loss and measures after each epoch"),
-        (REPORT, "all numbers and pictures; open it in a browser"),
-        (MODEL, "the network"),
-    ):
-        print(f"{out / name!s:<36} {content}")
-
-
-def note(text: str) -> None:
-    """Print a remark to standard error."""
-    print(text, file=sys.stderr, flush=True)

@@ -62,7 +62,7 @@ def may_be_file(path: Path) -> bool:
 
 def read_picture(name: str) -> Image.Image:
     """The picture as an upright RGB image. PosterGenreError, naming it, if it cannot be read."""
-    from poster_genre.data.image_reader import read_poster
+    from poster_genre.data.image_reader import is_pipe, read_poster
 
     if name == STANDARD_INPUT:
         return read_poster(read_standard_input(), "standard input")
@@ -86,14 +86,6 @@ def read_standard_input() -> bytes:
     except OSError as error:
         raise PosterGenreError(f"standard input cannot be read ({error.strerror or error})") from error
     return refuse_too_long(data, "standard input")
-
-
-def is_pipe(name: str) -> bool:
-    """Whether ``name`` is a named pipe, or a process substitution ``<(...)`` of the shell."""
-    try:
-        return stat.S_ISFIFO(os.stat(name).st_mode)
-    except (OSError, ValueError):
-        return False
 
 
 def read_pipe(name: str) -> bytes:

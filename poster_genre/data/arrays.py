@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from poster_genre.data.dataset import PosterDataset
 from poster_genre.data.transforms import load_poster
 from poster_genre.errors import SHOWN_CHARACTERS, PosterGenreError, printable
 from poster_genre.genres import N_GENRES
@@ -59,8 +60,10 @@ def genre_labels(labels: Any) -> np.ndarray:
     return array.astype(np.uint8)
 
 
-def split_arrays(dataset: Any, split: str, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Pixels (n, h, w, 3), labels (n, 25) and Ids (n) of a split of a PosterDataset.
+def split_arrays(
+    dataset: PosterDataset, split: str, size: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Pixels (n, h, w, 3), labels (n, 25) and Ids (n) of a split of the data set.
 
     Posters that cannot be read are left out, and named on standard error.
     """

@@ -129,14 +129,6 @@ def _erase(image: np.ndarray, rng: np.random.Generator) -> None:
     image[y : y + h, x : x + w] = 128
 
 
-_DEFAULT = Augmentation()
-
-
-def augment_poster(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """``Augmentation()`` with its default settings: mirror, crop and colours of a poster, uint8 (h, w, 3)."""
-    return _DEFAULT(x, rng)
-
-
 @dataclass(frozen=True)
 class Mixup:
     """Blends each example with another of its batch, inputs and targets alike.

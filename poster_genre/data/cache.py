@@ -18,8 +18,6 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -39,12 +37,11 @@ from poster_genre.data.cache_entry import (
     write_pixels,
 )
 from poster_genre.data.dataset import PosterDataset
+from poster_genre.data.decoding import map_images
 from poster_genre.data.defects import Defect
 from poster_genre.data.transforms import VERSION, load_poster
 from poster_genre.errors import PosterGenreError, printable
-from poster_genre.progress import progress_bar
 
-_ROWS_IN_FLIGHT = 64
 _STALE_SECONDS = 24 * 3600
 
 
@@ -110,21 +107,8 @@ def cache_directory() -> Path:
         ) from error
 
 
-def decode_all(
-    dataset: PosterDataset, size: Size, progress: bool, threads: int | None = None
-) -> Iterator[np.ndarray | str]:
-    """Row by row, in order: the poster, or a sentence that says why there is none."""
-    workers = threads or min(os.cpu_count() or 1, 8)
-    bar = progress_bar("Decoding posters", len(dataset), " posters", progress)
-    with bar, ThreadPoolExecutor(workers) as pool:  # Pillow decodes without holding the interpreter's lock.
-        for start in range(0, len(dataset), _ROWS_IN_FLIGHT):
-            rows = range(start, min(start + _ROWS_IN_FLIGHT, len(dataset)))
-            for decoded in pool.map(lambda i: _decode(dataset, i, size), rows):
-                yield decoded
-                bar.update()
-
-
 def _decode(dataset: PosterDataset, i: int, size: Size) -> np.ndarray | str:
+    """The poster of a row, or a sentence that says why it cannot be decoded."""
     try:
         return load_poster(dataset.read(i), size, name=printable(PurePosixPath(dataset.file(i)).name))
     except PosterGenreError as error:
@@ -176,7 +160,16 @@ def _build(
     needed = len(dataset) * math.prod(size) * 3
 
     def fill(file: IO[bytes]) -> tuple[Failures, list[int]]:
-        return write_pixels(file, len(dataset), size, decode_all(dataset, size, progress, threads))
+        rows = range(len(dataset))
+        decoded = map_images(
+            lambda i: _decode(dataset, i, size),
+            rows,
+            "Decoding posters",
+            " posters",
+            progress=progress,
+            threads=threads,
+        )
+        return write_pixels(file, len(rows), size, decoded)
 
     try:
         directory.mkdir(parents=True, exist_ok=True)

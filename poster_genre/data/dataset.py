@@ -141,7 +141,7 @@ def _row_defects(archive: PosterArchive, ids: Sequence[str], labels: np.ndarray)
 
 
 def _file_defects(archive: PosterArchive) -> list[Defect]:
-    """What stands in the image folder and is no poster."""
+    """What is in the image folder and is no poster."""
     return [
         Defect("unexpected file", printable(PurePosixPath(file).name), f"{printable(file)}: {reason}")
         for file, reason in archive.unexpected.items()

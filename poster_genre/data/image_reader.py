@@ -70,15 +70,21 @@ def read_poster(source: ImageInput, name: str | None = None) -> Image.Image:
         return _decode(picture, name)
 
 
+def is_pipe(path: str | Path) -> bool:
+    """Whether this is a named pipe, or a process substitution ``<(...)`` of the shell."""
+    try:
+        return stat.S_ISFIFO(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
 def _read_file(path: Path) -> bytes:
     name = printable(str(path))
+    if is_pipe(path):  # to open one without a writer would wait for ever
+        raise PosterGenreError(f"{name} is a pipe; give a file, or its bytes on standard input")
     try:
-        if stat.S_ISFIFO(path.stat().st_mode):  # to open one without a writer would wait for ever
-            raise PosterGenreError(f"{name} is a pipe; give a file, or its bytes on standard input")
         with path.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
-    except PosterGenreError:
-        raise
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise PosterGenreError(f"{name} cannot be read ({reason}); check the path") from error

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 import numpy as np
 
-from poster_genre.data.dataset import PosterDataset, load_dataset
+from poster_genre.data.dataset import PosterDataset
+from poster_genre.data.decoding import map_images
 from poster_genre.data.defects import DEFECT_KINDS, Defect, in_order
 from poster_genre.data.image_reader import read_poster
 from poster_genre.data.poster_archive import PosterArchive
 from poster_genre.data.splits import split_of
 from poster_genre.errors import SHOWN_CHARACTERS, PosterGenreError, printable
 from poster_genre.genres import GENRES
-from poster_genre.progress import progress_bar
 
-_IMAGES_IN_FLIGHT = 64
 _SHOWN_IDS = 10
 
 
@@ -72,12 +69,7 @@ class Inspection:
         return {kind: counts[kind] for kind in DEFECT_KINDS}
 
 
-def inspect_dataset(path: str | os.PathLike[str], progress: bool = True) -> Inspection:
-    """Reads the table and decodes every image of a folder or zip; raises as ``load_dataset`` does."""
-    return inspect(load_dataset(path), progress)
-
-
-def inspect(dataset: PosterDataset, progress: bool = True) -> Inspection:
+def inspect_dataset(dataset: PosterDataset, progress: bool = True) -> Inspection:
     """Decodes every image of a data set whose table has been read."""
     archive = dataset.archive
     ids = list(archive.images)
@@ -85,21 +77,18 @@ def inspect(dataset: PosterDataset, progress: bool = True) -> Inspection:
     ids_of_content: dict[bytes, list[str]] = {}
     sizes: list[tuple[int, int]] = []
     unreadable: dict[str, Defect] = {}
-    bar = progress_bar("Decoding images", len(ids), " images", progress)
-    with bar, ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
-        for start in range(0, len(ids), _IMAGES_IN_FLIGHT):
-            chunk = ids[start : start + _IMAGES_IN_FLIGHT]
-            examined = pool.map(lambda poster_id: _examine(archive, poster_id), chunk)
-            for poster_id, (digest, size, error) in zip(chunk, examined, strict=True):
-                if digest is not None:
-                    ids_of_content.setdefault(digest, []).append(poster_id)
-                if error is None:
-                    sizes.append(size)
-                else:
-                    row = "" if poster_id in ids_with_row else ", and no row"
-                    detail = f"split {split_of(poster_id)}{row}: {error}"
-                    unreadable[poster_id] = Defect("unreadable image", poster_id, detail)
-                bar.update()
+    examined = map_images(
+        lambda poster_id: _examine(archive, poster_id), ids, "Decoding images", " images", progress=progress
+    )
+    for poster_id, (digest, size, error) in zip(ids, examined, strict=True):
+        if digest is not None:
+            ids_of_content.setdefault(digest, []).append(poster_id)
+        if error is None:
+            sizes.append(size)
+        else:
+            row = "" if poster_id in ids_with_row else ", and no row"
+            detail = f"split {split_of(poster_id)}{row}: {error}"
+            unreadable[poster_id] = Defect("unreadable image", poster_id, detail)
     identical = [_identical(group) for group in ids_of_content.values() if len(group) > 1]
     width_height = np.array(sizes, np.int64).reshape(-1, 2)
     return Inspection(

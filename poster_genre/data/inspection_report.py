@@ -14,7 +14,7 @@ import numpy as np
 from minicnn.serialize import atomic_write
 from poster_genre.data.dataset import load_dataset
 from poster_genre.data.defects import DEFECT_KINDS, Defect
-from poster_genre.data.inspection import Inspection, inspect
+from poster_genre.data.inspection import Inspection, inspect_dataset
 from poster_genre.errors import PosterGenreError, UsageError, printable
 from poster_genre.genres import GENRES, N_GENRES
 from poster_genre.output_path import refuse_unwritable_folder
@@ -34,7 +34,7 @@ def describe_dataset(path: str | os.PathLike[str], out: str | os.PathLike[str] |
     dataset = load_dataset(path)
     if folder is not None:
         _make_folder(folder)
-    inspection = inspect(dataset)
+    inspection = inspect_dataset(dataset)
     text = as_text(inspection)
     if folder is None:
         return text

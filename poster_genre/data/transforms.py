@@ -5,7 +5,6 @@ bytes -> ``read_poster`` -> RGB -> ``resize_poster`` -> uint8 (h, w, 3) -> ``Nor
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -66,24 +65,6 @@ class Normalisation:
         if min(self.std) <= 0:
             raise PosterGenreError(f"Normalisation: std must be above 0, got {self.std}")
 
-    @classmethod
-    def fit(cls, images: np.ndarray) -> Normalisation:
-        """Mean and standard deviation of every channel over uint8 images (n, h, w, 3)."""
-        _check_pixels("Normalisation.fit", images)
-        if images.size == 0:
-            raise PosterGenreError("Normalisation.fit: expected at least one image, got none")
-        counts = np.zeros((3, 256), np.int64)
-        for image in images.reshape(-1, *images.shape[-2:]):
-            for channel in range(3):
-                counts[channel] += np.bincount(image[:, channel], minlength=256)
-        levels = np.arange(256) / 255
-        total = counts.sum(axis=1)
-        mean = counts @ levels / total
-        variance = counts @ levels**2 / total - mean**2
-        # A constant channel is not scaled.
-        std = np.where(variance > 1e-12, np.sqrt(np.maximum(variance, 0)), 1.0)
-        return cls(tuple(mean), tuple(std))
-
     def apply(self, images: np.ndarray, dtype: Any = np.float32) -> np.ndarray:
         """uint8 (..., 3) to ``dtype`` (..., 3)."""
         _check_pixels("Normalisation.apply", images)
@@ -91,15 +72,6 @@ class Normalisation:
         scaled = np.multiply(images, (1 / (255 * std)).astype(dtype), dtype=dtype)
         scaled -= (mean / std).astype(dtype)
         return scaled
-
-    def to_dict(self) -> dict[str, list[float]]:
-        """mean and std as lists, for JSON."""
-        return {"mean": list(self.mean), "std": list(self.std)}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Sequence[float]]) -> Normalisation:
-        """The inverse of ``to_dict``."""
-        return cls(tuple(values["mean"]), tuple(values["std"]))  # type: ignore[arg-type]
 
 
 def _check_pixels(name: str, images: np.ndarray) -> None:

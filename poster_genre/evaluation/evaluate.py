@@ -21,7 +21,7 @@ import numpy as np
 from poster_genre.errors import PosterGenreError
 from poster_genre.evaluation.bootstrap import intervals
 from poster_genre.evaluation.measures import Scores, all_zeros_scores, per_genre, prior_scores, scores
-from poster_genre.model.calibration import calibrate, fit_maps, folds
+from poster_genre.model.calibration import calibrate, cross_fitted_maps, folds
 from poster_genre.model.thresholds import MIN_POSITIVES, fit_thresholds
 from poster_genre.model.trained_model import TrainedModel
 
@@ -85,8 +85,7 @@ def cross_fitted(labels: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndar
     p (N, genres) are the network's own probabilities.
     """
     probabilities, decisions = np.array(p, np.float64), np.zeros(labels.shape, np.uint8)
-    for fit, apply in folds(len(labels)):
-        slope, offset = fit_maps(labels[fit], p[fit])
+    for fit, apply, slope, offset in cross_fitted_maps(labels, p):
         thresholds = fit_thresholds(labels[fit], calibrate(p[fit], slope, offset))
         probabilities[apply] = calibrate(p[apply], slope, offset)
         decisions[apply] = probabilities[apply] >= thresholds

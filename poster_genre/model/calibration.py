@@ -26,7 +26,7 @@ from minicnn.layers.activation import sigmoid
 from poster_genre.errors import PosterGenreError
 from poster_genre.model.confidence import fit_sure, information
 
-CLIP = 1e-7  # float32 cannot tell probabilities nearer to 0 or 1 from these
+CLIP = 1e-7  # float32 has too few digits for probabilities nearer to 0 or 1
 STRETCH_SD, SHIFT_SD = 0.25, 0.5  # of the penalties on a genre's own map
 COMMON_SD = 1.0  # of the penalty on the common map
 FOLDS = 5
@@ -164,13 +164,20 @@ def folds(n: int, count: int = FOLDS) -> Iterator[tuple[np.ndarray, np.ndarray]]
             yield np.flatnonzero(~inside), np.flatnonzero(inside)
 
 
+def cross_fitted_maps(
+    labels: np.ndarray, p: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+    """(rows fitted on, rows to apply it to, slope, offset) of each fold: ``fit_maps`` on the other folds."""
+    for fit, apply in folds(len(labels)):
+        yield fit, apply, *fit_maps(labels[fit], p[fit])
+
+
 def cross_fitted_probabilities(labels: np.ndarray, p: np.ndarray) -> np.ndarray:
     """Every poster's probabilities, calibrated on the other folds; float64 (N, genres).
 
     A single poster keeps the network's: there are no others.
     """
     calibrated = np.array(p, np.float64)
-    for fit, apply in folds(len(labels)):
-        slope, offset = fit_maps(labels[fit], p[fit])
+    for _, apply, slope, offset in cross_fitted_maps(labels, p):
         calibrated[apply] = calibrate(p[apply], slope, offset)
     return calibrated

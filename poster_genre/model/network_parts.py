@@ -17,6 +17,7 @@ import numpy as np
 
 from minicnn.argument_checks import Pair
 from minicnn.containers import Parallel, Sequential
+from minicnn.fusion import steps_of
 from minicnn.layer import Layer
 from minicnn.layers.activation import Sigmoid
 from minicnn.layers.dense import Dense
@@ -69,8 +70,11 @@ class RowToImage(Layer):
 
 
 def network_parts(network: Sequential, input_size: Pair) -> NetworkParts:
-    """Split a network for inputs of ``input_size``. PosterGenreError unless it ends in a dense layer."""
-    layers = chain_of(network)
+    """Split a network, which is not fused, for inputs of ``input_size``.
+
+    PosterGenreError unless it ends in a dense layer.
+    """
+    layers = steps_of(network)
     while layers and isinstance(layers[-1], Sigmoid):
         layers.pop()
     if not layers or not isinstance(layers[-1], Dense):
@@ -78,13 +82,6 @@ def network_parts(network: Sequential, input_size: Pair) -> NetworkParts:
     head = layers[-1]
     backbones, neck = _split(layers[:-1], (1, *input_size, 3), 0)
     return NetworkParts(backbones, neck, head)
-
-
-def chain_of(layer: Layer) -> list[Layer]:
-    """The layers of a chain in their order; chains within it are flattened."""
-    if not isinstance(layer, Sequential):
-        return [layer]
-    return [inner for child in layer.children().values() for inner in chain_of(child)]
 
 
 def is_image(shape: Shape) -> bool:
@@ -125,7 +122,7 @@ def _split(layers: list[Layer], shape: Shape, start: int) -> tuple[list[Backbone
     backbones: list[Backbone] = []
     necks: dict[str, Layer] = {}
     for name, branch in branches.items():
-        inner, neck = _split(chain_of(branch), image, start)
+        inner, neck = _split(steps_of(branch), image, start)
         backbones += [Backbone([*shared, *each.layers], each.shape) for each in inner]
         necks[name] = Sequential(neck)
         start += sum(math.prod(each.shape) for each in inner)

@@ -61,7 +61,7 @@ class ModelSpec:
 
     ``name``          of a registered network, see ``poster_genre.model.networks``.
     ``input_size``    (height, width) in pixels, 8 to 1024 each.
-    ``mean, std``     per colour channel, in units of 0..1: the network sees ``(pixel / 255 - mean) / std``;
+    ``mean, std``     per colour channel, in units of 0..1: the input is ``(pixel / 255 - mean) / std``;
                       mean -1000 to 1000, std 0.001 to 1000.
     ``logits``        True: puts out logits, trained with BinaryCrossEntropyWithLogits;
                       False: puts out probabilities, trained with BinaryCrossEntropy.
@@ -104,7 +104,7 @@ class ModelSpec:
         return replace(self, recipe=replace(self.recipe, **given))
 
     def to_input(self, pixels: np.ndarray) -> np.ndarray:
-        """uint8 pixels (N, h, w, 3) as the network sees them, float32, in training and prediction alike."""
+        """uint8 pixels (N, h, w, 3) as the network's input, float32, in training and prediction alike."""
         return Normalisation(self.mean, self.std).apply(np.ascontiguousarray(pixels))
 
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:

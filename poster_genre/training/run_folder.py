@@ -18,14 +18,7 @@ from minicnn.training.checkpoint_folder import RunFolder, RunFolderError
 from poster_genre.errors import UsageError, printable
 from poster_genre.output_path import contents, refuse_unwritable_folder
 
-LAST, BEST, MODEL, REPORT, HISTORY, CURVES = (
-    "last.npz",
-    "best.npz",
-    "model.npz",
-    "report.html",
-    "history.csv",
-    "curves.png",
-)
+MODEL, REPORT, HISTORY, CURVES = "model.npz", "report.html", "history.csv", "curves.png"
 CONFIGURATION = {"settings", "init", "data_fingerprint", "spec"}
 """The keys of what a run may be resumed with; ``poster_genre.training.training_run`` puts it together."""
 
@@ -45,14 +38,14 @@ def check_new(folder: Path) -> None:
     """UsageError unless ``folder`` is new or empty, PosterGenreError where it cannot be written."""
     _check_folder(folder)
     if folder.exists() and set(contents(folder)) - set(leftovers(folder)):
-        more = "; to continue the run in it, add --resume" if (folder / LAST).exists() else ""
+        more = "; to continue the run in it, add --resume" if RunFolder(folder).last.exists() else ""
         raise UsageError(f"--out {printable(str(folder))} is not empty; name a new folder{more}")
 
 
 def configuration_of(folder: Path) -> dict[str, Any]:
     """The configuration that the run in ``folder`` was started with. UsageError where none can be resumed."""
     _check_folder(folder)
-    checkpoint = folder / LAST
+    checkpoint, best = RunFolder(folder).last, RunFolder(folder).best
     name = printable(str(checkpoint))
     if not checkpoint.exists():
         raise UsageError(f"--resume: there is no checkpoint {name}; start without --resume")
@@ -61,7 +54,7 @@ def configuration_of(folder: Path) -> dict[str, Any]:
     except (SerializeError, OSError) as error:
         raise UsageError(f"--resume: {name} cannot be continued ({error})") from error
     if "monitor" in metadata:  # of the best epoch: weights without the optimiser's state
-        raise UsageError(f"--resume: {name} is a copy of {BEST}, which cannot be resumed from")
+        raise UsageError(f"--resume: {name} is a copy of {best.name}, which cannot be resumed from")
     settings = metadata.get("settings")
     configuration = settings.get("configuration") if isinstance(settings, dict) else None
     if isinstance(configuration, dict) and configuration.keys() >= CONFIGURATION:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from poster_genre.data.cache import cached_posters
+from poster_genre.data.dataset import load_dataset
 from poster_genre.data.inspection import Inspection, inspect_dataset
 from poster_genre.data.splits import SPLITS, split_of
 from poster_genre.data.transforms import load_poster
@@ -25,7 +26,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def inspection() -> Inspection:
-    return inspect_dataset(os.environ["POSTER_GENRE_DATA"], progress=False)
+    return inspect_dataset(load_dataset(os.environ["POSTER_GENRE_DATA"]), progress=False)
 
 
 def test_each_split_is_there_whole_or_not_at_all(inspection: Inspection) -> None:

@@ -16,7 +16,6 @@ from minicnn.fusion.block import Block
 from minicnn.fusion.sequential import FusedSequential
 from minicnn.layer import Layer
 from poster_genre.explain.layer_trace.steps import Step
-from poster_genre.explain.layer_trace.trace import merge_branches
 from poster_genre.model.trained_model import TrainedModel
 
 
@@ -36,7 +35,7 @@ def _run(layer: Layer, name: str, x: np.ndarray, outputs: dict[str, np.ndarray])
     children = layer.children()
     names = {id(child): f"{name}.{key}".strip(".") for key, child in children.items()}
     if isinstance(layer, Parallel):
-        y = merge_branches(layer, [_run(child, names[id(child)], x, outputs) for child in children.values()])
+        y = layer.merge_outputs([_run(child, names[id(child)], x, outputs) for child in children.values()])
         outputs[name] = y
     elif isinstance(layer, Sequential):
         y = x

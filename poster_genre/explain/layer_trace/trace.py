@@ -72,18 +72,7 @@ def run_steps(steps: Sequence[Step], x: np.ndarray) -> list[np.ndarray]:
         if step.layer is None:
             raise PosterGenreError(f"step {step.index} has no layer; only step 0, the input, may have none")
         if isinstance(step.layer, Parallel):
-            outputs.append(merge_branches(step.layer, inputs))
+            outputs.append(step.layer.merge_outputs(inputs))
         else:
             outputs.append(step.layer.forward(inputs[0]))
     return outputs
-
-
-def merge_branches(layer: Parallel, outputs: list[np.ndarray]) -> np.ndarray:
-    """The output of a ``Parallel`` from its branches' outputs, all (N, ...)."""
-    if layer.merge == "concat":
-        return np.concatenate(outputs, axis=-1)
-    combine = np.add if layer.merge == "sum" else np.multiply
-    merged = outputs[0]
-    for y in outputs[1:]:
-        merged = combine(merged, y)
-    return merged

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 from scipy import stats
 
-from poster_genre.data.augment import Augmentation, Mixup, _colour_matrix, augment_poster
+from poster_genre.data.augment import Augmentation, Mixup, _colour_matrix
 from poster_genre.errors import PosterGenreError
 
 STILL = Augmentation(flip=0, min_area=1, aspect=1, brightness=0, contrast=0, saturation=0)
@@ -101,7 +101,7 @@ def test_brightness_changes_by_at_most_its_share() -> None:
 
 def test_no_saturation_makes_grey_and_grey_posters_stay_grey() -> None:
     grey = np.repeat(poster()[:, :, :1], 3, axis=2)
-    result = augment_poster(grey, rng(3)).astype(int)
+    result = Augmentation()(grey, rng(3)).astype(int)
     assert np.ptp(result, axis=2).max() <= 1
 
 
@@ -131,9 +131,9 @@ def test_other_settings_do_not_shift_the_draws() -> None:
         lambda: Augmentation(aspect=0.5),
         lambda: Augmentation(aspect=float("nan")),
         lambda: Augmentation(brightness=-0.1),
-        lambda: augment_poster(np.zeros((4, 4, 3)), rng()),
-        lambda: augment_poster(np.zeros((4, 4), np.uint8), rng()),
-        lambda: augment_poster(np.zeros((0, 4, 3), np.uint8), rng()),
+        lambda: Augmentation()(np.zeros((4, 4, 3)), rng()),
+        lambda: Augmentation()(np.zeros((4, 4), np.uint8), rng()),
+        lambda: Augmentation()(np.zeros((0, 4, 3), np.uint8), rng()),
         lambda: Mixup(0),
         lambda: Mixup(float("nan")),
         lambda: Mixup(0.2)(np.zeros((2, 4, 4, 3), np.uint8), np.zeros((2, 25)), rng()),

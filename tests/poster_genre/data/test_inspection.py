@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from poster_genre.data.dataset import load_dataset
 from poster_genre.data.defects import DEFECT_KINDS
 from poster_genre.data.inspection import inspect_dataset
 from poster_genre.data.inspection_report import as_text, describe_dataset, to_dict
@@ -38,7 +39,7 @@ def faulty(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
 
 
 def test_every_defect_is_listed_under_its_kind(faulty: Path) -> None:
-    inspection = inspect_dataset(faulty, progress=False)
+    inspection = inspect_dataset(load_dataset(faulty), progress=False)
     subjects = {kind: [d.subject for d in inspection.defects if d.kind == kind] for kind in DEFECT_KINDS}
     assert subjects == {
         "missing image": ["tt0000005"],
@@ -56,7 +57,7 @@ def test_every_defect_is_listed_under_its_kind(faulty: Path) -> None:
 
 
 def test_the_numbers_are_those_of_the_rows_that_have_a_readable_image(faulty: Path) -> None:
-    inspection = inspect_dataset(faulty, progress=False)
+    inspection = inspect_dataset(load_dataset(faulty), progress=False)
     assert (inspection.n_rows, inspection.n_ids, inspection.n_images, len(inspection.dataset)) == (7, 6, 6, 4)
     assert inspection.genres_per_movie == {1: 1, 2: 3}
     assert {genre: n for genre, n in inspection.genre_frequency.items() if n} == {
@@ -78,7 +79,7 @@ def test_the_numbers_are_those_of_the_rows_that_have_a_readable_image(faulty: Pa
 
 
 def test_co_occurrence_is_counted_pair_by_pair(tmp_path: Path) -> None:
-    inspection = inspect_dataset(write_folder(tmp_path / "set", *sound(20)), progress=False)
+    inspection = inspect_dataset(load_dataset(write_folder(tmp_path / "set", *sound(20))), progress=False)
     labels = inspection.dataset.labels
     for i in range(0, 25, 4):
         for j in range(25):
@@ -86,7 +87,7 @@ def test_co_occurrence_is_counted_pair_by_pair(tmp_path: Path) -> None:
 
 
 def test_the_text_states_the_numbers_and_the_defects(faulty: Path) -> None:
-    text = as_text(inspect_dataset(faulty, progress=False))
+    text = as_text(inspect_dataset(load_dataset(faulty), progress=False))
     assert "7 rows with 6 distinct Ids; 6 images" in text
     assert "image width   20 to 50 pixels" in text
     assert "Drama and War: 2" in text
@@ -100,7 +101,8 @@ def test_the_text_states_the_numbers_and_the_defects(faulty: Path) -> None:
 def test_many_defects_of_one_kind_are_counted_and_the_first_shown(tmp_path: Path) -> None:
     csv_text, images = sound()
     images |= {f"nm{i:02d}.jpg": jpeg(100 + i) for i in range(9)}
-    text = as_text(inspect_dataset(write_folder(tmp_path / "set", csv_text, images), progress=False))
+    dataset = load_dataset(write_folder(tmp_path / "set", csv_text, images))
+    text = as_text(inspect_dataset(dataset, progress=False))
     assert "image without row: 9" in text
     assert "nm04" in text
     assert "nm05" not in text
@@ -108,7 +110,7 @@ def test_many_defects_of_one_kind_are_counted_and_the_first_shown(tmp_path: Path
 
 
 def test_a_sound_data_set_has_no_defects(tmp_path: Path) -> None:
-    text = as_text(inspect_dataset(write_folder(tmp_path / "set", *sound()), progress=False))
+    text = as_text(inspect_dataset(load_dataset(write_folder(tmp_path / "set", *sound())), progress=False))
     assert text.endswith("No defects.")
 
 
@@ -123,7 +125,7 @@ def test_the_report_folder_gets_a_picture_all_defects_and_all_numbers(faulty: Pa
         pixels = np.asarray(picture.convert("L"))
     assert min(pixels.shape) > 1000
     assert 0.02 < (pixels < 200).mean() < 0.6
-    inspection = inspect_dataset(faulty, progress=False)
+    inspection = inspect_dataset(load_dataset(faulty), progress=False)
     with (out / "defects.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert rows == [{"kind": d.kind, "subject": d.subject, "detail": d.detail} for d in inspection.defects]
@@ -180,6 +182,6 @@ def test_a_report_replaces_its_own_files_and_no_others(tmp_path: Path) -> None:
 def test_rows_whose_image_is_unreadable_are_not_counted(tmp_path: Path) -> None:
     csv, images = sound()
     images["tt0000003.jpg"] = b"broken"
-    inspection = inspect_dataset(write_folder(tmp_path / "set", csv, images), progress=False)
+    inspection = inspect_dataset(load_dataset(write_folder(tmp_path / "set", csv, images)), progress=False)
     assert len(inspection.dataset) == sum(inspection.genres_per_movie.values()) == 11
     assert (inspection.n_rows, inspection.n_images) == (12, 12)

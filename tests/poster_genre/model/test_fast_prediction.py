@@ -67,9 +67,9 @@ def test_predictions_and_embeddings_run_every_block_of_the_fused_network(
     blocks = blocks_of(classifier.trained_.fast_network())
     convolutions = [layer for _, layer in classifier.trained_.network.layers() if isinstance(layer, Conv2D)]
     assert [block.convolution for block in blocks] == convolutions
-    for ask in (classifier.predict_proba, classifier.embed):
+    for method in (classifier.predict_proba, classifier.embed):
         ran.clear()
-        ask(pixels[:2])
+        method(pixels[:2])
         # Twice: the poster and its mirror image.
         assert [ran.count(block.kernels) for block in blocks] == [2] * len(blocks)
 
@@ -77,8 +77,8 @@ def test_predictions_and_embeddings_run_every_block_of_the_fused_network(
 def test_answers_are_those_of_the_layers_one_by_one(
     classifier: PosterGenreClassifier, pixels: np.ndarray, layer_by_layer: Any
 ) -> None:
-    for ask, exact in ((classifier.predict_proba, 1e-6), (classifier.embed, 1e-5)):
-        np.testing.assert_allclose(ask(pixels), layer_by_layer(ask, pixels), rtol=0, atol=exact)
+    for method, exact in ((classifier.predict_proba, 1e-6), (classifier.embed, 1e-5)):
+        np.testing.assert_allclose(method(pixels), layer_by_layer(method, pixels), rtol=0, atol=exact)
 
 
 def test_the_switch_counts_at_once_and_wrong_words_are_refused(
@@ -127,10 +127,10 @@ def test_changed_weights_statistics_and_networks_count_at_once(
 def test_a_poster_gets_the_same_answer_in_any_company(
     trained: PosterGenreClassifier, pixels: np.ndarray
 ) -> None:
-    for ask, exact in ((trained.predict_proba, 1e-6), (trained.embed, 1e-5)):
-        together = ask(pixels)
+    for method, exact in ((trained.predict_proba, 1e-6), (trained.embed, 1e-5)):
+        together = method(pixels)
         for size in (1, 5, 23):
-            apart = [ask(pixels[start : start + size]) for start in range(0, len(pixels), size)]
+            apart = [method(pixels[start : start + size]) for start in range(0, len(pixels), size)]
             np.testing.assert_allclose(np.concatenate(apart), together, rtol=0, atol=exact)
 
 

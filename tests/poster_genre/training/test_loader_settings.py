@@ -1,4 +1,4 @@
-"""What decides the training batches stands in the settings by which a run is resumed."""
+"""The settings that a resumed run must repeat hold everything that decides the training batches."""
 
 from __future__ import annotations
 

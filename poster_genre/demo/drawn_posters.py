@@ -43,7 +43,7 @@ def drawn_poster(seed: int, index: int, size: tuple[int, int]) -> tuple[Any, tup
 def draw_predictions(path: Path, seed: int, indices: Sequence[int], probabilities: np.ndarray) -> None:
     """A PNG of the posters with these indices in rows of six.
 
-    Below each poster stand its three most probable genres, the correct ones in green, and its true genres.
+    Below each poster: its three most probable genres, the correct ones in green, and its true genres.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from poster_genre.cli.demo import demo, demo_spec
-from poster_genre.cli.demo_colours import colour_histograms
-from poster_genre.cli.demo_posters import drawn_poster, drawn_posters
 from poster_genre.cli.main import main
+from poster_genre.demo.colour_baseline import colour_histograms
+from poster_genre.demo.drawn_posters import drawn_poster, drawn_posters
+from poster_genre.demo.run import demo_spec, run_demo
 from poster_genre.errors import UsageError
 
 QUICK = replace(
@@ -23,7 +23,7 @@ FILES = {".poster-genre-demo", "curves.png", "history.csv", "model.npz", "predic
 
 
 def quick_demo(out):
-    return demo(out, train_posters=40, val_posters=30, spec=QUICK)
+    return run_demo(out, train_posters=40, val_posters=30, spec=QUICK)
 
 
 def test_the_demo_writes_its_pictures_and_works_a_second_time(tmp_path, capsys):
