@@ -92,7 +92,7 @@ def _check_no_parameter_twice(kind: str, members: Mapping[str, Layer]) -> None:
 class Sequential(Container):
     """A chain, ``y = f_n(... f_2(f_1(x)))``.
 
-    Backward walks the chain from the end, dL/dx = J_1^T J_2^T ... J_n^T dy: each ``backward`` is one factor.
+    Backward starts at the last layer: dL/dx = J_1^T J_2^T ... J_n^T dy; each ``backward`` is one factor.
 
     >>> model = Sequential([Dense(4, 8, rng=0), ReLU(), Dense(8, 2, rng=1)])
     """

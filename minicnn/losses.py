@@ -79,7 +79,7 @@ class Loss:
         return gradient
 
     def probabilities(self, prediction: np.ndarray) -> np.ndarray:
-        """The probabilities that a prediction stands for, of its shape; TypeError if it stands for none."""
+        """The probabilities of a prediction, of its shape; TypeError where the loss defines none."""
         raise TypeError(f"{self._name}: its predictions do not stand for probabilities")
 
     def _values(self, prediction: np.ndarray, target: np.ndarray) -> np.ndarray:

@@ -95,7 +95,7 @@ class DataLoader:
     def settings(self) -> dict[str, Any]:
         """All that decides which batches come; a resumed run must have the same.
 
-        The functions stand in it as they are; ``minicnn.training.settings_json`` makes text of them.
+        It contains the functions themselves; ``minicnn.training.settings_json`` converts them to JSON.
         """
         return {
             "samples": len(self.dataset),

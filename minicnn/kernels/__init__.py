@@ -48,7 +48,7 @@ Vector instructions for Numba, and the kernels made of them, float32 only
 Several layers in one pass
     fused/batchnorm_relu_pool.py   batch normalisation, ReLU and max pooling, forward and backward
     fused/reference.py             the same on whole arrays, one layer after another
-    fused/records.py               the numbers of each channel, and where the pixels lie
+    fused/records.py               the numbers of each channel, and the positions of the pixels
     fused/row_kernels.py           one row of pixels, in registers
     fused/image_kernels.py         the row kernels over whole images
     fused/consumers.py             receivers of a convolution's rows while they are cached

@@ -40,7 +40,7 @@ class LockableFolder:
         self.path = Path(path)
         # Its name makes it one of the ``leftovers`` that do not count as content.
         self._lock = self.path / f".lock{LEFTOVER}"
-        self._depth = 0  # of ``with`` blocks of this object inside each other
+        self._depth = 0  # how many ``locked`` blocks of this object are open
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -76,7 +76,7 @@ class LockableFolder:
                     self.path.rmdir()
 
     def remove_leftovers(self) -> None:
-        """Remove what killed writes left, but for the lock itself."""
+        """Remove the temporary files of interrupted writes, but not the lock file."""
         for path in leftovers(self.path):
             if path != self._lock:
                 path.unlink(missing_ok=True)
@@ -100,7 +100,7 @@ class RunFolder(LockableFolder):
         self.best = self.path / "best.npz"
 
     def begin(self) -> None:
-        """Raise RunFolderError unless the folder holds nothing; remove what killed writes left."""
+        """Raise RunFolderError unless the folder is empty; files of interrupted writes are removed."""
         remains = leftovers(self.path)
         others = sorted(path.name for path in self.path.iterdir() if path not in remains)
         if others:

@@ -61,14 +61,14 @@ class ExponentialMovingAverage:
         """Inside the block the model holds the averages; afterwards, also after an exception, its weights."""
         if self._swapped:
             raise RuntimeError("ExponentialMovingAverage.averaged is already in force")
-        live = model_arrays(self.model)
-        before = {name: array.copy() for name, array in live.items()}
+        arrays = model_arrays(self.model)
+        before = {name: array.copy() for name, array in arrays.items()}
         self._swapped = True
         try:
-            _overwrite(live, self._average)
+            _overwrite(arrays, self._average)
             yield
         finally:
-            _overwrite(live, before)
+            _overwrite(arrays, before)
             self._swapped = False
 
     def settings(self) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""What the fused kernels are given: the numbers of each channel, and where the pixels lie.
+"""Arguments of the fused kernels: the numbers of each channel, and the positions of the pixels.
 
-Kernels walk over flat arrays, so that "where" is a start and a step. The records below give those numbers
+Kernels run over flat arrays, so that a position is a start and a step. The records below give those numbers
 names; in compiled code they cost nothing (``simd/intrinsics.py``).
 """
 

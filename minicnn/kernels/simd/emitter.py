@@ -205,7 +205,7 @@ class Memory(LaneArithmetic):
         self.builder.store(vector.value, self._pointer_to(array, start, _BYTES), align=1)
 
     def prefetch(self, array: Any, position: Any) -> None:
-        """Ask for array[position] to come into the cache: a hint, the position may lie beyond the array."""
+        """Prefetch array[position] into the cache: a hint, the position may lie beyond the array."""
         byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
         hint = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0i8")
