@@ -11,7 +11,7 @@ from minicnn.layers.dropout import Dropout
 from minicnn.layers.normalization import BatchNorm
 from minicnn.layers.pooling import MaxPool2D
 from poster_genre.errors import PosterGenreError
-from poster_genre.model.networks import SPECS, build_model, model_spec
+from poster_genre.model.networks import SPECS, build_model, build_network, model_spec
 
 
 def of_kind(model, kind):
@@ -170,3 +170,8 @@ def test_compact_refuses_numbers_that_make_no_network():
 def test_compact_needs_as_many_widths_as_stages():
     with pytest.raises(PosterGenreError, match="widths and blocks"):
         build_model("compact", widths=[4, 8], blocks=[1])
+
+
+def test_the_error_for_a_wrong_seed_names_build_network():
+    with pytest.raises((TypeError, ValueError), match="build_network"):
+        build_network(SPECS["compact"], rng="seven")
