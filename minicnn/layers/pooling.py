@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from minicnn.argument_checks import Pair, check_array, check_shape, pair
 from minicnn.kernels import dispatch
 from minicnn.layer import Layer
 from minicnn.shapes import Padding, PoolGeometry, check_padding, describe_windows
+
+# Every step of a training has the same few geometries.
+_geometry = functools.lru_cache(maxsize=1024)(PoolGeometry.of)
 
 
 class _Pool2D(Layer):
@@ -24,7 +29,8 @@ class _Pool2D(Layer):
 
     def geometry(self, input_shape: tuple[int, ...]) -> PoolGeometry:
         """How the windows lie on an x of ``input_shape``. Raises ValueError where they do not fit."""
-        return PoolGeometry.of(input_shape, self.size, self.stride, self.padding, name=type(self).__name__)
+        kind = type(self).__name__
+        return _geometry(tuple(input_shape), self.size, self.stride, self.padding, name=kind)
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         return self.geometry(input_shape).y_shape(input_shape[0], input_shape[3])
