@@ -22,38 +22,41 @@ _decorating = threading.Lock()
 _announced = threading.Event()
 
 
-def jit(function: Function, inline: bool = False) -> Function:
+def jit(function: Function, **options: bool) -> Function:
     """Compile ``function`` to machine code that runs without the GIL: ``thread_pool.run`` can run several.
 
     Plain serial loops, no ``parallel=True``: that costs seconds of compilation a kernel, and Numba's fallback
     threading layer aborts the process when two threads enter it at once. Contracting a * b + c to one
     rounding is allowed; nothing that assumes away NaN, infinity or the order of a sum.
-    ``inline`` has LLVM merge the function into every caller.
-    ``NUMBA_DISABLE_JIT=1`` leaves the function as it is.
+    ``options`` are more of Numba's. ``NUMBA_DISABLE_JIT=1`` leaves the function as it is.
     """
     import numba
 
     config: Any = numba.config
     if config.DISABLE_JIT:
         return function
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
-    options["forceinline"] = inline
+    settings: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}, **options}
     folder = cache_folder()
     # Numba reads the folder from a global when a function is decorated; other users' functions keep theirs.
     with _decorating:
         before = config.CACHE_DIR
         try:
             config.CACHE_DIR = "" if folder is None else str(folder)
-            compiled: Any = numba.njit(cache=folder is not None, **options)(function)
+            compiled: Any = numba.njit(cache=folder is not None, **settings)(function)
         finally:
             config.CACHE_DIR = before
     compiled._cache = _Cache(compiled._cache, folder)
     return compiled
 
 
+def inner(function: Function) -> Function:
+    """``jit`` for a function that only other kernels call: it compiles faster without an entry for Python."""
+    return jit(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
 def inlined(function: Function) -> Function:
-    """``jit`` for a small function that inner loops call: without it, LLVM may leave a call in the loop."""
-    return jit(function, inline=True)
+    """``inner`` for a small function in a hot loop, which LLVM then merges into every caller."""
+    return jit(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)
 
 
 def plain(x: np.ndarray) -> np.ndarray:

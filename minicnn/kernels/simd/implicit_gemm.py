@@ -36,7 +36,7 @@ import numpy as np
 
 from minicnn.kernels.runtime import thread_pool
 from minicnn.kernels.runtime.aligned import empty
-from minicnn.kernels.runtime.jit import inlined, jit, plain
+from minicnn.kernels.runtime.jit import inlined, inner, jit, plain
 from minicnn.kernels.runtime.row_consumer import RowConsumer
 from minicnn.kernels.simd.emitter import WIDTH, Emitter
 from minicnn.kernels.simd.intrinsics import address_of, copy_vector, emitted
@@ -101,7 +101,7 @@ def strip_at(s, geometry, strips):  # type: ignore[no-untyped-def]
     return n, row, min(strips.rows, height - row)
 
 
-@jit
+@inner
 def fill_strip(x, n, first_row, rows, length, geometry, strip):  # type: ignore[no-untyped-def]
     """Copy what rows first_row..first_row+rows-1 of the output see of image n: ``length`` numbers of each
     image row, from column -left on, zeros outside the image."""
@@ -166,7 +166,7 @@ def forward_strips(x, weights, bias, floor, y, geometry, strips, strip, tile):  
                     place_tile(tile, bias, floor, y, start, min(ROWS, ow - j), outputs, o)
 
 
-@jit
+@inner
 def widen(dy, start, pixels, outputs, columns, dy_strip):  # type: ignore[no-untyped-def]
     """Copy pixels of dy, ``outputs`` channels each, into ``columns`` channels each; zeros in those added."""
     for p in range(pixels):

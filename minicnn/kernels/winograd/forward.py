@@ -37,7 +37,7 @@ import numpy as np
 
 from minicnn.kernels.runtime import thread_pool
 from minicnn.kernels.runtime.aligned import empty
-from minicnn.kernels.runtime.jit import jit, plain
+from minicnn.kernels.runtime.jit import inner, jit, plain
 from minicnn.kernels.runtime.row_consumer import RowConsumer
 from minicnn.kernels.simd.emitter import WIDTH
 from minicnn.kernels.simd.intrinsics import address_of
@@ -58,7 +58,7 @@ from minicnn.kernels.winograd.tiles import place_tiles, plane_of, transform_tile
 from minicnn.shapes import ConvGeometry
 
 
-@jit
+@inner
 def multiply_points(work, points, filters, channel_panels, products, part, tiles):  # type: ignore[no-untyped-def]
     """The 36 products of a block of tiles with the filters of ``part``; points and products are in
     ``work``."""

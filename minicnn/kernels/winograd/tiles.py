@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import Any
 
-from minicnn.kernels.runtime.jit import inlined, jit
+from minicnn.kernels.runtime.jit import inlined, inner, jit
 from minicnn.kernels.simd.emitter import WIDTH, Emitter, Vector
 from minicnn.kernels.simd.intrinsics import address_of, copy_vector, emitted
 from minicnn.kernels.winograd.algebra import (
@@ -137,7 +137,7 @@ def tile_at(tile, tiling):  # type: ignore[no-untyped-def]
     return n, position // columns * TILE, position % columns * TILE
 
 
-@jit
+@inner
 def copy_window(x, window, image, depth, patch):  # type: ignore[no-untyped-def]
     """Copy a window of x into ``patch``, ``depth`` numbers a pixel; zeros outside the image and its
     channels."""
@@ -170,7 +170,7 @@ def square_of(x, window, image, patch):  # type: ignore[no-untyped-def]
     return Square(address_of(patch, 0), window.size * depth, depth)
 
 
-@jit
+@inner
 def transform_tiles(x, tiling, first, tiles, points, to, patch):  # type: ignore[no-untyped-def]
     """The points of x for ``tiles`` tiles from ``first`` on, at ``to`` of ``points``."""
     image = Image(tiling.height, tiling.width, tiling.channels)
@@ -182,7 +182,7 @@ def transform_tiles(x, tiling, first, tiles, points, to, patch):  # type: ignore
             transform_input(pixels, points, Points(to.start + p * to.panel + t * WIDTH, to.plane))
 
 
-@jit
+@inner
 def transform_gradient_tiles(dy, tiling, first, tiles, points, to, patch):  # type: ignore[no-untyped-def]
     """The points of dy for ``tiles`` tiles from ``first`` on, at ``to`` of ``points``."""
     image = Image(tiling.out_height, tiling.out_width, tiling.outputs)
@@ -194,7 +194,7 @@ def transform_gradient_tiles(dy, tiling, first, tiles, points, to, patch):  # ty
             transform_output_gradient(pixels, points, Points(to.start + p * to.panel + t * WIDTH, to.plane))
 
 
-@jit
+@inner
 def place_tiles(products, at, bias, floor, y, tiling, part, first, tiles, patch):  # type: ignore[no-untyped-def]
     """The pixels of y for ``tiles`` tiles from ``first`` on and the panels of ``part``, from their
     products."""

@@ -20,7 +20,7 @@ import numpy as np
 
 from minicnn.kernels.runtime import thread_pool
 from minicnn.kernels.runtime.aligned import empty
-from minicnn.kernels.runtime.jit import jit, plain
+from minicnn.kernels.runtime.jit import inner, jit, plain
 from minicnn.kernels.simd.emitter import WIDTH
 from minicnn.kernels.simd.intrinsics import address_of
 from minicnn.kernels.simd.microkernel import (
@@ -51,7 +51,7 @@ RUN_NUMBERS = 2**23
 PARTS = 16
 
 
-@jit
+@inner
 def matrices_of(channels, capacity):  # type: ignore[no-untyped-def]
     """The points of ``capacity`` tiles: 36 matrices one after the other."""
     panel = capacity * WIDTH
@@ -69,21 +69,21 @@ def transform_both(x, dy, tiling, capacity, first, last, x_points, dy_points, pa
 
 
 @jit
-def add_products(x_points, dy_points, tiling, capacity, tiles, first, last, sums):  # type: ignore[no-untyped-def]
+def add_products(x_points, dy_points, tiling, capacity, tiles, channels, sums):  # type: ignore[no-untyped-def]
     """Step 2: sums[k][c][o] += the products of the points of x and dy at position k, over the first ``tiles``
-    tiles, for the input channels first <= c < last."""
+    tiles, for the first ``channels`` input channels in ``x_points``."""
     tiling = Tiling(*tiling)
     x_at, dy_at = matrices_of(tiling.channels, capacity), matrices_of(tiling.outputs, capacity)
     o_panels, depth = (tiling.outputs + WIDTH - 1) // WIDTH, Depth(1, tiles)
     columns = o_panels * WIDTH
     for k in range(PRODUCTS):
-        for c in range(first, last, ROWS):
+        for c in range(0, channels, ROWS):
             start = k * x_at.plane + c // WIDTH * x_at.panel + c % WIDTH
             left = LeftOperand(start, row=1, segment=0, step=WIDTH)
             for p in range(0, o_panels, 2):
                 b = address_of(dy_points, k * dy_at.plane + p * dy_at.panel)
                 right = RightOperand(b, row=WIDTH, panel=dy_at.panel)
-                start = (k * (last - first) + c - first) * columns + p * WIDTH
+                start = (k * channels + c) * columns + p * WIDTH
                 to = Destination(start, row=columns, panel=WIDTH)
                 if p + 1 < o_panels:
                     add_two(x_points, left, depth, right, sums, to)
@@ -92,14 +92,14 @@ def add_products(x_points, dy_points, tiling, capacity, tiles, first, last, sums
 
 
 @jit
-def sum_blocks(x, dy, tiling, first, last, x_points, dy_points, patch, sums):  # type: ignore[no-untyped-def]
-    """Steps 1 and 2 for tiles first..last-1, a block at a time, and all input channels."""
+def sum_blocks(x, dy, tiling, block, first, last, x_points, dy_points, patch, sums):  # type: ignore[no-untyped-def]
+    """Steps 1 and 2 for tiles first..last-1, ``block`` of them at a time, and all input channels."""
     channels = Tiling(*tiling).channels
     depth = (channels + WIDTH - 1) // WIDTH * WIDTH
-    for start in range(first, last, SUM_BLOCK):
-        stop = min(start + SUM_BLOCK, last)
-        transform_both(x, dy, tiling, SUM_BLOCK, start, stop, x_points, dy_points, patch)
-        add_products(x_points, dy_points, tiling, SUM_BLOCK, stop - start, 0, depth, sums)
+    for start in range(first, last, block):
+        stop = min(start + block, last)
+        transform_both(x, dy, tiling, block, start, stop, x_points, dy_points, patch)
+        add_products(x_points, dy_points, tiling, block, stop - start, depth, sums)
 
 
 @jit
@@ -146,7 +146,7 @@ def _by_blocks(x: np.ndarray, dy: np.ndarray, tiling: Tiling, tiles: int, dw: np
         dy_points = empty(PRODUCTS * o_panels * SUM_BLOCK * WIDTH, x.dtype)
         patch = empty(PRODUCTS * max(c_panels, o_panels) * WIDTH, x.dtype)
         first, last = part * tiles // parts, (part + 1) * tiles // parts
-        sum_blocks(x, dy, numbers, first, last, x_points, dy_points, patch, partial[part])
+        sum_blocks(x, dy, numbers, SUM_BLOCK, first, last, x_points, dy_points, patch, partial[part])
 
     thread_pool.run(add_up, parts)
     sums = partial.sum(axis=0)
@@ -183,10 +183,10 @@ def _by_runs(x: np.ndarray, dy: np.ndarray, tiling: Tiling, tiles: int, dw: np.n
 
         def products(panel: int, start: int = start, count: int = count) -> None:
             sums = np.zeros(size, x.dtype) if all_sums is None else all_sums[panel]
-            first, last = panel * WIDTH, panel * WIDTH + WIDTH
-            add_products(x_points, dy_points, numbers, run, count, first, last, sums)
+            first = panel * WIDTH
+            add_products(x_points[first * run :], dy_points, numbers, run, count, WIDTH, sums)
             if start + count == tiles:
-                patch, last = np.empty(9 * WIDTH, x.dtype), min(last, channels)
+                patch, last = np.empty(9 * WIDTH, x.dtype), min(first + WIDTH, channels)
                 place_weights(sums, first, WIDTH, channels, outputs, first, last, dw, patch)
 
         thread_pool.run(points, PARTS)
