@@ -97,6 +97,9 @@ class Sequential(Container):
     >>> model = Sequential([Dense(4, 8, rng=0), ReLU(), Dense(8, 2, rng=1)])
     """
 
+    def __init__(self, members: Members) -> None:  # without it, Python's errors about arguments name Container
+        super().__init__(members)
+
     def forward(self, x: np.ndarray, training: bool = False, record: bool | None = None) -> np.ndarray:
         for layer in self._members.values():
             x = layer.forward(x, training=training, record=record)
