@@ -97,8 +97,8 @@ class Sequential(Container):
     >>> model = Sequential([Dense(4, 8, rng=0), ReLU(), Dense(8, 2, rng=1)])
     """
 
-    def __init__(self, members: Members) -> None:  # without it, Python's errors about arguments name Container
-        super().__init__(members)
+    def __init__(self, members: Members) -> None:
+        super().__init__(members)  # without this method Python's errors about arguments name Container
 
     def forward(self, x: np.ndarray, training: bool = False, record: bool | None = None) -> np.ndarray:
         for layer in self._members.values():
