@@ -52,31 +52,29 @@ from minicnn.kernels.simd.microkernel import (
 )
 from minicnn.kernels.winograd.algebra import PRODUCTS, TILE
 from minicnn.kernels.winograd.filters import Filters
-from minicnn.kernels.winograd.records import Matrices, Part, Tiling
+from minicnn.kernels.winograd.records import Layout, Part, Tiling
 from minicnn.kernels.winograd.tasks import Tasks
 from minicnn.kernels.winograd.tiles import place_tiles, plane_of, transform_tiles
 from minicnn.shapes import ConvGeometry
 
 
 @inner
-def multiply_points(work, points, filters, channel_panels, products, part, tiles):  # type: ignore[no-untyped-def]
-    """The 36 products of a block of tiles with the filters of ``part``; points and products are in
-    ``work``."""
-    plane = plane_of(channel_panels * WIDTH * WIDTH)
-    panels, depth = part.last_panel - part.first_panel, Depth(channel_panels, WIDTH)
+def multiply_points(points, layout, filters, products, products_layout, part, depth, tiles):  # type: ignore[no-untyped-def]
+    """products = points times the filters of ``part``, summed over ``depth``, for a block of tiles."""
+    panels, plane = part.last_panel - part.first_panel, plane_of(depth.segments * depth.length * WIDTH)
     for k in range(PRODUCTS):
         for p in range(0, panels, 2):
-            matrix = (part.first_panel + p - part.filter_panel) * PRODUCTS + k
-            right = RightOperand(address_of(filters, matrix * plane), WIDTH, PRODUCTS * plane)
+            b = address_of(filters, (p * PRODUCTS + k) * plane)
+            right = RightOperand(b, row=WIDTH, panel=PRODUCTS * plane)
             for t in range(0, tiles, ROWS):
-                start = points.start + k * points.plane + t * WIDTH
-                left = LeftOperand(start, row=WIDTH, segment=points.panel, step=1)
-                start = products.start + k * products.plane + p * products.panel + t * WIDTH
-                to = Destination(start, row=WIDTH, panel=products.panel)
+                start = k * layout.plane + t * WIDTH
+                left = LeftOperand(start, row=WIDTH, segment=layout.panel, step=1)
+                start = k * products_layout.plane + p * products_layout.panel + t * WIDTH
+                to = Destination(start, row=WIDTH, panel=products_layout.panel)
                 if p + 1 < panels:
-                    set_two(work, left, depth, right, work, to)
+                    set_two(points, left, depth, right, products, to)
                 else:
-                    set_one(work, left, depth, right, work, to)
+                    set_one(points, left, depth, right, products, to)
 
 
 @jit
@@ -84,15 +82,16 @@ def forward_tiles(x, filters, bias, floor, y, tiling, part, work, patch):  # typ
     """The tiles and panels of ``part`` in y, a block of tiles at a time: y = max(convolution + bias,
     floor)."""
     tiling, part = Tiling(*tiling), Part(*part)
-    channel_panels, panel = (tiling.channels + WIDTH - 1) // WIDTH, part.block * WIDTH
-    points = Matrices(0, plane_of(channel_panels * panel), panel)
-    plane = plane_of((part.last_panel - part.first_panel) * panel)
-    products = Matrices(PRODUCTS * points.plane, plane, panel)
+    panel, panels = part.block * WIDTH, part.last_panel - part.first_panel
+    depth = Depth(segments=(tiling.channels + WIDTH - 1) // WIDTH, length=WIDTH)
+    layout = Layout(plane_of(depth.segments * panel), panel)
+    products_layout = Layout(plane_of(panels * panel), panel)
+    points, products = work, work[PRODUCTS * layout.plane :]
     for first in range(part.first, part.last, part.block):
         tiles = min(part.block, part.last - first)
-        transform_tiles(x, tiling, first, tiles, work, points, patch)
-        multiply_points(work, points, filters, channel_panels, products, part, tiles)
-        place_tiles(work, products, bias, floor, y, tiling, part, first, tiles, patch)
+        transform_tiles(x, tiling, first, tiles, points, layout, patch)
+        multiply_points(points, layout, filters, products, products_layout, part, depth, tiles)
+        place_tiles(products, products_layout, bias, floor, y, tiling, part, first, tiles, patch)
 
 
 def compute(
@@ -133,16 +132,16 @@ def compute(
             work, patch, rows = idle_buffers.pop()
         else:
             work, patch, rows = (empty(s, x.dtype) for s in (tasks.workspace, tasks.patch, longest))
-        first = tasks.image_row(t) * tasks.row_numbers
-        target, start = (rows, 0) if out is None else (out.reshape(-1), first)
-        part, packed = tasks.part(t)._replace(origin=first - start), filters
-        if isinstance(packed, Filters):
-            part = part._replace(filter_panel=part.first_panel)
-            packed = packed.panels(part.first_panel, part.last_panel)
-        forward_tiles(flat_x, packed, shift, floor, target, tiling, tuple(part), work, patch)
+        part = tasks.part(t)
+        y = rows if out is None else out.reshape(-1)[part.origin :]
+        if isinstance(filters, Filters):
+            packed = filters.panels(part.first_panel, part.last_panel)
+        else:
+            packed = filters[part.first_panel * filters.size // tasks.panels :]
+        forward_tiles(flat_x, packed, shift, floor, y, tiling, tuple(part), work, patch)
         if consumer is not None:
-            row, last_row = tasks.image_row(t), tasks.image_row(t + 1)
-            consumer(t, row, last_row, target[start : start + (last_row - row) * tasks.row_numbers])
+            first, last = tasks.image_row(t), tasks.image_row(t + 1)
+            consumer(t, first, last, y[: (last - first) * tasks.row_numbers])
         idle_buffers.append((work, patch, rows))
 
     if consumer is not None:

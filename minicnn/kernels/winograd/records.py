@@ -4,7 +4,7 @@ Arrays are flat; W is WIDTH, the channels in one vector. The 36 transformed posi
 
     [36][panel][tile][W]        a panel: W channels
 
-The record of all of them is ``Matrices``, that of one tile and panel ``Points``.
+The record of all of them is ``Layout``, that of one tile and panel ``Points``.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Part(NamedTuple):
     """What one task of the forward pass computes: some tiles, and some panels of output channels.
 
     Tiles first..last-1, counted through the batch, ``block`` at a time; panels first_panel..last_panel-1. The
-    arrays that hold a part only: the filters begin with panel ``filter_panel``, y with its number ``origin``.
+    arrays that it receives begin with the filters of its first panel, and with number ``origin`` of y.
     """
 
     first: int
@@ -49,7 +49,6 @@ class Part(NamedTuple):
     block: int
     first_panel: int
     last_panel: int
-    filter_panel: int
     origin: int
 
 
@@ -79,11 +78,10 @@ class Square(NamedTuple):
     column: int
 
 
-class Matrices(NamedTuple):
-    """Where 36 matrices [panel][tile][W] lie in their array: the vector of matrix k, panel p and tile t
-    begins at ``start + k * plane + p * panel + t * W``."""
+class Layout(NamedTuple):
+    """How 36 matrices [panel][tile][W] lie in their array: the vector of matrix k, panel p and tile t begins
+    at ``k * plane + p * panel + t * W``."""
 
-    start: int
     plane: int
     panel: int
 

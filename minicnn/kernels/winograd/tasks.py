@@ -52,18 +52,11 @@ class Tasks:
         self.patch = PRODUCTS * panels(channels) * WIDTH
 
     def part(self, task: int) -> Part:
-        """The tiles and panels of a task, for arrays that hold all filters and all of y."""
+        """The tiles and panels of a task; its part of y begins with a row of the image."""
         row, panel = task // self.groups * self.rows, task % self.groups * self.group
         last_row, last_panel = min(row + self.rows, self.total), min(panel + self.group, self.panels)
-        return Part(
-            row * self.columns,
-            last_row * self.columns,
-            self.block,
-            panel,
-            last_panel,
-            filter_panel=0,
-            origin=0,
-        )
+        tiles = row * self.columns, last_row * self.columns
+        return Part(*tiles, self.block, panel, last_panel, self.image_row(task) * self.row_numbers)
 
     def image_row(self, task: int) -> int:
         """The first row of the output that a task computes, counted through the batch."""

@@ -171,31 +171,31 @@ def square_of(x, window, image, patch):  # type: ignore[no-untyped-def]
 
 
 @inner
-def transform_tiles(x, tiling, first, tiles, points, to, patch):  # type: ignore[no-untyped-def]
-    """The points of x for ``tiles`` tiles from ``first`` on, at ``to`` of ``points``."""
+def transform_tiles(x, tiling, first, tiles, points, layout, patch):  # type: ignore[no-untyped-def]
+    """points = those of x for ``tiles`` tiles from ``first`` on."""
     image = Image(tiling.height, tiling.width, tiling.channels)
     for t in range(tiles):
         n, i, j = tile_at(first + t, tiling)
         square = square_of(x, Window(n, i - tiling.top, j - tiling.left, PATCH), image, patch)
         for p in range((tiling.channels + WIDTH - 1) // WIDTH):
             pixels = Square(square.address + p * WIDTH * x.itemsize, square.row, square.column)
-            transform_input(pixels, points, Points(to.start + p * to.panel + t * WIDTH, to.plane))
+            transform_input(pixels, points, Points(p * layout.panel + t * WIDTH, layout.plane))
 
 
 @inner
-def transform_gradient_tiles(dy, tiling, first, tiles, points, to, patch):  # type: ignore[no-untyped-def]
-    """The points of dy for ``tiles`` tiles from ``first`` on, at ``to`` of ``points``."""
+def transform_gradient_tiles(dy, tiling, first, tiles, points, layout, patch):  # type: ignore[no-untyped-def]
+    """points = those of dy for ``tiles`` tiles from ``first`` on."""
     image = Image(tiling.out_height, tiling.out_width, tiling.outputs)
     for t in range(tiles):
         n, i, j = tile_at(first + t, tiling)
         square = square_of(dy, Window(n, i, j, TILE), image, patch)
         for p in range((tiling.outputs + WIDTH - 1) // WIDTH):
             pixels = Square(square.address + p * WIDTH * dy.itemsize, square.row, square.column)
-            transform_output_gradient(pixels, points, Points(to.start + p * to.panel + t * WIDTH, to.plane))
+            transform_output_gradient(pixels, points, Points(p * layout.panel + t * WIDTH, layout.plane))
 
 
 @inner
-def place_tiles(products, at, bias, floor, y, tiling, part, first, tiles, patch):  # type: ignore[no-untyped-def]
+def place_tiles(products, layout, bias, floor, y, tiling, part, first, tiles, patch):  # type: ignore[no-untyped-def]
     """The pixels of y for ``tiles`` tiles from ``first`` on and the panels of ``part``, from their
     products."""
     height, width, outputs = tiling.out_height, tiling.out_width, tiling.outputs
@@ -211,7 +211,7 @@ def place_tiles(products, at, bias, floor, y, tiling, part, first, tiles, patch)
                 pixels = Square(address_of(y, start + channel), width * outputs, outputs)
             else:
                 pixels = Square(address_of(patch, 0), TILE * WIDTH, WIDTH)
-            points = Points(at.start + p * at.panel + t * WIDTH, at.plane)
+            points = Points(p * layout.panel + t * WIDTH, layout.plane)
             transform_output(products, points, bias, channel, floor, pixels)
             if not whole:
                 for r in range(rows):

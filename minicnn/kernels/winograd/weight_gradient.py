@@ -33,7 +33,7 @@ from minicnn.kernels.simd.microkernel import (
     add_two,
 )
 from minicnn.kernels.winograd.algebra import PRODUCTS, TILE
-from minicnn.kernels.winograd.records import Matrices, Points, Taps, Tiling
+from minicnn.kernels.winograd.records import Layout, Points, Taps, Tiling
 from minicnn.kernels.winograd.tiles import (
     panels,
     transform_filter_gradient,
@@ -52,20 +52,18 @@ PARTS = 16
 
 
 @inner
-def matrices_of(channels, capacity):  # type: ignore[no-untyped-def]
-    """The points of ``capacity`` tiles: 36 matrices one after the other."""
+def layout_of(channels, capacity):  # type: ignore[no-untyped-def]
+    """That of the points of ``capacity`` tiles: 36 matrices one after the other."""
     panel = capacity * WIDTH
-    return Matrices(0, (channels + WIDTH - 1) // WIDTH * panel, panel)
+    return Layout((channels + WIDTH - 1) // WIDTH * panel, panel)
 
 
 @jit
 def transform_both(x, dy, tiling, capacity, first, last, x_points, dy_points, patch):  # type: ignore[no-untyped-def]
     """Step 1: the points of x and dy for tiles first..last-1, in arrays for ``capacity`` tiles."""
     tiling, tiles = Tiling(*tiling), last - first
-    transform_tiles(x, tiling, first, tiles, x_points, matrices_of(tiling.channels, capacity), patch)
-    transform_gradient_tiles(
-        dy, tiling, first, tiles, dy_points, matrices_of(tiling.outputs, capacity), patch
-    )
+    transform_tiles(x, tiling, first, tiles, x_points, layout_of(tiling.channels, capacity), patch)
+    transform_gradient_tiles(dy, tiling, first, tiles, dy_points, layout_of(tiling.outputs, capacity), patch)
 
 
 @jit
@@ -73,16 +71,16 @@ def add_products(x_points, dy_points, tiling, capacity, tiles, channels, sums): 
     """Step 2: sums[k][c][o] += the products of the points of x and dy at position k, over the first ``tiles``
     tiles, for the first ``channels`` input channels in ``x_points``."""
     tiling = Tiling(*tiling)
-    x_at, dy_at = matrices_of(tiling.channels, capacity), matrices_of(tiling.outputs, capacity)
+    x_layout, dy_layout = layout_of(tiling.channels, capacity), layout_of(tiling.outputs, capacity)
     o_panels, depth = (tiling.outputs + WIDTH - 1) // WIDTH, Depth(1, tiles)
     columns = o_panels * WIDTH
     for k in range(PRODUCTS):
         for c in range(0, channels, ROWS):
-            start = k * x_at.plane + c // WIDTH * x_at.panel + c % WIDTH
+            start = k * x_layout.plane + c // WIDTH * x_layout.panel + c % WIDTH
             left = LeftOperand(start, row=1, segment=0, step=WIDTH)
             for p in range(0, o_panels, 2):
-                b = address_of(dy_points, k * dy_at.plane + p * dy_at.panel)
-                right = RightOperand(b, row=WIDTH, panel=dy_at.panel)
+                b = address_of(dy_points, k * dy_layout.plane + p * dy_layout.panel)
+                right = RightOperand(b, row=WIDTH, panel=dy_layout.panel)
                 start = (k * channels + c) * columns + p * WIDTH
                 to = Destination(start, row=columns, panel=WIDTH)
                 if p + 1 < o_panels:
