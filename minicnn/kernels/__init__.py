@@ -33,13 +33,15 @@ Vector instructions for Numba, and the kernels made of them, float32 only
     simd/emitter.py                vector instructions that Numba does not emit by itself
     simd/intrinsics.py             functions made of them, callable from compiled code
     simd/microkernel.py            the tile of a matrix product that the fast convolutions are made of
+    simd/strips.py                 a few rows of an image, copied with their padding
     simd/implicit_gemm.py          a product with rows of the image that overlap
     simd/small_batch.py            every weight read once, for a batch of few pixels
     simd/fingerprint.py            whether weights have changed since they were prepared
     winograd/algebra.py            3x3 with fewer multiplications: the mathematics,
     winograd/reference.py          the same on whole arrays,
     winograd/records.py            the positions and strides of the kernels' arrays,
-    winograd/tiles.py              the transforms of one tile, and of the tiles of an image,
+    winograd/transforms.py         the transforms of one tile, in registers,
+    winograd/tiles.py              the tiles of an image,
     winograd/filters.py            filters transformed and packed,
     winograd/tasks.py              how the output is cut into tasks,
     winograd/forward.py            forward and the input's gradient,

@@ -30,16 +30,16 @@ its operands at greater cost than the product.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from minicnn.kernels.runtime import thread_pool
 from minicnn.kernels.runtime.aligned import empty
-from minicnn.kernels.runtime.jit import inlined, inner, jit, plain
+from minicnn.kernels.runtime.jit import inlined, jit, plain
 from minicnn.kernels.runtime.row_consumer import RowConsumer
 from minicnn.kernels.simd.emitter import WIDTH, Emitter
-from minicnn.kernels.simd.intrinsics import address_of, copy_vector, emitted
+from minicnn.kernels.simd.intrinsics import address_of, emitted
 from minicnn.kernels.simd.microkernel import (
     NINE,
     ROWS,
@@ -54,24 +54,8 @@ from minicnn.kernels.simd.microkernel import (
     set_one,
     set_two,
 )
+from minicnn.kernels.simd.strips import Cut, Strips, fill_strip, strip_at, widen
 from minicnn.shapes import ConvGeometry
-
-# The most bytes of a strip and its part of the other image, which stay in the cache; the fewest strips that a
-# batch is cut into; and the parts that the strips are divided into, each a task.
-STRIP_BYTES = 2**18
-LEAST_STRIPS = 8
-PARTS = 32
-
-
-class Strips(NamedTuple):
-    """Strips first..last-1 of a batch, each of ``rows`` rows of the output, for which ``length`` numbers of
-    each image row are copied. An array that holds a part of y only begins with its number ``origin``."""
-
-    rows: int
-    length: int
-    first: int
-    last: int
-    origin: int = 0
 
 
 @emitted
@@ -90,38 +74,6 @@ def finish(
 def rows_of_weights(depth):  # type: ignore[no-untyped-def]
     """Rows of the weight gradient that one micro-kernel tile takes; nine need the registers of AVX-512."""
     return NINE if depth == NINE and WIDTH == 16 else ROWS
-
-
-@inlined
-def strip_at(s, geometry, strips):  # type: ignore[no-untyped-def]
-    """The image of strip s, its first row of the output, and how many rows it has."""
-    height = geometry.output[0]
-    count = (height + strips.rows - 1) // strips.rows
-    n, row = s // count, s % count * strips.rows
-    return n, row, min(strips.rows, height - row)
-
-
-@inner
-def fill_strip(x, n, first_row, rows, length, geometry, strip):  # type: ignore[no-untyped-def]
-    """Copy what rows first_row..first_row+rows-1 of the output see of image n: ``length`` numbers of each
-    image row, from column -left on, zeros outside the image."""
-    (height, width), channels, ((top, _), (left, _)) = geometry.image, geometry.in_channels, geometry.padding
-    before = min(left * channels, length)
-    inside = min(width * channels, length - before)
-    for i in range((rows - 1) * geometry.stride[0] + geometry.kernel[0]):
-        to = i * length
-        h = first_row * geometry.stride[0] - top + i
-        numbers = inside if 0 <= h < height else 0
-        start = (n * height + h) * width * channels
-        for q in range(before):
-            strip[to + q] = 0
-        vectors = numbers // WIDTH * WIDTH
-        for q in range(0, vectors, WIDTH):
-            copy_vector(x, start + q, strip, to + before + q)
-        for q in range(vectors, numbers):
-            strip[to + before + q] = x[start + q]
-        for q in range(before + numbers, length):
-            strip[to + q] = 0
 
 
 @inlined
@@ -166,16 +118,6 @@ def forward_strips(x, weights, bias, floor, y, geometry, strips, strip, tile):  
                     place_tile(tile, bias, floor, y, start, min(ROWS, ow - j), outputs, o)
 
 
-@inner
-def widen(dy, start, pixels, outputs, columns, dy_strip):  # type: ignore[no-untyped-def]
-    """Copy pixels of dy, ``outputs`` channels each, into ``columns`` channels each; zeros in those added."""
-    for p in range(pixels):
-        for o in range(outputs):
-            dy_strip[p * columns + o] = dy[start + p * outputs + o]
-        for o in range(outputs, columns):
-            dy_strip[p * columns + o] = 0
-
-
 @inlined
 def add_tile(strip, left, depth, right, sums, to, nine, two):  # type: ignore[no-untyped-def]
     """The tile of nine rows or of ROWS, of two vectors or of one."""
@@ -217,35 +159,6 @@ def gradient_strips(x, dy, geometry, strips, strip, dy_strip, sums):  # type: ig
                     add_tile(strip, left, depth, right, sums, to, step == NINE, columns - o > WIDTH)
 
 
-class _Cut:
-    """How a batch is cut into strips, these into parts, and how many numbers the buffers of a strip hold."""
-
-    def __init__(self, geometry: ConvGeometry, images: int) -> None:
-        (oh, ow), (kh, kw), (sh, sw) = geometry.output, geometry.kernel, geometry.stride
-        outputs = geometry.out_channels
-        # Micro-kernel tiles that begin inside the last pixels of a row read ROWS pixels all the same.
-        self.length = ((-(-ow // ROWS) * ROWS - 1) * sw + kw) * geometry.in_channels
-        self.columns = -(-outputs // WIDTH) * WIDTH
-        numbers = STRIP_BYTES // 4
-        rows = min(numbers // (sh * self.length + ow * self.columns), -(-images * oh // LEAST_STRIPS), oh)
-        # An even number of rows: a consumer may pool them two by two.
-        self.rows = max(2, rows // 2 * 2)
-        self.row_numbers = ow * outputs
-        self.image_rows, self.per_image = oh, -(-oh // self.rows)
-        self.count = images * self.per_image
-        self.parts = min(PARTS, self.count)
-        self.numbers = ((self.rows - 1) * sh + kh) * self.length + ROWS
-
-    def strips_of(self, part: int) -> tuple[int, int]:
-        """The first strip of a part, and the one after its last."""
-        return part * self.count // self.parts, (part + 1) * self.count // self.parts
-
-    def image_row(self, strip: int) -> int:
-        """The first row of the output in a strip, counted through the batch."""
-        n, position = divmod(strip, self.per_image)
-        return n * self.image_rows + position * self.rows
-
-
 def packed_weights(w: np.ndarray) -> np.ndarray:
     """w (kh, kw, C, O) in panels [O / W][kh * kw * C][W], zeros in the lanes beyond O; flat."""
     outputs = w.shape[3]
@@ -283,7 +196,7 @@ def compute(
     consumer: RowConsumer | None = None,
 ) -> None:
     """Convolution with packed weights. y goes to ``out``, to ``consumer`` (a ``RowConsumer``) or both."""
-    cut = _Cut(geometry, len(x))
+    cut = Cut(geometry, len(x))
     shift = np.zeros(cut.columns, x.dtype)
     if bias is not None:
         shift[: len(bias)] = bias
@@ -327,7 +240,7 @@ def backward_input(
 def backward_weight(dy: np.ndarray, x: np.ndarray, geometry: ConvGeometry) -> np.ndarray:
     """dw (kh, kw, C, O) of dy (N, OH, OW, O) and x (N, H, W, C)."""
     kh, kw, channels, outputs = geometry.w_shape
-    cut = _Cut(geometry, len(x))
+    cut = Cut(geometry, len(x))
     step = rows_of_weights(kw * channels)
     depth = -(-kw * channels // step) * step
     sums = np.zeros((cut.parts, kh, depth, cut.columns), x.dtype)

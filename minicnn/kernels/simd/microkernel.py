@@ -1,4 +1,4 @@
-"""The matrix product that every fast convolution is made of: one small tile of C, kept in registers.
+"""The matrix product that every fast convolution is made of: one small tile of C, held in registers.
 
     C[r, v] (+)= sum over d of A[r, d] * B[d, v]        r < ROWS, v < WIDTH or 2 * WIDTH
 

@@ -13,7 +13,8 @@ from minicnn.kernels.runtime.jit import jit, plain
 from minicnn.kernels.simd.emitter import WIDTH
 from minicnn.kernels.winograd.algebra import PRODUCTS
 from minicnn.kernels.winograd.records import FilterLayout, Points, Taps
-from minicnn.kernels.winograd.tiles import panels, plane_of, transform_adjacent_filters, transform_filter
+from minicnn.kernels.winograd.tiles import panels, plane_of
+from minicnn.kernels.winograd.transforms import transform_adjacent_filters, transform_filter
 
 
 @jit

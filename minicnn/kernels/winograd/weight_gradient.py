@@ -34,12 +34,8 @@ from minicnn.kernels.simd.microkernel import (
 )
 from minicnn.kernels.winograd.algebra import PRODUCTS, TILE
 from minicnn.kernels.winograd.records import Layout, Points, Taps, Tiling
-from minicnn.kernels.winograd.tiles import (
-    panels,
-    transform_filter_gradient,
-    transform_gradient_tiles,
-    transform_tiles,
-)
+from minicnn.kernels.winograd.tiles import panels, transform_gradient_tiles, transform_tiles
+from minicnn.kernels.winograd.transforms import transform_filter_gradient
 from minicnn.shapes import ConvGeometry
 
 # Tiles in a block, and the largest set of sums that each part of the work gets one of its own of.
