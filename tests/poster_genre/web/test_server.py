@@ -77,7 +77,7 @@ def test_a_port_that_is_taken_is_one_sentence(
 
 
 def test_a_missing_model_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["serve", "--model-file", str(tmp_path / "none.npz")]) == 1
+    assert main(["serve", "--port", "0", "--model-file", str(tmp_path / "none.npz")]) == 1
     assert "there is no model file" in capsys.readouterr().err
 
 
