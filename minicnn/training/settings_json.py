@@ -3,10 +3,17 @@
     numbers, texts, None     themselves
     arrays                   shape, dtype and checksum
     lists, tuples, dicts     their members
+    modules, loggers         their names
     functions written in     name, checksum of the bytecode, defaults, captured variables, and the plain
     Python                   numbers and texts of its module that it names
     other objects            type, and what ``settings()`` returns; without that method a dataclass's fields,
-                             otherwise the public attributes and the arguments of the constructor as stored
+                             otherwise the public attributes and the arguments of the constructor as stored;
+                             for objects without any of these ``repr``, unless it holds an address
+
+Of a setting with more than MAX_VALUES values, or nested deeper than MAX_DEPTH, the rest is given by type
+alone (a long list of plain numbers and texts by checksum), so that a captured graph of objects neither stops
+a run nor fills its checkpoint. Attributes that change during a run (a counter, a cache) make equal runs
+differ: begin their names with an underscore.
 
 Two things are not seen. Functions that a function calls are known by name alone, as is everything that is not
 written in Python. Of an object without ``settings()``, attributes whose names begin with an underscore are
@@ -18,6 +25,8 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import json
+import logging
 import math
 import types
 import zlib
@@ -30,44 +39,83 @@ import numpy as np
 
 from minicnn.layer import Layer, Parameter
 
-Seen = frozenset[int]
+MAX_VALUES, MAX_DEPTH, LONG_LIST = 10_000, 40, 1_000
 
 
-def as_json_values(value: Any, seen: Seen = frozenset()) -> Any:
+class Seen:
+    """The ids of the objects around a value, and how many values its setting may still have."""
+
+    def __init__(self, ids: frozenset[int] = frozenset(), left: list[int] | None = None) -> None:
+        self.ids, self.left = ids, [MAX_VALUES] if left is None else left
+
+    def inside(self, value: Any) -> Seen:
+        """For the members of ``value``."""
+        return Seen(self.ids | {id(value)}, self.left)
+
+    def full(self) -> bool:
+        """Count one value more; True where it is one too many or nested too deep."""
+        self.left[0] -= 1
+        return self.left[0] < 0 or len(self.ids) > MAX_DEPTH
+
+
+def as_json_values(value: Any, seen: Seen | None = None) -> Any:
     """``value`` as JSON values; equal settings give equal ones, also in another process.
 
-    Of layers and parameters only the type counts: their weights change in training. ``seen`` holds the ids of
-    the objects around this one, of which only the type is given again.
+    Of layers and parameters only the type counts: their weights change in training. Of the objects around
+    this one, ``seen``, only the type is given again.
     """
+    seen = seen or Seen()
+    if seen.full():
+        return _name(type(value))
     if value is None or isinstance(value, (bool, int, str)):
         return value
     if isinstance(value, float):
         return "nan" if math.isnan(value) else value
     if isinstance(value, np.generic):
         return as_json_values(value.item())
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray) and not value.dtype.hasobject:
         return f"array {value.shape} {value.dtype}, checksum {zlib.crc32(value.tobytes())}"
-    if id(value) in seen or isinstance(value, (Layer, Parameter, type, np.dtype)):
+    if isinstance(value, (types.ModuleType, logging.Logger)):
+        return f"{type(value).__name__} {getattr(value, '__name__', None) or value.name}"
+    if id(value) in seen.ids or isinstance(value, (Layer, Parameter, type, np.dtype)):
         return _name(value)
-    inner = seen | {id(value)}
+    inner = seen.inside(value)
     if isinstance(value, Mapping):
         return {str(key): as_json_values(member, inner) for key, member in value.items()}
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple)) and len(value) > LONG_LIST and all(map(_is_plain, value)):
+        return f"{len(value)} values, checksum {zlib.crc32(repr(list(value)).encode())}"
+    if isinstance(value, (list, tuple, np.ndarray)):
         return [as_json_values(member, inner) for member in value]
     if isinstance(value, (set, frozenset)):
-        return sorted(repr(member) for member in value)
-    return _callable_as_json(value, inner) or {"type": _name(value), **settings_of(value, inner)}
+        return sorted((as_json_values(member, inner) for member in value), key=json.dumps)
+    return _callable_as_json(value, inner) or _object_as_json(value, inner)
 
 
-def settings_of(value: Any, seen: Seen = frozenset()) -> dict[str, Any]:
+def _object_as_json(value: Any, seen: Seen) -> dict[str, Any]:
+    settings = settings_of(value, seen)
+    text = "" if settings else repr(value)
+    return {"type": _name(value), **settings, **({"repr": text} if text and " at 0x" not in text else {})}
+
+
+def settings_of(value: Any, seen: Seen | None = None) -> dict[str, Any]:
     """The settings of one object by name, each as JSON values."""
-    if callable(getattr(value, "settings", None)):
+    seen = seen or Seen()
+    if _has_settings(value):
         own = dict(value.settings())
     elif is_dataclass(value):
         own = {field.name: getattr(value, field.name) for field in fields(value)}
     else:
         own = dict(_attributes(value))
     return {name: as_json_values(member, seen) for name, member in own.items()}
+
+
+def _has_settings(value: Any) -> bool:
+    """Whether there is a method ``settings()`` that takes no argument."""
+    try:
+        inspect.signature(value.settings).bind()
+    except (AttributeError, TypeError, ValueError):
+        return False
+    return True
 
 
 def _attributes(value: Any) -> Iterator[tuple[str, Any]]:
@@ -81,9 +129,11 @@ def _attributes(value: Any) -> Iterator[tuple[str, Any]]:
         return
     for name in arguments:
         for attribute in (name, f"_{name}"):
-            if hasattr(value, attribute):
+            try:
                 yield name, getattr(value, attribute)
                 break
+            except Exception:  # not stored, or a property that raises: nothing to compare
+                continue
 
 
 def _name(value: Any) -> str:

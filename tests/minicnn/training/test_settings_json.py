@@ -1,10 +1,16 @@
 """Settings as text: equal for equal settings, in any process, and different for different ones."""
 
+import importlib
+import logging
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import Enum
 from functools import lru_cache, partial
+from pathlib import PurePosixPath
 
 import numpy as np
 import pytest
@@ -14,6 +20,10 @@ from minicnn.serialize import to_json
 from minicnn.training.settings_json import as_json_values
 
 RATE = 0.5
+
+
+class Colour(Enum):
+    RED, BLUE = 1, 2
 
 
 @dataclass
@@ -116,3 +126,69 @@ def test_another_process_describes_alike():
         for seed in (1, 2)
     }
     assert len(texts) == 1
+
+
+def augmentation_that_captures(captured):
+    return lambda x, rng: (captured, x)[1]
+
+
+@pytest.mark.parametrize("module", ["numpy", "PIL.Image", "matplotlib.pyplot", "logging"])
+def test_a_captured_module_is_given_by_its_name(module):
+    function = augmentation_that_captures(importlib.import_module(module))
+    assert as_json_values(function)["captured"] == {"captured": f"module {module}"}
+
+
+def test_a_captured_logger_is_given_by_its_name():
+    captured = as_json_values(augmentation_that_captures(logging.getLogger("posters")))["captured"]
+    assert captured == {"captured": "Logger posters"}
+
+
+def test_a_graph_of_shared_objects_ends_soon_and_stays_small():
+    graph = [0]
+    for _ in range(60):
+        graph = [graph, graph]
+    assert len(to_json(as_json_values(graph))) < 1_000_000
+
+
+def test_a_long_list_is_told_apart_by_its_last_value_and_stays_small():
+    numbers = list(range(100_000))
+    assert len(to_json(as_json_values(numbers))) < 100
+    assert as_json_values(numbers) != as_json_values([*numbers[:-1], 0])
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (Colour.RED, Colour.BLUE),
+        (b"a", b"b"),
+        (range(3), range(4)),
+        (Decimal("0.1"), Decimal("0.2")),
+        (PurePosixPath("a"), PurePosixPath("b")),
+        (re.compile("a"), re.compile("b")),
+        (1j, 2j),
+        (np.array([{"a": 1}]), np.array([{"a": 2}])),
+    ],
+)
+def test_values_without_attributes_are_told_apart(one, other):
+    assert as_json_values(one) == as_json_values(one)
+    assert as_json_values(one) != as_json_values(other)
+
+
+def test_a_property_that_raises_is_passed_over():
+    class Lazy:
+        def __init__(self, table=None):
+            pass
+
+        @property
+        def table(self):
+            raise RuntimeError("not loaded")
+
+    assert as_json_values(Lazy())["type"].endswith("Lazy")
+
+
+def test_a_method_settings_that_needs_an_argument_is_not_called():
+    class Odd:
+        def settings(self, which):
+            raise AssertionError
+
+    assert as_json_values(Odd())["type"].endswith("Odd")
