@@ -46,7 +46,7 @@ def open_entry(directory: Path, key: str, rows: int, size: Size) -> tuple[np.nda
         checksums = [int(value) for value in index["crc32"]]
         with (directory / f"{key}.npy").open("rb") as file:
             pixels = map_pixels(file, rows - len(unreadable), size)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
     if not _has_checksums(pixels, checksums):
         raise DamagedEntryError
@@ -144,8 +144,13 @@ def _offset_of_pixels(file: IO[bytes], rows: int, size: Size) -> int:
     """Where the pixels begin; OSError where the header or the length of the file is another."""
     shape = (rows, *size, 3)
     file.seek(0)
-    np.lib.format.read_magic(file)
-    header = np.lib.format.read_array_header_1_0(file)
+    try:
+        np.lib.format.read_magic(file)
+        header = np.lib.format.read_array_header_1_0(file)
+    except MemoryError:
+        raise
+    except Exception as error:  # NumPy parses the header as Python, which raises several types when damaged
+        raise OSError(errno.EIO, "the header of the array is damaged") from error
     offset = file.tell()
     if header != (shape, False, np.dtype(np.uint8)):
         raise OSError(errno.EIO, f"expected an array of shape {shape}, got {header}")

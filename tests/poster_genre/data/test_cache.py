@@ -383,3 +383,29 @@ def test_no_posters_and_impossible_sizes_are_refused(dataset: PosterDataset, cac
         cached_posters(dataset.subset([]), SIZE)
     with pytest.raises(PosterGenreError, match="at least"):
         cached_posters(dataset, (0, 4))
+
+
+def test_a_flip_of_any_bit_of_the_header_has_the_posters_decoded_again(
+    tmp_path: Path, cache_folder: Path
+) -> None:
+    dataset = load_dataset(write_folder(tmp_path / "set", *sound(3)))
+    cached_posters(dataset, SIZE, progress=False)
+    array = next(cache_folder.glob("*.npy"))
+    whole = array.read_bytes()
+    for position in range(len(whole) - 3 * 12 * 8 * 3):
+        for bit in (1, 8, 64):
+            damaged = bytearray(whole)
+            damaged[position] ^= bit
+            array.write_bytes(damaged)
+            posters = cached_posters(dataset, SIZE, progress=False)
+            assert (posters.images == expected(dataset)).all()
+
+
+@pytest.mark.parametrize("index", ['{"unreadable": [1e400], "crc32": []}', "[" * 100_000])
+def test_an_index_that_cannot_be_read_has_the_posters_decoded_again(
+    tmp_path: Path, cache_folder: Path, index: str
+) -> None:
+    dataset = load_dataset(write_folder(tmp_path / "set", *sound(3)))
+    cached_posters(dataset, SIZE, progress=False)
+    next(cache_folder.glob("*.json")).write_text(index)
+    assert (cached_posters(dataset, SIZE, progress=False).images == expected(dataset)).all()
