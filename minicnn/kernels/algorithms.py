@@ -32,6 +32,8 @@ FORCED = "MINICNN_CONVOLUTION"
 # A tile of 16 outputs costs 36 multiplications; for an image that fills little of its tiles that is no gain.
 LEAST_FILLING = 0.4
 # With fewer channels most of the transforms' lanes are zeros.
+# A strip that implicit GEMM copies grows with the square of the stride.
+LARGEST_STRIDE = 8
 LEAST_CHANNELS = 8
 # Algorithms that use weights transformed or packed, which are worth storing for the next call.
 PREPARING = ("winograd", "implicit")
@@ -71,6 +73,8 @@ def choose(geometry: ConvGeometry, dtype: np.dtype, images: int | None = None) -
         return Choice("small_batch", "few pixels, many weights: reading the weights takes most of the time")
     if geometry.kernel == (1, 1):
         return Choice("patches", "1x1: the pixels are the patches")
+    if max(geometry.stride) > LARGEST_STRIDE:
+        return Choice("patches", "its stride leaves most of a copied strip unused")
     if not square:
         return Choice("implicit", "Winograd is for 3x3 and stride 1")
     if min(geometry.in_channels, geometry.out_channels) < LEAST_CHANNELS:

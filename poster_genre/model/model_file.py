@@ -17,6 +17,7 @@ from minicnn.serialize import SerializeError, load, load_model_arrays, model_arr
 from poster_genre.errors import PosterGenreError, printable
 from poster_genre.genres import GENRES, N_GENRES
 from poster_genre.model.calibration import Calibration
+from poster_genre.model.network_parts import largest_activation
 from poster_genre.model.networks import SPECS, build_network
 from poster_genre.model.spec import ModelSpec
 from poster_genre.model.trained_model import TrainedModel
@@ -26,6 +27,7 @@ KIND = "poster_genre model"
 VERSION = 1
 PACKAGED = "compact.npz"
 LARGEST_HALF = float(np.finfo(np.float16).max)
+LARGEST_ACTIVATION = 2**26  # numbers that one layer puts out for one poster: 256 MB
 LONGEST_TEXT = 300  # characters of a file's own text in an error message
 LARGEST_SLOPE = LARGEST_OFFSET = 1e6  # of a calibration; fitted ones are near 1 and 0
 
@@ -128,6 +130,12 @@ def _read(path: Path) -> TrainedModel:
             f"{name} has the model format {printable(str(version), LONGEST_TEXT)}, this poster-genre reads "
             f"{VERSION}: use the version that wrote it, or train again"
         )
+    network = metadata.get("network")
+    if isinstance(network, dict) and isinstance(network.get("name"), str) and network["name"] not in SPECS:
+        raise PosterGenreError(
+            f"{name} holds the network {printable(network['name'], LONGEST_TEXT)!r}, which this program "
+            "has not registered; poster_genre.model.networks.register_model does so"
+        )
     try:
         return _assemble(arrays, metadata)
     except (KeyError, TypeError, ValueError, ArithmeticError, MemoryError) as error:
@@ -180,10 +188,6 @@ def _calibration(about: dict[str, Any] | None, arrays: Arrays) -> Calibration | 
 
 def _spec(network: dict[str, Any]) -> ModelSpec:
     name = network["name"]
-    if name not in SPECS:
-        raise ValueError(
-            f"its network {name!r} is not registered; poster_genre.model.networks.register_model adds one"
-        )
     height, width = (int(side) for side in network["input_size"])
     return replace(
         SPECS[name],
@@ -209,6 +213,9 @@ def _network(spec: ModelSpec, arrays: Arrays) -> Sequential:
             raise ValueError(f"the array {name} holds a variance below 0")
     weights = {name: values for name, values in arrays.items() if name.startswith("parameter/")}
     network = build_network(spec, rng=WeightBudget(weights))
+    largest = largest_activation(network, (1, *spec.input_size, 3))
+    if largest > LARGEST_ACTIVATION:
+        raise ValueError(f"one poster would take arrays of {largest:,} numbers in its network")
     widened = {name: a.astype(np.float32) if a.dtype == np.float16 else a for name, a in arrays.items()}
     load_model_arrays(network, widened)
     return network

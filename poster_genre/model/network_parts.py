@@ -84,6 +84,17 @@ def network_parts(network: Sequential, input_size: Pair) -> NetworkParts:
     return NetworkParts(backbones, neck, head)
 
 
+def largest_activation(layer: Layer, shape: Shape) -> int:
+    """The numbers in the largest output of any layer below this one, for an input of ``shape``."""
+    children = list(layer.children().values())
+    sizes = [math.prod(layer.output_shape(shape))]
+    for child in children:
+        sizes.append(largest_activation(child, shape))
+        if isinstance(layer, Sequential):
+            shape = child.output_shape(shape)
+    return max(sizes)
+
+
 def is_image(shape: Shape) -> bool:
     """Whether an array of shape (N, ...) is an image of more than one pixel."""
     return len(shape) == 4 and shape[1] * shape[2] > 1

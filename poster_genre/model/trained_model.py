@@ -18,11 +18,12 @@ from minicnn.serialize import model_arrays
 from poster_genre.data.transforms import VERSION as TRANSFORMS_VERSION
 from poster_genre.genres import GENRES
 from poster_genre.model.calibration import Calibration, fit_calibration
-from poster_genre.model.network_parts import network_parts
+from poster_genre.model.network_parts import largest_activation, network_parts
 from poster_genre.model.spec import ModelSpec
 from poster_genre.model.thresholds import fit_thresholds
 
-BATCH = 64  # posters that go through the network together
+BATCH = 64  # posters that go through the network together, fewer where its activations are large
+BATCH_NUMBERS = 2**27  # in the largest activation of a batch
 NOT_FINITE = "the network's output is not a finite number; the weights in the model file are damaged"
 
 
@@ -109,14 +110,19 @@ class TrainedModel:
     def _fused(self) -> Layer:
         return fusion.fuse(self.network)
 
+    @functools.cached_property
+    def _batch(self) -> int:
+        one = largest_activation(self.network, (1, *self.spec.input_size, 3))
+        return max(1, min(BATCH, BATCH_NUMBERS // one))
+
     def _outputs(self, steps: Sequence[Layer], pixels: np.ndarray) -> np.ndarray:
         """The output of the chain of steps for every view of the posters: (N, views, outputs)."""
         views = (pixels, pixels[:, :, ::-1]) if self.spec.flip_average else (pixels,)
         batches = []
-        for start in range(0, len(pixels), BATCH):
+        for start in range(0, len(pixels), self._batch):
             outputs = []
             for view in views:
-                y = self.spec.to_input(view[start : start + BATCH])
+                y = self.spec.to_input(view[start : start + self._batch])
                 for step in steps:
                     y = step.forward(y)
                 outputs.append(y)

@@ -15,6 +15,7 @@ from minicnn.shapes import ConvGeometry
         ((3, 3, 32, 64), (36, 24), {}, np.float32, "winograd"),
         ((3, 3, 32, 64), (36, 24), {}, np.float64, "patches"),
         ((3, 3, 32, 64), (36, 24), {"stride": 2}, np.float32, "implicit"),
+        ((3, 3, 32, 64), (2, 2), {"stride": 9}, np.float32, "patches"),
         ((3, 3, 32, 64), (36, 24), {"dilation": (2, 1)}, np.float32, "patches"),
         ((3, 3, 32, 64), (36, 24), {"groups": 2}, np.float32, "patches"),
         ((3, 3, 32, 64), (1, 3), {}, np.float32, "implicit"),

@@ -5,15 +5,26 @@ from __future__ import annotations
 import pickle
 import tracemalloc
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from minicnn.serialize import load, model_arrays, save
+from minicnn.serialize import load, save
 from poster_genre.errors import PosterGenreError
 from poster_genre.model.model_file import PACKAGED, load_model, save_model
-from poster_genre.model.networks import build_network
-from poster_genre.model.weight_budget import WeightBudget
+from poster_genre.model.networks import build_network, model_spec
+from poster_genre.model.trained_model import BATCH, TrainedModel
+from poster_genre.model.weight_budget import ARRAYS_BESIDES, NUMBERS_BESIDES, WeightBudget
+
+
+def untrained(spec):
+    return TrainedModel.uncalibrated(spec, build_network(spec, rng=0), np.full(25, 0.1), {})
+
+
+def untrained_file(spec, path):
+    save_model(untrained(spec), path)
+    return path
 
 
 def truncated(path):
@@ -59,7 +70,7 @@ def with_nan(path):
         (rewritten(genres=["Action"]), "25"),
         (rewritten(network={"name": "vgg", "input_size": [8, 8]}), "vgg"),
         (rewritten(provenance=None), "contradicts itself"),
-        (without_an_array, "more weights than the file holds"),
+        (without_an_array, "contradicts itself"),
         (with_nan, "NaN"),
         (lambda path: path.unlink(), "there is no model file"),
     ],
@@ -153,17 +164,38 @@ def test_an_architecture_larger_than_the_files_arrays_is_refused_before_it_takes
     assert len(str(caught.value)) < 1000
 
 
-def test_the_weight_budget_is_exactly_what_a_network_needs(fitted):
-    arrays = {
-        name: array
-        for name, array in model_arrays(fitted.trained_.network).items()
-        if name.startswith("parameter/") and array.ndim > 1
-    }
-    build_network(fitted.trained_.spec, rng=WeightBudget(arrays))
-    name, array = next(iter(arrays.items()))
-    for fewer in ({**arrays, name: array.ravel()[1:]}, {k: v for k, v in arrays.items() if k != name}):
-        with pytest.raises(ValueError, match="more weights"):
-            build_network(fitted.trained_.spec, rng=WeightBudget(fewer))
+def test_a_budget_is_used_up_by_more_numbers_or_more_arrays_than_the_file_has_and_a_little():
+    few = {"weight": np.zeros((3, 4))}
+    with pytest.raises(ValueError, match="more weights"):
+        WeightBudget(few).normal(size=12 + NUMBERS_BESIDES + 1)
+    budget = WeightBudget(few)
+    for _ in range(1 + ARRAYS_BESIDES):
+        budget.normal(size=1)
+    with pytest.raises(ValueError, match="more weights"):
+        budget.normal(size=1)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"widths": [1], "blocks": [1], "stem": 1000},
+        {"widths": [1000, 1], "blocks": [1, 1], "stem": 1},
+    ],
+    ids=["stem", "widths"],
+)
+def test_a_network_whose_activations_would_fill_the_memory_is_refused(tmp_path, arguments):
+    spec = model_spec("compact")
+    arguments = {**spec.arguments, "last": 1, "stem_stride": 1, **arguments}
+    spec = replace(spec, input_size=(1024, 1024), arguments=arguments)
+    with pytest.raises(PosterGenreError, match="one poster would take arrays of"):
+        load_model(untrained_file(spec, tmp_path / "model.npz"))
+
+
+def test_few_posters_go_through_a_network_of_large_activations_together():
+    small, large = (model_spec("compact") for _ in range(2))
+    large = replace(large, input_size=(1024, 1024), arguments={**large.arguments, "stem_stride": 1})
+    assert untrained(small)._batch == BATCH
+    assert 1 <= untrained(large)._batch < 8
 
 
 def test_a_deflated_archive_is_refused(fitted, tmp_path):
@@ -210,7 +242,7 @@ def test_values_that_would_make_nan_or_nonsense_are_refused(fitted, tmp_path, sp
 
 def test_a_long_name_in_a_forged_file_is_not_echoed_whole(fitted, tmp_path):
     path = forged(fitted, tmp_path / "model.npz", lambda a, network, m: network.update(name="x" * 10**6))
-    with pytest.raises(PosterGenreError, match="its network 'xxx") as caught:
+    with pytest.raises(PosterGenreError, match="holds the network 'xxx") as caught:
         load_model(path)
     assert len(str(caught.value)) < 1000
 

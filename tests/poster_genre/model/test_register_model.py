@@ -64,7 +64,7 @@ def test_a_file_of_a_network_that_is_not_registered_is_refused_by_that_name(
         patch.setitem(networks.SPECS, "mine", MINE)
         patch.setitem(networks._BUILDERS, "mine", build_mine)
         PosterGenreClassifier("mine").fit(*coloured_posters).save(tmp_path / "mine.npz")
-    with pytest.raises(PosterGenreError, match="its network 'mine' is not registered"):
+    with pytest.raises(PosterGenreError, match="the network 'mine', which this program has not registered"):
         PosterGenreClassifier.load(tmp_path / "mine.npz")
 
 
@@ -95,3 +95,19 @@ def test_a_specification_cannot_turn_a_networks_logits_into_probabilities(small_
 def test_a_specification_that_no_model_file_could_hold_is_refused(changes, says):
     with pytest.raises(PosterGenreError, match=says):
         replace(MINE, **changes)
+
+
+def test_a_builder_may_spawn_generators_and_draw_more_than_its_weights(
+    registered, coloured_posters, tmp_path
+):
+    def build(size: Any, n_genres: int, rng: np.random.Generator, dtype: Any) -> Sequential:
+        rng.standard_normal(100)
+        child = rng.spawn(1)[0]
+        return Sequential([GlobalAveragePool2D(), Dense(3, n_genres, rng=child, dtype=dtype)])
+
+    register_model(replace(MINE, name="spawned", arguments={}), build)
+    classifier = PosterGenreClassifier("spawned").fit(*coloured_posters)
+    classifier.save(tmp_path / "spawned.npz")
+    pixels = coloured_posters[0][:4]
+    loaded = PosterGenreClassifier.load(tmp_path / "spawned.npz")
+    np.testing.assert_array_equal(loaded.predict_proba(pixels), classifier.predict_proba(pixels))
