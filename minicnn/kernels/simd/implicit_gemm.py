@@ -36,7 +36,7 @@ import numpy as np
 
 from minicnn.kernels.runtime import thread_pool
 from minicnn.kernels.runtime.aligned import empty
-from minicnn.kernels.runtime.jit import inlined, jit, plain
+from minicnn.kernels.runtime.jit import inlined, inner, jit, plain
 from minicnn.kernels.runtime.row_consumer import RowConsumer
 from minicnn.kernels.simd.emitter import WIDTH, Emitter
 from minicnn.kernels.simd.intrinsics import address_of, emitted
@@ -76,6 +76,14 @@ def rows_of_weights(depth):  # type: ignore[no-untyped-def]
     return NINE if depth == NINE and WIDTH == 16 else ROWS
 
 
+@inner
+def copy_lanes(tile, position, pixels, lanes, y, start, outputs):  # type: ignore[no-untyped-def]
+    """Copy the first ``lanes`` channels of a tile's first ``pixels`` pixels to y."""
+    for q in range(pixels):
+        for lane in range(lanes):
+            y[start + q * outputs + lane] = tile[position + q * 2 * WIDTH + lane]
+
+
 @inlined
 def place_tile(tile, bias, floor, y, start, pixels, outputs, o):  # type: ignore[no-untyped-def]
     """Write a tile, up to two vectors of channels from ``o`` on, into ``pixels`` pixels of y from ``start``
@@ -86,9 +94,7 @@ def place_tile(tile, bias, floor, y, start, pixels, outputs, o):  # type: ignore
             finish(tile, v, bias, o + v, floor, address_of(y, start + v), outputs)
         else:
             finish(tile, v, bias, o + v, floor, address_of(tile, v), 2 * WIDTH)
-            for q in range(pixels):
-                for lane in range(lanes):
-                    y[start + q * outputs + v + lane] = tile[q * 2 * WIDTH + v + lane]
+            copy_lanes(tile, v, pixels, lanes, y, start + v, outputs)
 
 
 @jit

@@ -59,9 +59,11 @@ from minicnn.shapes import ConvGeometry
 
 
 @inner
-def multiply_points(points, layout, filters, products, products_layout, part, depth, tiles):  # type: ignore[no-untyped-def]
-    """products = points times the filters of ``part``, summed over ``depth``, for a block of tiles."""
-    panels, plane = part.last_panel - part.first_panel, plane_of(depth.segments * depth.length * WIDTH)
+def multiply_points(points, layout, filters, products, products_layout, part, segments, tiles):  # type: ignore[no-untyped-def]
+    """products = points times the filters of ``part``, summed over ``segments`` panels of channels, for a
+    block of tiles."""
+    depth = Depth(segments, WIDTH)  # a constant length: the micro-kernel's loop over it counts to a constant
+    panels, plane = part.last_panel - part.first_panel, plane_of(segments * WIDTH * WIDTH)
     for k in range(PRODUCTS):
         for p in range(0, panels, 2):
             b = address_of(filters, (p * PRODUCTS + k) * plane)
@@ -83,14 +85,14 @@ def forward_tiles(x, filters, bias, floor, y, tiling, part, work, patch):  # typ
     floor)."""
     tiling, part = Tiling(*tiling), Part(*part)
     panel, panels = part.block * WIDTH, part.last_panel - part.first_panel
-    depth = Depth(segments=(tiling.channels + WIDTH - 1) // WIDTH, length=WIDTH)
-    layout = Layout(plane_of(depth.segments * panel), panel)
+    segments = (tiling.channels + WIDTH - 1) // WIDTH
+    layout = Layout(plane_of(segments * panel), panel)
     products_layout = Layout(plane_of(panels * panel), panel)
     points, products = work, work[PRODUCTS * layout.plane :]
     for first in range(part.first, part.last, part.block):
         tiles = min(part.block, part.last - first)
         transform_tiles(x, tiling, first, tiles, points, layout, patch)
-        multiply_points(points, layout, filters, products, products_layout, part, depth, tiles)
+        multiply_points(points, layout, filters, products, products_layout, part, segments, tiles)
         place_tiles(products, products_layout, bias, floor, y, tiling, part, first, tiles, patch)
 
 

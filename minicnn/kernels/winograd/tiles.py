@@ -96,6 +96,19 @@ def transform_gradient_tiles(dy, tiling, first, tiles, points, layout, patch):  
 
 
 @inner
+def copy_pixels(patch, rows, columns, lanes, y, start, row, column):  # type: ignore[no-untyped-def]
+    """Copy the first rows, columns and channels of a tile in ``patch`` to y, where pixel (i, j) begins at
+    ``start + i * row + j * column``."""
+    for i in range(rows):
+        for j in range(columns):
+            pixel = start + i * row + j * column
+            if lanes == WIDTH:
+                copy_vector(patch, (i * TILE + j) * WIDTH, y, pixel)
+            for lane in range(lanes % WIDTH):
+                y[pixel + lane] = patch[(i * TILE + j) * WIDTH + lane]
+
+
+@inner
 def place_tiles(products, layout, bias, floor, y, tiling, part, first, tiles, patch):  # type: ignore[no-untyped-def]
     """The pixels of y for ``tiles`` tiles from ``first`` on and the panels of ``part``, from their
     products."""
@@ -107,18 +120,11 @@ def place_tiles(products, layout, bias, floor, y, tiling, part, first, tiles, pa
         for p in range(part.last_panel - part.first_panel):
             channel = (part.first_panel + p) * WIDTH
             lanes = min(WIDTH, outputs - channel)
-            whole = rows == TILE and columns == TILE and lanes == WIDTH
-            if whole:
+            points = Points(p * layout.panel + t * WIDTH, layout.plane)
+            if rows == TILE and columns == TILE and lanes == WIDTH:
                 pixels = Square(address_of(y, start + channel), width * outputs, outputs)
+                transform_output(products, points, bias, channel, floor, pixels)
             else:
                 pixels = Square(address_of(patch, 0), TILE * WIDTH, WIDTH)
-            points = Points(p * layout.panel + t * WIDTH, layout.plane)
-            transform_output(products, points, bias, channel, floor, pixels)
-            if not whole:
-                for r in range(rows):
-                    for q in range(columns):
-                        pixel = start + (r * width + q) * outputs + channel
-                        if lanes == WIDTH:
-                            copy_vector(patch, (r * TILE + q) * WIDTH, y, pixel)
-                        for lane in range(lanes % WIDTH):
-                            y[pixel + lane] = patch[(r * TILE + q) * WIDTH + lane]
+                transform_output(products, points, bias, channel, floor, pixels)
+                copy_pixels(patch, rows, columns, lanes, y, start + channel, width * outputs, outputs)

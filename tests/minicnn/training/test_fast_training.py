@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import tests
 from minicnn.containers import Residual, Sequential
 from minicnn.data import ArrayDataset, DataLoader
 from minicnn.fusion.rewrite import SWITCH, blocks_of
@@ -123,19 +124,19 @@ def fingerprint():
 
 
 def test_another_process_ends_with_the_same_bits():
-    code = "import test_fast_training; print(test_fast_training.fingerprint())"
-    said = {
+    code = f"import {__name__} as test; print(test.fingerprint())"
+    fingerprints = {
         subprocess.run(
             [sys.executable, "-c", code],
             env={**os.environ, "OMP_NUM_THREADS": "2", "PYTHONHASHSEED": str(seed)},
-            cwd=Path(__file__).parent,
+            cwd=Path(tests.__file__).parent.parent,  # where the package `tests` is imported from
             capture_output=True,
             text=True,
             check=True,
         ).stdout
         for seed in (1, 2)
     }
-    assert len(said) == 1
+    assert len(fingerprints) == 1
 
 
 def test_a_fused_network_that_explodes_stops_the_run():
