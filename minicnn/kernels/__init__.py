@@ -13,6 +13,7 @@ Which kernel runs
 
 What compiled kernels have in common
     runtime/jit.py                 Numba's settings: compiling, and the one message about it
+    runtime/best_effort_stream.py  messages that cannot stop the work
     runtime/cache_folder.py        where compiled kernels are stored
     runtime/thread_pool.py         threads that share the work of a kernel
     runtime/blas.py                the number of threads of one matrix product in NumPy

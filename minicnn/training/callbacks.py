@@ -25,6 +25,7 @@ import numpy as np
 
 from minicnn.argument_checks import positive_int
 from minicnn.containers import Sequential
+from minicnn.kernels.runtime.best_effort_stream import BestEffortStream
 from minicnn.layer import Layer
 from minicnn.layers.activation import ReLU
 from minicnn.serialize import PathLike, atomic_write, clear_leftovers
@@ -77,8 +78,8 @@ class Callback:
 class ProgressBar(Callback):
     """Loss, images a second and the time left of the whole run, on standard error; one line an epoch remains.
 
-    Where standard error is not a terminal there is no moving bar, only those lines. A stream that can no
-    longer be written to ends the progress, not the training.
+    Where standard error is not a terminal there is no moving bar, only those lines. What cannot be written,
+    because the stream is full or closed, is dropped; training goes on.
     """
 
     def __init__(self, enabled: bool = True, stream: TextIO | None = None) -> None:
@@ -87,18 +88,14 @@ class ProgressBar(Callback):
         self._bar: Any = None
 
     def on_train_begin(self, run: Run) -> None:
-        self._out = self.stream or sys.stderr
-        self.enabled = self.enabled and self._out is not None  # standard error may be closed
-        if not self.enabled:
-            return
-        self._terminal = self._out.isatty()
+        self._out = BestEffortStream(self.stream or sys.stderr)
         self._started, self._done = time.monotonic(), run.step
 
     def on_epoch_begin(self, run: Run) -> None:
         self._epoch_started, self._loss, self._samples = time.monotonic(), 0.0, 0
 
     def on_batch_end(self, run: Run, loss: float, samples: int) -> None:
-        if not self.enabled or not self._terminal:
+        if not self.enabled or not self._out.isatty():
             return
         if self._bar is None:
             self._bar = self._new_bar(run)
@@ -118,13 +115,10 @@ class ProgressBar(Callback):
         values = [f"{name} {value:.4g}" for name, value in row.items() if name.endswith("loss")]
         values += [f"{row['images_per_second']:.0f} images/s", f"{_duration(left)} left"]
         line = f"epoch {row['epoch']}/{run.epochs}: " + ", ".join(values)
-        try:
-            if self._bar is not None:
-                self._bar.write(line, file=self._out)
-            else:
-                print(line, file=self._out, flush=True)
-        except (OSError, ValueError):  # the stream is full or closed: training goes on without its progress
-            self.enabled, self._bar = False, None
+        if self._bar is not None:
+            self._bar.write(line, file=self._out)
+        else:
+            print(line, file=self._out, flush=True)
 
     def _new_bar(self, run: Run) -> Any:
         """A bar at the step before this one. It appears after the first step, below what compiling prints."""
@@ -315,7 +309,8 @@ class DeadUnits(Callback):
     def on_train_end(self, run: Run) -> None:
         dead = [f"{name} {share:.0%}" for name, share in self.fractions.items() if share > 0]
         if dead:
-            print("ReLU channels that never fired: " + ", ".join(dead), file=self.stream or sys.stderr)
+            out = BestEffortStream(self.stream or sys.stderr)
+            print("ReLU channels that never fired: " + ", ".join(dead), file=out)
 
 
 def fired_channels(model: Layer, x: np.ndarray) -> dict[str, np.ndarray]:

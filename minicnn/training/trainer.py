@@ -73,9 +73,7 @@ class Trainer(Evaluator):
         self.seed = non_negative_int("Trainer", "seed", seed)
         self.callbacks = list(callbacks)
         self.configuration = dict(configuration or {})
-        self.optimizer_settings: dict[str, Any] = as_json_values(optimizer)
-        if schedule is not None:
-            self.optimizer_settings.pop("lr", None)
+        self.optimizer_settings: dict[str, Any] = {}
         self._reset(epochs=0, steps=0)
 
     def _reset(self, epochs: int, steps: int) -> None:
@@ -118,6 +116,7 @@ class Trainer(Evaluator):
         monitor = monitor or ("val_loss" if val_loader is not None else "loss")
         plan = Plan(train_loader, epochs, val_loader, val_metrics, monitor, mode)
         self._reset(epochs, plan.steps)
+        self._note_optimizer_settings(resume)
         checkpoints = Checkpoints(self, plan, checkpoint_dir)
         with checkpoints.open(resume=resume), self._open_callbacks():
             for callback in self.callbacks:
@@ -137,6 +136,14 @@ class Trainer(Evaluator):
             for callback in self.callbacks:
                 callback.on_train_end(self)
         return self.history
+
+    def _note_optimizer_settings(self, resume: bool) -> None:
+        """Record the optimiser's settings as a run begins; one resumed in this process keeps its first."""
+        if resume and self.optimizer_settings:
+            return
+        self.optimizer_settings = as_json_values(self.optimizer)
+        if self.schedule is not None:
+            self.optimizer_settings.pop("lr", None)
 
     @contextmanager
     def _open_callbacks(self) -> Iterator[None]:

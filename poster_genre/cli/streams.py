@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from typing import TextIO
 
+from minicnn.kernels.runtime.best_effort_stream import BestEffortStream
 from poster_genre.errors import FAILED, printable
-from poster_genre.progress import BestEffortStream
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import io
 import pytest
 
 from poster_genre import progress
-from poster_genre.progress import BestEffortStream, progress_bar
+from poster_genre.progress import progress_bar
 
 
 class Terminal(io.StringIO):
@@ -70,12 +70,3 @@ def test_work_goes_on_where_standard_error_is_full(monkeypatch: pytest.MonkeyPat
 def test_work_goes_on_where_standard_error_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr", None)
     work()
-
-
-def test_a_best_effort_stream_outlives_the_stream_that_it_writes_to() -> None:
-    closed = io.StringIO()
-    stream = BestEffortStream(closed)
-    assert stream.write("before") == 6
-    closed.close()
-    assert stream.write("after") == 5
-    stream.flush()

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from minicnn.kernels.runtime.best_effort_stream import BestEffortStream
 from minicnn.kernels.runtime.cache_folder import cache_folder
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -126,4 +127,5 @@ def _announce(folder: Path | None) -> None:
     if not _announced.is_set():
         _announced.set()
         how_often = "once" if folder is not None else "and again next time, as no cache folder can be written"
-        print(f"minicnn: compiling kernels for this machine, {how_often} (about 5 s) ...", file=sys.stderr)
+        message = f"minicnn: compiling kernels for this machine, {how_often} (about 5 s) ..."
+        print(message, file=BestEffortStream(sys.stderr), flush=True)

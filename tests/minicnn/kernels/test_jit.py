@@ -47,6 +47,20 @@ def test_the_first_compilation_is_announced_in_one_line_and_loading_from_disk_is
     assert again.stdout == first.stdout == "[0. 2.]\n" * 2
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full"])
+def test_the_announcement_cannot_stop_the_work_or_reach_standard_output(tmp_path, redirection):
+    program = PROGRAM.format(dtypes="['float32']")
+    result = subprocess.run(
+        ["sh", "-c", f'exec "$0" -c "$1" {redirection}', sys.executable, program],
+        check=True,
+        env=environment(tmp_path),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert result.stdout == "[0. 2.]\n"
+
+
 def test_a_damaged_cache_is_compiled_anew(tmp_path):
     env = environment(tmp_path)
     run(env)

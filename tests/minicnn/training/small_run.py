@@ -45,6 +45,17 @@ def same_weights(first, second):
     return all(first[name].tobytes() == second[name].tobytes() for name in first)
 
 
+class StopAfter(Callback):
+    """Interrupts a run at the end of its ``epoch``-th epoch, before the checkpoint."""
+
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def on_epoch_end(self, trainer, row):
+        if trainer.epoch == self.epoch:
+            raise KeyboardInterrupt
+
+
 class Recorder(Callback):
     """Records which methods were called, and runs a function at one of them."""
 

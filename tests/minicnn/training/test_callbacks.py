@@ -29,6 +29,9 @@ from minicnn.training.callbacks import (
 )
 from minicnn.training.ema import ExponentialMovingAverage
 from minicnn.training.trainer import Trainer
+from tests.minicnn.training.small_run import StopAfter
+
+POINTS = np.random.default_rng(0).standard_normal((32, 3)).astype(np.float32)
 
 
 class Terminal(io.StringIO):
@@ -59,15 +62,6 @@ def fit_with_scores(trainer, scores, epochs=None, **options):
         val_metrics=lambda y, p: {"score": next(values)},
         **options,
     )
-
-
-class StopAfter(Callback):
-    def __init__(self, epoch):
-        self.epoch = epoch
-
-    def on_epoch_end(self, trainer, row):
-        if trainer.epoch == self.epoch:
-            raise KeyboardInterrupt
 
 
 # History files.
@@ -299,9 +293,18 @@ def test_relus_inside_branches_and_residuals_see_what_a_forward_pass_gives_them(
         np.testing.assert_array_equal(channels, expected[name])
 
 
+@pytest.mark.parametrize("make_callback", [ProgressBar, lambda stream: DeadUnits(POINTS, stream)])
+def test_a_stream_that_is_closed_from_the_start_does_not_stop_training(make_callback):
+    stream = io.StringIO()
+    stream.close()
+    trainer = make_trainer(make_callback(stream=stream))
+    trainer.model["0"].bias.data[1] = -100
+    assert len(trainer.fit(make_loader(), 2)) == 2
+
+
 def test_dead_units_are_a_column_and_are_listed_at_the_end():
     stream = io.StringIO()
-    watch = DeadUnits(np.random.default_rng(0).standard_normal((32, 3)).astype(np.float32), stream)
+    watch = DeadUnits(POINTS, stream)
     trainer = make_trainer(watch)
     trainer.model["0"].bias.data[1] = -100
     history = trainer.fit(make_loader(), 2)

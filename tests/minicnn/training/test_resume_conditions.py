@@ -17,11 +17,13 @@ from minicnn.layers.normalization import BatchNorm
 from minicnn.losses import BinaryCrossEntropyWithLogits
 from minicnn.optim import Adam
 from minicnn.schedules import Cosine, WarmUp
+from minicnn.training.callbacks import Callback
 from minicnn.training.checkpoint_folder import ResumeError
 from minicnn.training.run_settings import schedule_settings
 from minicnn.training.trainer import Trainer
 from tests.minicnn.training.small_run import (
     Recorder,
+    StopAfter,
     make_data,
     make_loader,
     make_model,
@@ -223,6 +225,29 @@ def test_another_optimiser_is_another_setting(tmp_path):
     trainer = Trainer(model, BinaryCrossEntropyWithLogits(), Adam(model.parameters(), 0.1))
     with pytest.raises(ResumeError, match=r"optimizer\.type was 'SGD' and is now 'Adam'"):
         trainer.fit(make_loader(), 1, checkpoint_dir=tmp_path, resume=True)
+
+
+def test_a_setting_of_the_optimiser_that_changed_after_the_trainer_was_made_is_noticed(tmp_path):
+    make_trainer().fit(make_loader(), 1, checkpoint_dir=tmp_path)
+    trainer = make_trainer()
+    trainer.optimizer.weight_decay = 0.5
+    with pytest.raises(ResumeError, match=r"optimizer\.weight_decay was 0\.0 and is now 0\.5"):
+        trainer.fit(make_loader(), 1, checkpoint_dir=tmp_path, resume=True)
+
+
+def test_a_learning_rate_that_a_callback_lowers_does_not_keep_a_run_from_being_resumed(tmp_path):
+    class Halve(Callback):
+        def on_epoch_end(self, run, row):
+            run.optimizer.lr /= 2
+
+    whole = make_trainer(callbacks=[Halve()])
+    whole.fit(make_loader(), 3, checkpoint_dir=tmp_path / "whole")
+    trainer = make_trainer(callbacks=[Halve(), StopAfter(2)])
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(make_loader(), 3, checkpoint_dir=tmp_path / "parts")
+    trainer.callbacks.pop()
+    trainer.fit(make_loader(), 3, checkpoint_dir=tmp_path / "parts", resume=True)
+    assert same_weights(weights(trainer.model), weights(whole.model))
 
 
 @pytest.mark.parametrize("harm", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b"\x80\x04pickle"])
