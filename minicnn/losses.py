@@ -52,6 +52,11 @@ class Loss:
         if not isinstance(target, np.ndarray) or target.dtype.kind not in "biuf":
             actual = target.dtype if isinstance(target, np.ndarray) else type(target).__name__
             raise TypeError(f"{self._name}: expected the targets as an array of numbers, got {actual}")
+        if isinstance(target, np.ma.MaskedArray):
+            raise TypeError(
+                f"{self._name}: expected the targets as a NumPy array, got a masked array; choose values for "
+                "the masked numbers with target.filled(...), or leave samples out with sample_weight"
+            )
         target = self._check_target(prediction, target)
         share = self._shares(sample_weight, len(prediction), prediction.dtype)
         if record:

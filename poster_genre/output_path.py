@@ -20,6 +20,12 @@ def refuse_unwritable_folder(folder: Path) -> None:
     try:
         existing = folder
         while not existing.exists():
+            if existing.is_symlink():
+                link = printable(str(existing))
+                raise UsageError(
+                    f"{name} cannot be a folder, because {link} is a link to nothing that exists; name "
+                    "another folder"
+                )
             existing = existing.parent
         if not existing.is_dir():
             file = printable(str(existing))

@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 from poster_genre.data.archives import open_archive
 from poster_genre.data.git_tree import git_tree_id
 from poster_genre.errors import PosterGenreError, printable
+from poster_genre.output_path import refuse_unwritable_folder
 from poster_genre.progress import progress_bar
 
 REPOSITORY = "laxmimerit/Movies-Poster_Dataset"
@@ -78,12 +79,8 @@ def download(
         except PosterGenreError as error:
             raise PosterGenreError(f"{error}; move it away, then download again") from error
         return target
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise PosterGenreError(
-            f"the folder {target.parent} cannot be made ({error.strerror or error}); choose another folder"
-        ) from error
+    refuse_unwritable_folder(target.parent)
+    target.parent.mkdir(parents=True, exist_ok=True)
     part = _Part(target)
     for last_chance in (False, True):
         _fetch(part, url, attempts, timeout, pause, progress)

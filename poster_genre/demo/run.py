@@ -13,14 +13,14 @@ from minicnn.training.callbacks import HistoryCSV, HistoryPlot, ProgressBar
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.demo.colour_baseline import histogram_auc
 from poster_genre.demo.drawn_posters import draw_predictions, drawn_posters
-from poster_genre.errors import PosterGenreError, UsageError
+from poster_genre.errors import UsageError
 from poster_genre.evaluation.evaluate import evaluate_model
 from poster_genre.evaluation.measures import Scores, defined
 from poster_genre.evaluation.report.report import curves_note, write_report
 from poster_genre.evaluation.tables import comparison, number
 from poster_genre.model.networks import SPECS
 from poster_genre.model.spec import ModelSpec
-from poster_genre.output_path import contents
+from poster_genre.output_path import contents, refuse_unwritable_folder
 from poster_genre.training.run_folder import CURVES, HISTORY, MODEL, REPORT
 
 MARKER = ".poster-genre-demo"
@@ -98,13 +98,9 @@ def prepare_folder(out: Path) -> None:
             raise UsageError(f"--out {out} contains files that no demo wrote; name a new folder")
         for name in (CURVES, HISTORY, PICTURE, MODEL, REPORT):
             (out / name).unlink(missing_ok=True)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        marker.touch()
-    except OSError as error:
-        raise PosterGenreError(
-            f"cannot write to {out} ({error.strerror or error}); name another --out"
-        ) from error
+    refuse_unwritable_folder(out)
+    out.mkdir(parents=True, exist_ok=True)
+    marker.touch()
 
 
 def train_network(

@@ -78,9 +78,9 @@ def write_dataset(
         raise UsageError(f"synth: the count of posters must be a whole number of at least 1, got {count!r}")
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise UsageError(f"synth: the seed must be a whole number of at least 0, got {seed!r}")
+    _refuse_occupied(Path(out))
+    refuse_unwritable_folder(Path(out))
     target = Path(out).resolve()
-    _refuse_occupied(target)
-    refuse_unwritable_folder(target)
     temporary: Path | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

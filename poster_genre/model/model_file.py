@@ -29,6 +29,7 @@ PACKAGED = "compact.npz"
 LARGEST_HALF = float(np.finfo(np.float16).max)
 LARGEST_ACTIVATION = 2**26  # numbers that one layer puts out for one poster: 256 MB
 LONGEST_TEXT = 300  # characters of a file's own text in an error message
+LARGEST_LOGGED = 1e100  # in the history; JSON has whole numbers that no float can hold
 LARGEST_SLOPE = LARGEST_OFFSET = 1e6  # of a calibration; fitted ones are near 1 and 0
 
 Arrays = dict[str, np.ndarray]
@@ -231,4 +232,6 @@ def _provenance(about: Mapping[str, Any]) -> dict[str, Any]:
         raise ValueError("its history is not a list of rows, one for each epoch")
     if not all(isinstance(value, (int, float)) for row in history for value in row.values()):
         raise ValueError("its history holds values that are not numbers")
+    if any(abs(value) > LARGEST_LOGGED for row in history for value in row.values()):
+        raise ValueError("its history holds numbers that no training has")
     return provenance

@@ -76,7 +76,7 @@ def check_members(files: Sequence[PathLike], members: Sequence[TrainedModel]) ->
                 f"{file} has another architecture or input than {files[0]}: combine networks of one recipe"
             )
         posters = member.provenance.get("data_fingerprint")
-        if posters is None:
+        if not posters or not isinstance(posters, str):
             raise UsageError(
                 f"{file} does not record which posters it was trained on, so val may not be unseen by it: "
                 "combine models of 'poster-genre train'"

@@ -40,6 +40,14 @@ def test_a_folder_below_a_file_is_refused_by_the_name_of_the_file(tmp_path: Path
         refuse_unwritable_folder(tmp_path / "file" / "x" / "y")
 
 
+@pytest.mark.parametrize("target", ["loop", "missing"])
+def test_a_link_to_nothing_is_no_folder(tmp_path: Path, target: str) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / target)
+    for folder in (tmp_path / "loop", tmp_path / "loop" / "new"):
+        with pytest.raises(UsageError, match=r"/loop is a link to nothing that exists; name another folder"):
+            refuse_unwritable_folder(folder)
+
+
 def test_a_file_needs_a_folder_and_must_not_be_one(tmp_path: Path) -> None:
     with pytest.raises(PosterGenreError, match=r"there is no folder .*/missing; create it first"):
         refuse_unwritable_file(tmp_path / "missing" / "report.html")

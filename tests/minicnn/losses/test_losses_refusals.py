@@ -55,6 +55,11 @@ def test_class_numbers_out_of_range_are_value_errors(bad: int) -> None:
         SoftmaxCrossEntropy()(LOGITS, np.full(6, bad))
 
 
+def test_masked_targets_are_a_type_error_that_names_the_way_out() -> None:
+    with pytest.raises(TypeError, match=r"got a masked array; .*sample_weight"):
+        MeanSquaredError()(LOGITS, np.ma.masked_greater(np.ones(LOGITS.shape), 0.5))
+
+
 def test_class_numbers_that_are_floats_are_type_errors() -> None:
     with pytest.raises(TypeError, match="class numbers as integers"):
         SoftmaxCrossEntropy()(LOGITS, CLASSES.astype(float))

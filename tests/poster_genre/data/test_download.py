@@ -312,7 +312,7 @@ def test_a_download_prints_nothing_where_there_is_no_terminal(
 
 def test_a_folder_or_address_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(PosterGenreError, match="cannot be made"):
+    with pytest.raises(PosterGenreError, match="cannot be a folder, because"):
         download(tmp_path / "file" / "out", progress=False)
     with pytest.raises(PosterGenreError, match="base URL"):
         download(tmp_path / "out", base_url="file:///etc", progress=False)

@@ -229,6 +229,7 @@ def test_a_deflated_archive_is_refused(fitted, tmp_path):
         (lambda a, n, m: m["provenance"].update(train_posters="many"), "training posters"),
         (lambda a, n, m: m["provenance"].update(history=[{"loss": 1.0}]), "history"),
         (lambda a, n, m: m["provenance"].update(history=[{"epoch": 1, "loss": "low"}]), "history"),
+        (lambda a, n, m: m["provenance"].update(history=[{"epoch": 1, "loss": 10**400}]), "history"),
         (lambda a, n, m: n["arguments"].update(dropout=float("nan")), "rate"),
         (lambda a, n, m: n["arguments"].update(stem_stride=0), "stem_stride"),
     ],

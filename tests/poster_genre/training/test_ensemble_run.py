@@ -59,6 +59,18 @@ def test_an_ensemble_is_written_read_and_predicts(
     np.testing.assert_allclose(ensemble.predict_proba([posters[0]], calibrated=False), by_hand, atol=2e-3)
 
 
+@pytest.mark.parametrize("fingerprint", ["", 0, [1, 2]])
+def test_models_without_a_usable_fingerprint_of_their_posters_are_refused(
+    trained_run, drawn_data, tmp_path, fingerprint
+):
+    model = load_model(trained_run / "model.npz")
+    files = [tmp_path / "a.npz", tmp_path / "b.npz"]
+    for file in files:
+        save_model(replace(model, provenance={**model.provenance, "data_fingerprint": fingerprint}), file)
+    with pytest.raises(UsageError, match="does not record which posters it was trained on"):
+        run_ensemble(files, drawn_data, tmp_path / "out")
+
+
 def test_models_that_do_not_fit_together_are_refused(trained_run, second_run, drawn_data, tmp_path):
     first = trained_run / "model.npz"
     elsewhere = load_model(first)
