@@ -44,7 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Explain the prediction, and write the poster and its heat map as one PNG, whole or not at all."""
     from poster_genre.classifier import PosterGenreClassifier
-    from poster_genre.cli.picture_files import read_picture
+    from poster_genre.cli.picture_files import picture_source
+    from poster_genre.data.image_reader import read_poster
     from poster_genre.genres import genre_index
     from poster_genre.output_path import refuse_unwritable_file
 
@@ -55,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--out {out} must end in .png")
     refuse_unwritable_file(out)
     classifier = PosterGenreClassifier.load(arguments.model_file)
-    poster = read_picture(arguments.image)
+    poster = read_poster(*picture_source(arguments.image))
     result = explain_with_progress(classifier, poster, arguments.genre, arguments.method)
     write_card(result, poster, out)
     print(f"{result.genre} {result.probability:.1%}, {result.method}: {out}")

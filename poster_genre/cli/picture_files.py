@@ -9,14 +9,10 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from poster_genre.errors import PosterGenreError
+from poster_genre.errors import PosterGenreError, printable
 
-if TYPE_CHECKING:
-    from PIL import Image
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".avif", ".gif", ".bmp")
 STANDARD_INPUT = "-"
 WRITER_SECONDS = 5.0  # how long a pipe that no program writes to is waited for
 
@@ -60,17 +56,19 @@ def may_be_file(path: Path) -> bool:
         return True
 
 
-def read_picture(name: str) -> Image.Image:
-    """The picture as an upright RGB image. PosterGenreError, naming it, if it cannot be read."""
-    from poster_genre.data.image_reader import is_pipe, read_poster
+def picture_source(name: str) -> tuple[bytes | Path, str]:
+    """The picture for ``read_poster`` and ``load_poster``, and its name for their messages.
+
+    A file's path, or the bytes of standard input or of a pipe. PosterGenreError, naming it, if it cannot be
+    read.
+    """
+    from poster_genre.data.image_reader import is_pipe
 
     if name == STANDARD_INPUT:
-        return read_poster(read_standard_input(), "standard input")
+        return read_standard_input(), "standard input"
     if os.path.isdir(name):
         raise PosterGenreError(f"{name} is a folder; name one picture file")
-    if is_pipe(name):
-        return read_poster(read_pipe(name), name)
-    return read_poster(Path(name))
+    return (read_pipe(name) if is_pipe(name) else Path(name)), printable(name)
 
 
 def read_standard_input() -> bytes:

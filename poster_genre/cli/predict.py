@@ -83,11 +83,12 @@ def predict_names(names: Sequence[str], classifier: PosterGenreClassifier, top: 
 
 def pixels_or_error(name: str, size: tuple[int, int]) -> np.ndarray | str:
     """The picture at ``size = (height, width)``, uint8 (height, width, 3), or why it cannot be read."""
-    from poster_genre.cli.picture_files import read_picture
-    from poster_genre.data.transforms import resize_poster
+    from poster_genre.cli.picture_files import picture_source
+    from poster_genre.data.transforms import load_poster
 
     try:
-        return resize_poster(read_picture(name), size)
+        source, shown_name = picture_source(name)
+        return load_poster(source, size, shown_name)
     except PosterGenreError as error:
         return str(error)
 

@@ -1,4 +1,7 @@
-"""Reads any accepted picture as an upright RGB image: JPEG, PNG, WebP, GIF and BMP, of any colour mode."""
+"""Reads any accepted picture as an upright RGB image: JPEG, PNG, WebP, AVIF, GIF and BMP, of any colour mode.
+
+AVIF is accepted where the installed Pillow decodes it.
+"""
 
 from __future__ import annotations
 
@@ -9,52 +12,80 @@ import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from poster_genre.data.upright_rgb import upright_rgb
 from poster_genre.errors import PosterGenreError, printable
 
 if TYPE_CHECKING:
     from PIL import Image
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 MAX_PIXELS = 50_000_000
 MAX_BYTES = 100_000_000
-_ACCEPTED = "JPEG, PNG, WebP, GIF or BMP"
 _OTHER_FORMATS = (
     (rb"%PDF", "a PDF document"),
     (rb"(II\*\0|MM\0\*)", "a TIFF picture"),
     (rb"(%!PS|\xc5\xd0\xd3\xc6)", "an EPS or PostScript file"),
     (rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)?(<!DOCTYPE svg[^>]*>\s*)?<svg", "an SVG drawing"),
     (rb"\s*<(!doctype html|html)", "a web page"),
-    (rb"....ftyp(avif|avis)", "an AVIF picture"),
     (rb"....ftyp(heic|heix|mif1)", "an HEIC picture"),
     (rb"[\t\n\r\x20-\x7e]{16}", "a text file"),
 )
+_AVIF = (rb"....ftyp(avif|avis)", "an AVIF picture")
 _PILLOW = r"PIL\."
+
+
+@cache
+def formats() -> tuple[str, ...]:
+    """The accepted formats by Pillow's names for them."""
+    from PIL import features
+
+    return ("JPEG", "PNG", "WEBP", "GIF", "BMP", *(("AVIF",) if "avif" in features.get_supported() else ()))
+
+
+def accepted() -> str:
+    """The accepted formats, as a phrase."""
+    return f"JPEG, PNG, WebP, {'AVIF, ' if 'AVIF' in formats() else ''}GIF or BMP"
+
 
 ImageInput = Any
 """bytes, a path, a PIL image, or a uint8 array of shape (h, w), (h, w, 3) or (h, w, 4)."""
 
 
 def read_poster(source: ImageInput, name: str | None = None) -> Image.Image:
-    """Any accepted picture as an upright RGB image of 8 bits a channel.
+    """Any accepted picture as an upright RGB image of 8 bits a channel, in its own size.
 
     EXIF orientation is applied, transparency is composited over white, 16-bit grey is scaled to 8 bits, and
     of an animation the first frame is taken. PosterGenreError, naming the picture (``name``, or the path),
     where it is of another format, damaged, or larger than ``MAX_PIXELS`` by its header. The source is not
     changed.
     """
+    with decoded(source, name) as picture:
+        return upright_rgb(picture)
+
+
+@contextmanager
+def decoded(source: ImageInput, name: str | None = None) -> Iterator[Image.Image]:
+    """The decoded picture as it is stored: of any mode, not turned. The errors of ``read_poster``.
+
+    Within the context Pillow's exceptions become PosterGenreErrors that name the picture.
+    """
     from PIL import Image
 
+    _silence_pillow()
     if isinstance(source, np.ndarray):
-        return _from_array(source, name or "the array")
+        yield _from_array(source, name or "the array")
+        return
     if isinstance(source, Image.Image):
         name = name or "the picture"
         with _pillow_errors_as_ours(name):
-            return _decode(source, name)
+            _decode(source, name)
+            yield source
+        return
     if isinstance(source, (bytes, bytearray, memoryview)):
         data, name = bytes(source), name or "the picture"
     elif isinstance(source, (str, os.PathLike)):
@@ -64,10 +95,10 @@ def read_poster(source: ImageInput, name: str | None = None) -> Image.Image:
             f"a poster must be bytes, a path, a PIL image or a uint8 array, got {type(source).__name__}"
         )
     if not data:
-        raise PosterGenreError(f"{name} is empty (0 bytes); give a picture in {_ACCEPTED} format")
-    _silence_pillow()
-    with _pillow_errors_as_ours(name, data), Image.open(io.BytesIO(data), formats=FORMATS) as picture:
-        return _decode(picture, name)
+        raise PosterGenreError(f"{name} is empty (0 bytes); give a picture in {accepted()} format")
+    with _pillow_errors_as_ours(name, data), Image.open(io.BytesIO(data), formats=formats()) as picture:
+        _decode(picture, name)
+        yield picture
 
 
 def is_pipe(path: str | Path) -> bool:
@@ -104,18 +135,19 @@ def _from_array(array: np.ndarray, name: str) -> Image.Image:
         )
     if channels == 1:
         array = array.reshape(array.shape[:2])
-    return _decode(Image.fromarray(array), name)
+    picture = Image.fromarray(array)
+    _decode(picture, name)
+    return picture
 
 
-def _decode(picture: Image.Image, name: str) -> Image.Image:
-    """The pixels of an opened picture, upright and RGB."""
+def _decode(picture: Image.Image, name: str) -> None:
+    """Decode an opened picture, after a look at its size."""
     width, height = picture.size
     if width < 1 or height < 1:
         raise PosterGenreError(f"{name} has no pixels ({width}x{height}); give another picture")
     if width * height > MAX_PIXELS:
         raise PosterGenreError(_too_large(name, f"{width}x{height}, "))
     picture.load()
-    return _to_rgb(_rotate(picture))
 
 
 @contextmanager
@@ -131,7 +163,7 @@ def _pillow_errors_as_ours(name: str, data: bytes = b"") -> Iterator[None]:
         raise PosterGenreError(_too_large(name)) from error
     except Image.UnidentifiedImageError as error:
         raise PosterGenreError(
-            f"{name} is {_recognise(data)}; give a picture in {_ACCEPTED} format"
+            f"{name} is {_recognise(data)}; give a picture in {accepted()} format"
         ) from error
     except Exception as error:  # On damaged bytes the decoders raise nearly every type of exception.
         raise PosterGenreError(
@@ -143,50 +175,10 @@ def _too_large(name: str, dimensions: str = "") -> str:
     return f"{name} is too large ({dimensions}more than {MAX_PIXELS:,} pixels); give a smaller picture"
 
 
-def _rotate(picture: Image.Image) -> Image.Image:
-    """A copy of the picture, turned as the EXIF tag Orientation (0x0112) says."""
-    from PIL import Image
-
-    turn = Image.Transpose
-    turns = {
-        2: turn.FLIP_LEFT_RIGHT,
-        3: turn.ROTATE_180,
-        4: turn.FLIP_TOP_BOTTOM,
-        5: turn.TRANSPOSE,
-        6: turn.ROTATE_270,
-        7: turn.TRANSVERSE,
-        8: turn.ROTATE_90,
-    }
-    try:
-        method = turns.get(picture.getexif().get(0x0112, 1))
-    except Exception:  # Damaged EXIF does not affect the pixels: the picture is not turned.
-        method = None
-    return picture.copy() if method is None else picture.transpose(method)
-
-
-def _to_rgb(picture: Image.Image) -> Image.Image:
-    """8-bit RGB of a picture in any mode but floating point; transparency is composited over white."""
-    from PIL import Image
-
-    if picture.mode.startswith("I"):
-        # Pillow clips 16-bit values to 255 instead of scaling them: 65535 = 257 * 255.
-        grey = np.clip(np.asarray(picture).astype(np.int64), 0, 65535)
-        clear = picture.info.get("transparency")  # of a PNG the one level of grey that is transparent
-        if isinstance(clear, int):
-            grey = np.where(grey == clear, 65535, grey)
-        return Image.fromarray(((grey + 128) // 257).astype(np.uint8)).convert("RGB")
-    if picture.mode == "F":
-        raise PosterGenreError("a picture of floating-point pixels has no defined range; give 8 or 16 bits")
-    if "A" in picture.mode or "a" in picture.mode or "transparency" in picture.info:
-        colours = picture.convert("RGBA")
-        white = Image.new("RGBA", colours.size, "white")
-        return Image.alpha_composite(white, colours).convert("RGB")
-    return picture if picture.mode == "RGB" else picture.convert("RGB")
-
-
 def _recognise(data: bytes) -> str:
     """What the first bytes of a file that is not an accepted picture show it to be."""
-    for pattern, description in _OTHER_FORMATS:
+    other_formats = _OTHER_FORMATS if "AVIF" in formats() else (*_OTHER_FORMATS, _AVIF)
+    for pattern, description in other_formats:
         if re.match(pattern, data[:2048], re.IGNORECASE | re.DOTALL):
             return description
     return "not a picture that can be read, or its header is damaged"

@@ -1,20 +1,18 @@
 """From a picture to the network's input, the same for training and serving.
 
-bytes -> ``read_poster`` -> RGB -> ``resize_poster`` -> uint8 (h, w, 3) -> ``Normalisation.apply`` -> float32
+bytes -> ``load_poster`` -> uint8 (h, w, 3) -> ``Normalisation.apply`` -> float32
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from poster_genre.data.image_reader import ImageInput, read_poster
+from poster_genre.data.image_reader import ImageInput, decoded
+from poster_genre.data.upright_rgb import shrink
 from poster_genre.errors import PosterGenreError
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 VERSION = 1
 """To be raised when the same bytes give other pixels than before: a cache of the old pixels is then not
@@ -23,30 +21,15 @@ used.
 
 
 def load_poster(source: ImageInput, size: tuple[int, int], name: str | None = None) -> np.ndarray:
-    """``read_poster``, then ``resize_poster``: uint8 (height, width, 3) with ``size = (height, width)``."""
-    return resize_poster(read_poster(source, name), size)
+    """Any accepted picture squashed to ``size = (height, width)``: uint8 (height, width, 3).
 
-
-def resize_poster(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
-    """The picture squashed to ``size = (height, width)``: uint8 (height, width, 3).
-
-    Shrinking averages over the whole area that an output pixel covers (Pillow widens the cubic kernel by the
-    scale), so a poster at 208 and the same at 300 pixels of width give nearly the same input. Of Pillow's
-    filters this one has the smallest such difference relative to the detail it preserves, about a third of
-    that of box averaging.
+    What ``read_poster`` gives, resized, but in little more memory than the decoded picture takes; see
+    ``upright_rgb.shrink``. The errors of ``read_poster``, and PosterGenreError for a ``size`` below (1, 1).
     """
-    from PIL import Image
-
-    height, width = size
-    if height < 1 or width < 1:
-        raise PosterGenreError(f"resize_poster: expected a (height, width) of at least (1, 1), got {size}")
-    if image.mode != "RGB":
-        raise PosterGenreError(
-            f"resize_poster: expected an RGB image, got mode {image.mode}; read_poster makes one"
-        )
-    if image.size != (width, height):
-        image = image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0)
-    return np.array(image)
+    if min(size) < 1:
+        raise PosterGenreError(f"load_poster: expected a (height, width) of at least (1, 1), got {size}")
+    with decoded(source, name) as picture:
+        return shrink(picture, size)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minicnn.serialize import atomic_write
-from poster_genre.data.transforms import resize_poster
+from poster_genre.data.transforms import load_poster
 from poster_genre.drawing.synthetic import draw_poster, random_genres
 from poster_genre.genres import INDEX, N_GENRES
 from poster_genre.model.trained_model import top_of
@@ -27,7 +27,7 @@ def drawn_posters(count: int, seed: int, size: tuple[int, int]) -> tuple[np.ndar
     with progress_bar("Drawing posters", count, " posters") as bar:
         for i in range(count):
             poster, genres = drawn_poster(seed, i, DRAWN_SIZE)
-            pixels[i] = resize_poster(poster, size)
+            pixels[i] = load_poster(poster, size)
             labels[i, [INDEX[genre] for genre in genres]] = 1
             bar.update()
     return pixels, labels

@@ -15,6 +15,8 @@ class Limits:
         ``pixels``             width times height of a picture, read from its header before decoding.
         ``scans``              passes of a progressive JPEG over its pixels: a small file can have a thousand.
         ``scanned_pixels``     pixels times passes of a JPEG: some seconds of decoding.
+        ``decoding_bytes``     memory that decoding a picture takes, as far as its header tells: a WebP of 15
+                               megapixels reaches it.
         ``run_length_bytes``   size of a run-length BMP, which Pillow decodes byte by byte in Python.
         ``fields``             text fields of an upload.
         ``field_bytes``        size of one: a genre or a method.
@@ -45,6 +47,7 @@ class Limits:
     pixels: int = 25_000_000
     scans: int = 64
     scanned_pixels: int = 500_000_000
+    decoding_bytes: int = 240 * 2**20
     run_length_bytes: int = 2**20
     fields: int = 8
     field_bytes: int = 1000

@@ -112,7 +112,8 @@ def too_large(limits: Limits) -> Problem:
 async def chunks(request: Request, idle_seconds: float) -> AsyncIterator[bytes]:
     """The body piece by piece. TimeoutError where the next one does not come in time."""
     while True:
-        message = await asyncio.wait_for(request.receive(), idle_seconds)
+        async with asyncio.timeout(idle_seconds):  # wait_for of Python 3.11 can swallow an outer timeout
+            message = await request.receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         yield message.get("body", b"")

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from poster_genre.data.image_reader import FORMATS
+from poster_genre.data.image_reader import formats
 from poster_genre.genres import GENRES
 from poster_genre.web.app_state import AppState, state_of
 
@@ -37,7 +37,7 @@ def describe_model(state: AppState) -> dict[str, Any]:
             )
         ],
         "limits": {
-            "formats": list(FORMATS),
+            "formats": list(formats()),
             "bytes": limits.body,
             "pixels": limits.pixels,
             "pictures": limits.pictures,

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from minicnn import __version__
+from poster_genre.data.image_reader import accepted
 from poster_genre.web.app_state import state_of
 from poster_genre.web.limits import Limits
 
@@ -27,7 +28,7 @@ def openapi_document(limits: Limits) -> JsonObject:
     document: JsonObject = yaml.safe_load(openapi_yaml())
     document["info"]["version"] = __version__
     document["info"]["description"] = document["info"]["description"].format(
-        pixels=f"{limits.pixels:,}", megabytes=limits.megabytes
+        formats=accepted(), pixels=f"{limits.pixels:,}", megabytes=limits.megabytes
     )
     body = document["paths"]["/api/v1/predict"]["post"]["requestBody"]
     body["content"]["multipart/form-data"]["schema"]["properties"]["image"]["maxItems"] = limits.pictures

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from poster_genre.classifier import PosterGenreClassifier
+from poster_genre.data.image_reader import accepted
 from poster_genre.errors import PosterGenreError
 from poster_genre.genres import GENRES
 from poster_genre.web.api.model_endpoint import describe_model
@@ -27,7 +28,7 @@ HTML = "text/html; charset=utf-8"
 
 def predict_page(state: AppState) -> str:
     """The start page: a poster in, its genres and heat maps out."""
-    return render("predict.html", path="/", examples=EXAMPLES, limits=state.limits)
+    return render("predict.html", path="/", examples=EXAMPLES, limits=state.limits, formats=accepted())
 
 
 def inside_page(state: AppState) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from poster_genre.cli import picture_files
-from poster_genre.cli.picture_files import list_pictures, read_picture
+from poster_genre.cli.picture_files import list_pictures, picture_source
 from poster_genre.errors import PosterGenreError
 
 needs_pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
@@ -28,7 +28,7 @@ def pipe(tmp_path, monkeypatch):
 @needs_pipes
 def test_a_pipe_without_a_writer_is_refused_in_a_sentence(pipe):
     with pytest.raises(PosterGenreError, match=r"pipe\.jpg is a pipe that no program writes to"):
-        read_picture(str(pipe))
+        picture_source(str(pipe))
 
 
 @needs_pipes
@@ -36,9 +36,9 @@ def test_a_pipe_with_a_writer_is_read_to_its_end(pipe, posters):
     data = posters[0].read_bytes()
     writer = threading.Thread(target=pipe.write_bytes, args=(data,))
     writer.start()
-    picture = read_picture(str(pipe))
+    source, _ = picture_source(str(pipe))
     writer.join()
-    assert picture.tobytes() == read_picture(str(posters[0])).tobytes()
+    assert source == data
 
 
 @needs_pipes
@@ -48,7 +48,7 @@ def test_a_pipe_with_more_than_a_picture_may_have_is_refused(pipe, monkeypatch):
         both_ends.write(b"x" * 11)
         both_ends.flush()
         with pytest.raises(PosterGenreError, match="larger than 10 bytes"):
-            read_picture(str(pipe))
+            picture_source(str(pipe))
 
 
 @needs_pipes
@@ -63,7 +63,7 @@ def test_a_process_substitution_is_a_picture(posters, model_file):
 
 def test_a_folder_in_place_of_a_picture_is_refused_in_a_sentence(tmp_path):
     with pytest.raises(PosterGenreError, match="is a folder; name one picture file"):
-        read_picture(str(tmp_path))
+        picture_source(str(tmp_path))
 
 
 def test_an_empty_name_is_an_error_and_not_the_current_folder():

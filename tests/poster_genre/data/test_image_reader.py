@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from poster_genre.data.image_reader import read_poster
+from poster_genre.data.image_reader import formats, read_poster
 from poster_genre.errors import PosterGenreError
 from tests.poster_genre.data.layouts import jpeg
 
@@ -52,14 +52,16 @@ def refusal(source: object, name: str | None = None) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("form", ["PNG", "BMP", "GIF", "WEBP", "JPEG"])
+@pytest.mark.parametrize("form", formats())
 def test_each_accepted_format_gives_its_pixels(form: str) -> None:
-    options = (
-        {"lossless": True} if form == "WEBP" else {"quality": 100, "subsampling": 0} if form == "JPEG" else {}
-    )
+    options: dict[str, dict[str, object]] = {
+        "WEBP": {"lossless": True},
+        "JPEG": {"quality": 100, "subsampling": 0},
+        "AVIF": {"quality": 100, "subsampling": "4:4:4"},
+    }
     big = np.kron(UPRIGHT, np.ones((8, 8, 1), np.uint8))
-    result = pixels(encode(Image.fromarray(big), form, **options))
-    assert np.abs(result.astype(int) - big).max() <= (0 if form != "JPEG" else 30)
+    result = pixels(encode(Image.fromarray(big), form, **options.get(form, {})))
+    assert np.abs(result.astype(int) - big).max() <= (30 if form in ("JPEG", "AVIF") else 0)
     assert np.abs(result.astype(int) - big).mean() < 2
 
 
@@ -171,7 +173,7 @@ def test_other_formats_are_refused_and_named(data: bytes, expected: str) -> None
     assert expected in text
 
 
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF", "BMP"])
+@pytest.mark.parametrize("form", formats())
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
 def test_a_truncated_file_is_refused_by_name(form: str, share: float) -> None:
     data = encode(Image.open(io.BytesIO(jpeg(1, (60, 90)))), form)
@@ -218,7 +220,7 @@ def test_decoding_prints_and_warns_of_nothing_in_any_thread(capfd: pytest.Captur
 @settings(max_examples=60)
 @given(st.data())
 def test_damaged_bytes_give_a_picture_or_one_sentence(data: st.DataObject) -> None:
-    form = data.draw(st.sampled_from(["JPEG", "PNG", "GIF", "BMP", "WEBP"]))
+    form = data.draw(st.sampled_from(formats()))
     raw = bytearray(encode(Image.fromarray(UPRIGHT), form))
     for _ in range(data.draw(st.integers(1, 8))):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))

@@ -17,6 +17,7 @@ from PIL import Image
 
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.cli.main import main
+from poster_genre.data.image_reader import accepted, formats
 from poster_genre.explain.explain import explain
 from poster_genre.genres import GENRES
 from tests.poster_genre.web.problem_document import problem
@@ -92,10 +93,7 @@ def test_any_other_top_is_refused(live: Any, poster: bytes, top: str) -> None:
 
 def test_where_no_picture_can_be_read_the_answer_is_a_problem(live: Any) -> None:
     answer = live.predict(b"%PDF-1.4 ...")
-    assert (
-        problem(answer, 422)
-        == "image 1 is a PDF document; give a picture in JPEG, PNG, WebP, GIF or BMP format"
-    )
+    assert problem(answer, 422) == f"image 1 is a PDF document; give a picture in {accepted()} format"
     assert answer.json()["results"][0]["error"] == answer.json()["detail"]
 
 
@@ -174,7 +172,7 @@ def test_the_model_is_described(live: Any, web_classifier: PosterGenreClassifier
     assert about["limits"]["bytes"] == 10 * 2**20
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP"])
+@pytest.mark.parametrize("kind", formats())
 def test_every_format_of_the_list_is_read_whatever_its_name_says(
     live: Any, encode: Encode, kind: str
 ) -> None:

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from poster_genre.classifier import PosterGenreClassifier
+from poster_genre.data.image_reader import accepted
 from poster_genre.genres import GENRES, INDEX
 from tests.poster_genre.web.chromium import Encode, Open, file, shot, shown, upload
 
@@ -78,7 +79,7 @@ def test_a_bad_file_is_one_sentence_and_the_page_goes_on(open_page: Open, poster
     upload(page, file("film.svg", b"<svg xmlns='http://www.w3.org/2000/svg'></svg>"))
     page.wait_for_selector("#problem", state="visible")
     text = page.text_content("#problem")
-    assert "This file is an SVG drawing; give a picture in JPEG, PNG, WebP, GIF or BMP format." in text
+    assert f"This file is an SVG drawing; give a picture in {accepted()} format." in text
     page.wait_for_selector("#unseen", state="visible")
     shot(page, "bad-file")
     upload(page, file("film.jpg", poster))

@@ -12,11 +12,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from poster_genre.data.image_reader import accepted, formats
+from poster_genre.errors import PosterGenreError
 from poster_genre.web.limits import Limits
+from poster_genre.web.security.decompression_bombs import check_cost
 from tests.poster_genre.web.problem_document import problem
 
 Encode = Callable[..., bytes]
-KINDS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+KINDS = formats()
 AT_A_TIME = 32
 
 
@@ -40,7 +43,7 @@ def test_a_picture_cut_off_anywhere_is_read_or_refused_in_one_sentence(
     whole = encode(kind, size=(24, 36))
     cuts = sorted({*range(min(len(whole), 64)), *range(64, len(whole), max(1, len(whole) // 64))})
     errors = post_all(live, [whole[:cut] for cut in cuts])
-    assert errors[0] == "image 1 is empty (0 bytes); give a picture in JPEG, PNG, WebP, GIF or BMP format"
+    assert errors[0] == f"image 1 is empty (0 bytes); give a picture in {accepted()} format"
     assert all(error is None or (error.startswith("image ") and "\n" not in error) for error in errors)
     assert sum(error is not None for error in errors) > len(errors) // 2
 
@@ -103,6 +106,26 @@ def test_the_error_for_a_picture_above_the_limit_gives_its_size(live: Any, encod
     assert detail == ("image 1 is too large (5001x5000, more than 25,000,000 pixels); give a smaller picture")
 
 
+def blank(form: str, mode: str, side: int, **options: object) -> bytes:
+    out = io.BytesIO()
+    Image.new(mode, (side, side)).save(out, form, **options)
+    return out.getvalue()
+
+
+def test_formats_whose_decoders_take_more_memory_have_a_lower_limit() -> None:
+    limits = Limits()
+    large = {
+        "WebP": blank("WEBP", "RGB", 4100, lossless=True),
+        "CMYK": blank("JPEG", "CMYK", 4700, progressive=True),
+    }
+    for data in large.values():
+        with pytest.raises(PosterGenreError, match="MB to decode; give a smaller picture, or save it as PNG"):
+            check_cost(data, "image 1", limits)
+    check_cost(blank("WEBP", "RGB", 3900, lossless=True), "image 1", limits)
+    check_cost(blank("JPEG", "CMYK", 4700), "image 1", limits)
+    check_cost(blank("JPEG", "RGB", 4900, progressive=True), "image 1", limits)
+
+
 def test_a_jpeg_with_hundreds_of_scans_is_refused(live: Any, encode: Encode) -> None:
     whole = encode("JPEG", size=(64, 64), progressive=True)
     start = whole.index(b"\xff\xda")
@@ -127,7 +150,7 @@ def test_a_large_run_length_bitmap_is_refused_and_a_small_one_is_not_the_servers
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "an EPS or PostScript file"),
         (b"%PDF-1.7\n%\xe2\xe3", "a PDF document"),
         (b"II*\0\x08\0\0\0\0\0", "a TIFF picture"),
-        (b"\0\0\0 ftypavif\0\0\0\0", "an AVIF picture"),
+        (b"\0\0\0 ftypheic\0\0\0\0", "an HEIC picture"),
         (b"<!DOCTYPE html><title>x</title>", "a web page"),
         (b"\0\0\1\0\1\0\x10\x10\0\0\1\0 \0", "not a picture that can be read"),
         (b"8BPS\0\1" + bytes(40), "not a picture that can be read"),
