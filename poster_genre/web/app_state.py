@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from starlette.requests import Request
 
 from poster_genre.classifier import PosterGenreClassifier
-from poster_genre.web.inference.decode_pool import DecodePool
+from poster_genre.web.inference.decode_queue import DecodeQueue
 from poster_genre.web.inference.explanation_queue import ExplanationQueue
 from poster_genre.web.inference.prediction_queue import PredictionQueue
 from poster_genre.web.inference.trace_service import TraceService
@@ -26,7 +26,7 @@ class AppState:
     classifier: PosterGenreClassifier
     limits: Limits
     upload_memory: UploadMemory
-    decoders: DecodePool
+    decoders: DecodeQueue
     predictions: PredictionQueue
     explanations: ExplanationQueue
     traces: TraceService
@@ -37,7 +37,7 @@ class AppState:
     @classmethod
     def create(cls, classifier: PosterGenreClassifier, limits: Limits) -> AppState:
         """The state at start. The threads that compute start here, and end with ``close``."""
-        decoders = DecodePool(classifier.trained().spec.input_size, limits)
+        decoders = DecodeQueue(classifier.trained().spec.input_size, limits)
         return cls(
             classifier=classifier,
             limits=limits,
@@ -53,6 +53,7 @@ class AppState:
         """Finish the work that is waiting, then end the threads. Blocks."""
         self.decoders.close()
         self.explanations.close()
+        self.traces.queue.close()
         self.predictions.close()
 
 

@@ -90,7 +90,7 @@ def configuration(app: ASGIApp, limits: Limits) -> uvicorn.Config:
         server_header=False,
         backlog=BACKLOG,
         timeout_keep_alive=30,
-        timeout_graceful_shutdown=int(limits.upload_seconds + limits.answer_seconds),
+        timeout_graceful_shutdown=limits.shutdown_seconds,
     )
 
 

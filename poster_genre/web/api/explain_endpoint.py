@@ -45,8 +45,8 @@ async def explain(request: Request) -> Response:
         if len(form.pictures) > 1:
             raise Problem(422, "one picture at a time can be explained")
         genre, method = genre_and_method(form)
-        decoding = state.decoders.decode(form.pictures[0], "image 1")
-        pixels = await before_deadline(request, state.limits, decoding)
+        decoding = state.decoders.decode(form.pictures, ["image 1"], own_page)
+        [pixels] = await before_deadline(request, state.limits, decoding)
     if isinstance(pixels, str):
         raise Problem(422, pixels)
     inputs = ExplainInputs(pixels, genre, method, own_page)

@@ -29,6 +29,7 @@ from poster_genre.explain.layer_trace.descriptions import group_titles
 from poster_genre.explain.layer_trace.formulas import Position
 from poster_genre.explain.layer_trace.receptive_field import receptive_field
 from poster_genre.genres import genre_index
+from poster_genre.web.api.deadline import before_deadline
 from poster_genre.web.api.query_parameters import (
     background_of,
     is_lenient,
@@ -41,6 +42,7 @@ from poster_genre.web.inference.step_descriptions import MAX_MAPS, has_filters
 from poster_genre.web.inference.trace_service import TraceService, view_of
 from poster_genre.web.inference.trace_sessions import SessionExpired
 from poster_genre.web.problem_details import Problem
+from poster_genre.web.security.host_origin_check import from_own_page
 from poster_genre.web.upload_form import read_pictures
 
 T = TypeVar("T")
@@ -49,17 +51,19 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 async def start_session(request: Request) -> Response:
     """Trace a poster. One that cannot be read is a Problem 422; leniently, an answer with an ``error``."""
-    state = state_of(request)
+    state, own_page = state_of(request), from_own_page(request.headers)
+    state.traces.queue.capacity.check(own_page)  # a refusal comes better before an upload than after
     with state.upload_memory.reserve() as reservation:
         form = await read_pictures(request, state.limits, reservation)
         if len(form.pictures) > 1:
             raise Problem(422, "one picture at a time can be traced")
-        pixels = await state.decoders.decode(form.pictures[0], "image 1")
+        decoding = state.decoders.decode(form.pictures, ["image 1"], own_page)
+        [pixels] = await before_deadline(request, state.limits, decoding)
     if isinstance(pixels, str):
         if is_lenient(request):
             return JSONResponse({"error": pixels})
         raise Problem(422, pixels)
-    started = await state.traces.start(pixels)
+    started = await before_deadline(request, state.limits, state.traces.start(pixels, own_page))
     return JSONResponse(
         {
             "token": started.token,
@@ -83,7 +87,9 @@ async def poster(request: Request) -> Response:
 async def maps(request: Request) -> Response:
     """``channel=17`` gives that map alone, in full size; ``background=dark`` colours for a dark page."""
     traces = state_of(request).traces
-    trace = await traces.trace(request.path_params["token"], is_mirrored(request))
+    trace = await traces.trace(
+        request.path_params["token"], is_mirrored(request), from_own_page(request.headers)
+    )
     step, background = request.path_params["step"], background_of(request)
     channel = optional_whole_number(request, "channel")
     or_not_found(lambda: check_position(trace.steps, step, (0, 0, channel or 0)))
@@ -97,14 +103,14 @@ async def maps(request: Request) -> Response:
             return images.atlas(image, scale, background)
         return images.map_image(image[:, :, channel], scale, background)
 
-    return png_response(await traces.queue.run(draw))
+    return png_response(await traces.queue.run(draw, from_own_page(request.headers)))
 
 
 async def numbers(request: Request) -> Response:
     """``row, column, channel`` say which number; ``input`` of which input channel the patch is shown."""
     traces, mirrored = state_of(request).traces, is_mirrored(request)
     token, step = request.path_params["token"], request.path_params["step"]
-    trace = await traces.trace_with_fused(token, mirrored)
+    trace = await traces.trace_with_fused(token, mirrored, from_own_page(request.headers))
     position = (
         whole_number(request, "row"),
         whole_number(request, "column"),
@@ -142,7 +148,9 @@ def pixel_of(traces: TraceService, token: str, position: Position, mirrored: boo
 async def genre(request: Request) -> Response:
     """The contribution of every feature to a genre's score."""
     traces = state_of(request).traces
-    trace = await traces.trace(request.path_params["token"], is_mirrored(request))
+    trace = await traces.trace(
+        request.path_params["token"], is_mirrored(request), from_own_page(request.headers)
+    )
     name = request.path_params["genre"]
     index = or_not_found(lambda: genre_index(name), "there is no such genre")
     return JSONResponse(or_not_found(lambda: contributions(trace, index)))

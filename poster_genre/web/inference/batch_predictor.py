@@ -11,7 +11,6 @@ import queue
 import threading
 import time
 from dataclasses import dataclass
-from enum import IntEnum
 
 import numpy as np
 
@@ -19,15 +18,8 @@ from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.genres import N_GENRES
 from poster_genre.model.predictions import Prediction, predict_pictures
 from poster_genre.web.inference.capacity import Capacity
+from poster_genre.web.inference.priority_threads import Priority
 from poster_genre.web.limits import Limits
-
-
-class Priority(IntEnum):
-    """The order of jobs: smaller numbers first, jobs of one priority in the order they came."""
-
-    OWN_PAGE = 0
-    PROGRAM = 1
-    SHUTDOWN = 2
 
 
 @dataclass

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.explain.explain import ExplainResult, explain
 from poster_genre.explain.occlusion import Progress
 from poster_genre.web.inference.capacity import Capacity
+from poster_genre.web.inference.priority_threads import PriorityThreads
 from poster_genre.web.limits import Limits
 
 
@@ -20,7 +18,7 @@ class ExplanationQueue:
     def __init__(self, classifier: PosterGenreClassifier, limits: Limits) -> None:
         self.classifier = classifier
         self.capacity = Capacity(limits.explanations, limits.for_pages, limits.retry_after)
-        self._thread = ThreadPoolExecutor(1, "explain")
+        self._thread = PriorityThreads(1, "explain")
 
     async def explain(
         self, pixels: np.ndarray, genre: str | None, method: str, progress: Progress, own_page: bool
@@ -31,11 +29,10 @@ class ExplanationQueue:
         is full.
         """
         with self.capacity.reserve(1, own_page):
-            return await asyncio.get_running_loop().run_in_executor(
-                self._thread,
-                lambda: explain(self.classifier, pixels, genre, method=method, progress=progress),
+            return await self._thread.run(
+                lambda: explain(self.classifier, pixels, genre, method=method, progress=progress), own_page
             )
 
     def close(self) -> None:
         """Finish the maps that are waiting, then end the thread."""
-        self._thread.shutdown(wait=True)
+        self._thread.close()

@@ -7,16 +7,17 @@ from collections.abc import Sequence
 
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.model.predictions import Prediction
-from poster_genre.web.inference.batch_predictor import BatchPredictor, Job, Priority
+from poster_genre.web.inference.batch_predictor import BatchPredictor, Job
 from poster_genre.web.inference.capacity import Capacity
-from poster_genre.web.inference.decode_pool import DecodePool
+from poster_genre.web.inference.decode_queue import DecodeQueue
+from poster_genre.web.inference.priority_threads import Priority
 from poster_genre.web.limits import Limits
 
 
 class PredictionQueue:
     """Answers requests with predictions. Its methods are called on one event loop."""
 
-    def __init__(self, classifier: PosterGenreClassifier, decoders: DecodePool, limits: Limits) -> None:
+    def __init__(self, classifier: PosterGenreClassifier, decoders: DecodeQueue, limits: Limits) -> None:
         self.decoders = decoders
         self.capacity = Capacity(limits.queue, limits.for_pages, limits.retry_after)
         self.predictor = BatchPredictor(classifier, self.capacity, limits)
@@ -28,10 +29,10 @@ class PredictionQueue:
         """
         with self.capacity.reserve(len(pictures), own_page):
             names = [f"image {i}" for i in range(1, len(pictures) + 1)]
-            decoded = await asyncio.gather(*map(self.decoders.decode, pictures, names))
+            decoded = await self.decoders.decode(pictures, names, own_page)
             answers: asyncio.Future[list[Prediction]] = asyncio.get_running_loop().create_future()
             job = Job(list(zip(names, decoded, strict=True)), answers)
-            self.predictor.submit(job, Priority.OWN_PAGE if own_page else Priority.PROGRAM)
+            self.predictor.submit(job, Priority.of(own_page))
             return await answers
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from poster_genre.web.inference.capacity import Capacity
+from poster_genre.web.inference.priority_threads import PriorityThreads
 from poster_genre.web.limits import Limits
 from poster_genre.web.problem_details import answer_too_late
 
@@ -18,14 +19,21 @@ class TraceQueue:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self.capacity = Capacity(limits.traces, 0, limits.retry_after)
-        self._turn = asyncio.Lock()
+        self.capacity = Capacity(limits.traces, limits.for_pages, limits.retry_after)
+        self._thread = PriorityThreads(1, "trace")
 
-    async def run(self, work: Callable[[], T]) -> T:
-        """The result of ``work``. Problem 503 where the queue is full, or after ``limits.answer_seconds``."""
-        with self.capacity.reserve(1, own_page=False):
+    async def run(self, work: Callable[[], T], own_page: bool) -> T:
+        """The result of ``work``. Problem 503 where the queue is full, or after ``limits.answer_seconds``.
+
+        Work that is still waiting when the coroutine is cancelled is dropped.
+        """
+        with self.capacity.reserve(1, own_page):
             try:
-                async with asyncio.timeout(self.limits.answer_seconds), self._turn:
-                    return await asyncio.to_thread(work)
+                async with asyncio.timeout(self.limits.answer_seconds):
+                    return await self._thread.run(work, own_page)
             except TimeoutError:
                 raise answer_too_late(self.limits.retry_after) from None
+
+    def close(self) -> None:
+        """Finish the work that is waiting, then end the thread. Blocks."""
+        self._thread.close()

@@ -31,6 +31,7 @@ class TraceService:
     """The network's steps, the trace sessions, and the queue in front of the computation.
 
     A view is the poster or its mirror image; the prediction averages both where ``two_views`` is True.
+    Requests of the server's own pages, ``own_page``, go first.
     """
 
     def __init__(self, classifier: PosterGenreClassifier, limits: Limits) -> None:
@@ -40,33 +41,33 @@ class TraceService:
         self.sessions = TraceSessions(limits)
         self.queue = TraceQueue(limits)
 
-    async def start(self, pixels: np.ndarray) -> StartedTrace:
+    async def start(self, pixels: np.ndarray, own_page: bool) -> StartedTrace:
         """A new session for a poster.
 
         Every view goes through the plain layers once, and through ``predict_proba`` once.
         """
-        views, predictions, steps = await self.queue.run(lambda: self._trace_views(pixels))
+        views, predictions, steps = await self.queue.run(lambda: self._trace_views(pixels), own_page)
         token = self.sessions.start(pixels)
         for mirrored, trace in reversed(list(enumerate(views))):  # the poster itself is dropped last
             self.sessions.store_trace(token, bool(mirrored), trace)
         return StartedTrace(token, predictions, steps)
 
-    async def trace(self, token: str, mirrored: bool) -> Trace:
+    async def trace(self, token: str, mirrored: bool, own_page: bool) -> Trace:
         """The trace of a session's view. SessionExpired where there is no such session."""
         pixels = self.sessions.pixels(token)
         trace = self.sessions.trace(token, mirrored)
         if trace is None:
-            trace = await self.queue.run(lambda: self._trace_view(pixels, mirrored))
+            trace = await self.queue.run(lambda: self._trace_view(pixels, mirrored), own_page)
             self.sessions.store_trace(token, mirrored, trace)
         return trace
 
-    async def trace_with_fused(self, token: str, mirrored: bool) -> Trace:
+    async def trace_with_fused(self, token: str, mirrored: bool, own_page: bool) -> Trace:
         """The same with what the fused network puts out beside it."""
-        trace = await self.trace(token, mirrored)
+        trace = await self.trace(token, mirrored, own_page)
         if trace.fused:
             return trace
         pixels = view_of(self.sessions.pixels(token), mirrored)
-        fused = await self.queue.run(lambda: fused_outputs(self.steps, self.model, pixels))
+        fused = await self.queue.run(lambda: fused_outputs(self.steps, self.model, pixels), own_page)
         trace = replace(trace, fused=fused)
         self.sessions.store_trace(token, mirrored, trace)
         return trace

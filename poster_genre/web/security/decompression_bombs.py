@@ -17,18 +17,22 @@ WEBP_BYTES = 16  # two canvases of 4, the frame and the picture
 PICTURE_BYTES, COEFFICIENT_BYTES = 4, 2  # a progressive JPEG keeps one coefficient for each pixel and channel
 
 
-def check_cost(data: bytes, name: str, limits: Limits) -> None:
-    """PosterGenreError for a picture that would take too much memory or time to decode.
+def check_cost(data: bytes, name: str, limits: Limits) -> int:
+    """The number of pixels by the header; PosterGenreError for a picture that would take too much to decode.
 
-    Bytes that are no picture pass: ``load_poster`` has the better message for them.
+    0 for bytes that are no picture: ``load_poster`` has the better message for them.
     """
     header = read_header(data, name, limits)
     if header is None:
-        return
+        return 0
     dimensions = f"{header.width}x{header.height}"
     if header.pixels > limits.pixels:
         raise PosterGenreError(
             f"{name} is too large ({dimensions}, more than {limits.pixels:,} pixels); give a smaller picture"
+        )
+    if max(header.width, header.height) > limits.side:
+        raise PosterGenreError(
+            f"{name} is too long ({dimensions}, more than {limits.side:,} pixels a side); cut out the poster"
         )
     scans = data.count(START_OF_SCAN) if data.startswith(b"\xff\xd8") else 0
     if scans > limits.scans or scans * header.pixels > limits.scanned_pixels:
@@ -40,6 +44,7 @@ def check_cost(data: bytes, name: str, limits: Limits) -> None:
         )
     if data.startswith(b"BM") and data[30:31] in (b"\x01", b"\x02") and len(data) > limits.run_length_bytes:
         raise PosterGenreError(f"{name} is a large run-length BMP; save it as PNG")
+    return header.pixels
 
 
 class Header(NamedTuple):

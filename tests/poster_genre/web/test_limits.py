@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from poster_genre.web.inference import batch_predictor, decode_pool
+from poster_genre.web.inference import batch_predictor, decode_queue
 from poster_genre.web.limits import Limits
 from tests.poster_genre.web.problem_document import problem
 
@@ -190,14 +190,14 @@ def test_a_picture_that_is_being_decoded_is_waited_for_a_while(
     patience: float,
     together: list[int],
 ) -> None:
-    decoded, real = threading.Event(), decode_pool.decode
+    decoded, real = threading.Event(), decode_queue.decode
     slow = encode("PNG", seed=1)
 
     def held(data: bytes, *more: Any) -> Any:
         assert data != slow or decoded.wait(20)
         return real(data, *more)
 
-    monkeypatch.setattr(decode_pool, "decode", held)
+    monkeypatch.setattr(decode_queue, "decode", held)
     brake.free.set()
     with serve_with(Limits(gather_seconds=patience)) as server, ThreadPoolExecutor(2) as clients:
         done = [clients.submit(predict_alone, server.url, slow)]

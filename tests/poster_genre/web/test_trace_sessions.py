@@ -100,8 +100,9 @@ def test_a_full_trace_queue_answers_503() -> None:
         queue = TraceQueue(Limits())
         queue.capacity.in_use = Limits().traces
         with pytest.raises(Problem) as caught:
-            await queue.run(lambda: None)
+            await queue.run(lambda: None, own_page=False)
         assert (caught.value.status, queue.capacity.in_use) == (503, Limits().traces)
+        queue.close()
 
     asyncio.run(run())
 
@@ -110,7 +111,8 @@ def test_a_trace_past_its_deadline_is_answered_too_late() -> None:
     async def run() -> None:
         queue = TraceQueue(Limits(answer_seconds=0.02))
         with pytest.raises(Problem, match="took too long") as caught:
-            await queue.run(lambda: time.sleep(0.2))
+            await queue.run(lambda: time.sleep(0.2), own_page=False)
         assert (caught.value.status, queue.capacity.in_use) == (503, 0)
+        queue.close()
 
     asyncio.run(run())
