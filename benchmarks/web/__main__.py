@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.__main__ import machine
+from benchmarks.web.attacks import ATTACKS, visitor_beside
 from benchmarks.web.clicks import clicks
 from benchmarks.web.load import Responses, get_request, predict_request, run_clients, run_clients_and_probe
 from benchmarks.web.server_process import server
@@ -47,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         model = Path(chosen.model_file or str(resources.files("poster_genre.model") / "weights" / PACKAGED))
         if "load" in parts:
             rows += load(model, chosen.threads, seconds)
+        if "attacks" in parts:
+            rows += attacks(model, chosen.threads, seconds)
         if "clicks" in parts:
             original = untrained("original", Path(folder) / "original.npz")
             rows += trace_sessions("the model", model, chosen.threads, seconds)
@@ -63,7 +66,8 @@ def load(model: Path, threads: int | None, seconds: float) -> list[dict[str, Any
     """Concurrent clients beside what the classifier does without a server."""
     posters = examples()
     rows = report(offline(model, posters, threads, seconds))
-    with server(model, threads) as (port, _):
+    with server(model, threads) as running:
+        port = running.port
         requests = [predict_request(poster, port) for poster in posters]
         run_clients(port, requests, 8, seconds=seconds / 4)
         for clients in CLIENTS:
@@ -75,14 +79,26 @@ def load(model: Path, threads: int | None, seconds: float) -> list[dict[str, Any
     return rows
 
 
+def attacks(model: Path, threads: int | None, seconds: float) -> list[dict[str, Any]]:
+    """A visitor of the page beside each attack, the server's memory, and the time that it takes to stop."""
+    rows, posters = [], examples()
+    for name, attack in ATTACKS.items():
+        with server(model, threads) as running:
+            idle = running.resident()
+            visitor, stopping = visitor_beside(running, attack, posters, seconds)
+            figures = row(f"visitor beside {name}", visitor)
+            rows += report([{**figures, "idle_mb": round(idle), **stopping}])
+    return rows
+
+
 def trace_sessions(name: str, model: Path, threads: int | None, seconds: float) -> list[dict[str, Any]]:
     """The Inside page's requests of one client, one after the other."""
-    with server(model, threads) as (port, _):
-        starting, clicking = clicks(port, examples()[0], seconds / 2)
+    with server(model, threads) as running:
+        starting, clicking = clicks(running.port, examples()[0], seconds / 2)
     return report([row(f"inside {name}: a poster", starting), row(f"inside {name}: a click", clicking)])
 
 
-PARTS = ("load", "clicks", "endurance")
+PARTS = ("load", "attacks", "clicks", "endurance")
 OK = ("200", "503")
 
 
@@ -158,14 +174,15 @@ def rate(work: Callable[[Any], Any], inputs: Sequence[Any], seconds: float) -> f
 
 def endurance(model: Path, threads: int | None, many: int) -> dict[str, Any]:
     """Resident memory before, during and after many requests from 8 clients, MB."""
-    with server(model, threads) as (port, memory):
+    with server(model, threads) as running:
+        port = running.port
         requests = [predict_request(poster, port) for poster in examples()]
         total = run_clients(port, requests, 8, count=many // 10)
-        resident = [memory()]
+        resident = [running.resident()]
         for _ in range(10):
             responses = run_clients(port, requests, 8, count=many // 10)
             total.statuses += responses.statuses
-            resident.append(memory())
+            resident.append(running.resident())
     statuses = {str(status): n for status, n in sorted(total.statuses.items())}
     return {
         "what": f"{many:,} requests",

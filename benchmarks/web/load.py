@@ -43,22 +43,29 @@ class Responses:
         return 1000 * ordered[min(int(q * len(ordered)), len(ordered) - 1)] if ordered else float("nan")
 
 
-def multipart(poster: bytes) -> bytes:
-    """A form with one picture."""
-    return (
+def multipart(*posters: bytes) -> bytes:
+    """A form with these pictures."""
+    parts = [
         b"--" + BOUNDARY + b'\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\n'
-        b"Content-Type: image/jpeg\r\n\r\n" + poster + b"\r\n--" + BOUNDARY + b"--\r\n"
-    )
+        b"Content-Type: image/jpeg\r\n\r\n" + poster + b"\r\n"
+        for poster in posters
+    ]
+    return b"".join(parts) + b"--" + BOUNDARY + b"--\r\n"
 
 
-def predict_request(poster: bytes, port: int) -> bytes:
-    """The whole of a POST with one picture."""
-    body = multipart(poster)
+def post_request(path: str, port: int, *posters: bytes, headers: str = "") -> bytes:
+    """The whole of a POST with some pictures; ``headers``: further lines, each with its line end."""
+    body = multipart(*posters)
     head = (
-        f"POST /api/v1/predict HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: {len(body)}\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: {len(body)}\r\n{headers}"
         f"Content-Type: multipart/form-data; boundary={BOUNDARY.decode()}\r\n\r\n"
     )
     return head.encode() + body
+
+
+def predict_request(poster: bytes, port: int) -> bytes:
+    """The whole of a POST with one picture to be predicted."""
+    return post_request("/api/v1/predict", port, poster)
 
 
 def get_request(path: str, port: int) -> bytes:
@@ -81,7 +88,7 @@ def run_clients_and_probe(
     async def both() -> tuple[Responses, Responses]:
         probe = Responses(started=time.perf_counter())
         probing = asyncio.create_task(
-            _client(port, [probe_request], 0, probe, probe.started + seconds, 10**9, pause=0.1)
+            client(port, [probe_request], 0, probe, probe.started + seconds, 10**9, pause=0.1)
         )
         flood = await _run_clients(port, requests, clients, seconds, 10**9)
         await probing
@@ -96,12 +103,12 @@ async def _run_clients(
 ) -> Responses:
     responses = Responses(started=time.perf_counter())
     until = responses.started + seconds
-    await asyncio.gather(*(_client(port, requests, i, responses, until, count) for i in range(clients)))
+    await asyncio.gather(*(client(port, requests, i, responses, until, count) for i in range(clients)))
     responses.ended = time.perf_counter()
     return responses
 
 
-async def _client(
+async def client(
     port: int,
     requests: Sequence[bytes],
     first: int,

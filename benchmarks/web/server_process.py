@@ -5,25 +5,49 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 
+@dataclass
+class RunningServer:
+    """A server that takes connections on a port of 127.0.0.1."""
+
+    port: int
+    process: subprocess.Popen[str]
+
+    def resident(self) -> float:
+        """Memory in use, in MB."""
+        return self._status("VmRSS")
+
+    def peak(self) -> float:
+        """The most memory that was in use so far, in MB."""
+        return self._status("VmHWM")
+
+    def _status(self, name: str) -> float:
+        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        [line] = [line for line in lines if line.startswith(f"{name}:")]
+        return int(line.split()[1]) / 1024
+
+    def seconds_to_stop(self) -> float:
+        """Send SIGTERM, and wait for the end of the process."""
+        start = time.perf_counter()
+        self.process.terminate()
+        self.process.wait(120)
+        return time.perf_counter() - start
+
+
 @contextmanager
-def server(model: Path, threads: int | None) -> Iterator[tuple[int, Callable[[], float]]]:
-    """A running server: its port, and a function that reads its resident memory in MB."""
+def server(model: Path, threads: int | None) -> Iterator[RunningServer]:
+    """A ``poster-genre serve`` process that ends with the context."""
     command = [sys.executable, "-m", "poster_genre", "serve", "--port", "0", "--model-file", str(model)]
     command += ["--threads", str(threads)] if threads is not None else []
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        port = ready(process)
-
-        def memory() -> float:
-            status = Path(f"/proc/{process.pid}/status").read_text()
-            return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
-
         try:
-            yield port, memory
+            yield RunningServer(ready(process), process)
         finally:
             process.terminate()
 

@@ -24,7 +24,7 @@ OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
 
 
 class SlowDecoder:
-    """Stands in for decoding: a picture waits for ``free``, or takes ``seconds``; ``decoded`` are the widths."""
+    """Stands in for decoding: a picture waits for ``free``, or takes ``seconds``; ``decoded``: the widths."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, seconds: float | None = None) -> None:
         self.free, self.begun, self.decoded = threading.Event(), threading.Semaphore(0), []
