@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from benchmarks.web.load import Responses, client, post_request
+from benchmarks.web.load import Responses, client, post_request, read_answer
 from benchmarks.web.server_process import RunningServer
 
 Attack = Callable[[int, float], Awaitable[None]]
@@ -17,6 +17,9 @@ Attack = Callable[[int, float], Awaitable[None]]
 
 OWN_PAGE = "Sec-Fetch-Site: same-origin\r\n"
 ABANDONED_AFTER = 0.02
+NO_ANSWER = 0
+"""In place of a status, where the server closed the connection."""
+
 SIDE = 5000
 
 
@@ -36,15 +39,33 @@ async def _visitor_beside(
     requests = [post_request("/api/v1/predict", running.port, each, headers=OWN_PAGE) for each in posters]
     attacking = asyncio.create_task(_until_refused(attack, running.port, time.perf_counter() + 1e6))
     await asyncio.sleep(1)
-    visitor = Responses(started=time.perf_counter())
-    await client(running.port, requests, 0, visitor, visitor.started + seconds, 10**9, pause=0.5)
-    visitor.ended = time.perf_counter()
+    visitor = await visit(running.port, requests, seconds)
     peak = running.peak()
     stopped = await asyncio.to_thread(running.seconds_to_stop)
     attacking.cancel()
     with suppress(asyncio.CancelledError):
         await attacking
     return visitor, {"peak_mb": round(peak), "stopped_after_s": round(stopped, 1)}
+
+
+async def visit(port: int, requests: Sequence[bytes], seconds: float) -> Responses:
+    """One request after the other, half a second apart, each on a new connection as after a page's reload."""
+    visitor = Responses(started=time.perf_counter())
+    turn = 0
+    while time.perf_counter() < visitor.started + seconds:
+        start = time.perf_counter()
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(requests[turn % len(requests)])
+            status, retry = await read_answer(reader)
+            visitor.add(status, time.perf_counter() - start, retry)
+            writer.transport.abort()
+        except (OSError, EOFError):
+            visitor.add(NO_ANSWER, time.perf_counter() - start)
+        turn += 1
+        await asyncio.sleep(0.5)
+    visitor.ended = time.perf_counter()
+    return visitor
 
 
 async def _until_refused(attack: Attack, port: int, end: float) -> None:
@@ -74,7 +95,7 @@ def many_pixels(mode: str, pictures: int, clients: int) -> Attack:
 
 
 async def abandoned_traces(port: int, end: float) -> None:
-    """Thirty posts of 25 megapixels to the Inside page at a time, each closed after 20 ms."""
+    """Every half second thirty posts of 25 megapixels to the Inside page, each closed after 20 ms."""
     request = post_request("/api/v1/inside", port, blank("RGBA"))
 
     async def abandon() -> None:
@@ -87,6 +108,7 @@ async def abandoned_traces(port: int, end: float) -> None:
 
     while time.perf_counter() < end:
         await asyncio.gather(*(abandon() for _ in range(30)))
+        await asyncio.sleep(0.5)
 
 
 async def greedy_clients(port: int, end: float) -> None:

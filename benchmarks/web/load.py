@@ -123,7 +123,7 @@ async def client(
         while time.perf_counter() < until and responses.statuses.total() < count:
             start = time.perf_counter()
             writer.write(requests[turn % len(requests)])
-            status, retry = await _answer(reader)
+            status, retry = await read_answer(reader)
             responses.add(status, time.perf_counter() - start, retry)
             if status != 200 and retry:
                 await asyncio.sleep(retry / 10)  # a tenth of the time that the server asks for
@@ -135,7 +135,7 @@ async def client(
         await writer.wait_closed()
 
 
-async def _answer(reader: asyncio.StreamReader) -> tuple[int, float]:
+async def read_answer(reader: asyncio.StreamReader) -> tuple[int, float]:
     """The status, and Retry-After in seconds."""
     head = await reader.readuntil(b"\r\n\r\n")
     lines = head.split(b"\r\n")
