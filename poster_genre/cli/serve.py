@@ -9,8 +9,8 @@ from poster_genre.errors import PosterGenreError
 
 SUMMARY = "predict in a browser and over HTTP"
 DETAILS = (
-    "The port opens once the model is loaded. SIGTERM and Ctrl+C stop the server after the requests in "
-    "progress are finished. Needs the extra: pip install 'poster-genre[web]'."
+    "The port opens once the model is loaded. SIGTERM and Ctrl+C stop the server once the requests in "
+    "progress are answered, after 8 seconds at most. Needs the extra: pip install 'poster-genre[web]'."
 )
 EXAMPLE = "poster-genre serve --port 8000"
 WEB_PACKAGES = ("starlette", "uvicorn", "python_multipart", "markdown_it", "yaml")
@@ -35,7 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="another host name of this server, for example behind a proxy; may be repeated",
+        help="another host name of this server, such as posters.example.org, or *.example.org for all names "
+        "below it; needed behind a proxy; may be repeated",
     )
     add_model_file(parser)
     add_threads(parser)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import numpy as np
@@ -27,6 +27,7 @@ from poster_genre.web.api import (
 from poster_genre.web.app_state import AppState
 from poster_genre.web.limits import Limits
 from poster_genre.web.pages import page_routes
+from poster_genre.web.pages.not_found import handle_not_found
 from poster_genre.web.problem_details import (
     Problem,
     handle_disconnect,
@@ -35,6 +36,7 @@ from poster_genre.web.problem_details import (
     handle_problem,
     handle_unexpected,
 )
+from poster_genre.web.security.host_names import HostNames, allowed_hosts
 from poster_genre.web.security.host_origin_check import HostOriginCheck
 from poster_genre.web.security.response_headers import SecurityHeaders
 
@@ -42,12 +44,12 @@ from poster_genre.web.security.response_headers import SecurityHeaders
 def create_app(
     classifier: PosterGenreClassifier,
     limits: Limits | None = None,
-    hosts: Collection[str] | None = None,
+    hosts: HostNames | None = None,
 ) -> ASGIApp:
     """The pages and the API for one fitted classifier, warmed up.
 
-    ``hosts``: the host names that the server answers to (``host_origin_check.allowed_hosts``); None: any. The
-    threads that compute start here and end with the application's lifespan.
+    ``hosts``: the host names that the server answers to; None: the loopback names. The threads that compute
+    start here and end with the application's lifespan.
     """
     state = AppState.create(classifier, limits or Limits())
     warm_up(state)
@@ -63,15 +65,16 @@ def create_app(
         routes=all_routes(),
         lifespan=lifespan,
         exception_handlers={
-            Problem: handle_problem,
+            Problem: handle_not_found(handle_problem),
             PosterGenreError: handle_poster_genre_error,
-            HTTPException: handle_http_exception,
+            HTTPException: handle_not_found(handle_http_exception),
             ClientDisconnect: handle_disconnect,
             Exception: handle_unexpected,
         },
     )
+    app.router.redirect_slashes = False  # its redirects name http:// where a proxy has taken HTTPS
     app.state.shared = state
-    return SecurityHeaders(HostOriginCheck(app, hosts))
+    return SecurityHeaders(HostOriginCheck(app, hosts or allowed_hosts("localhost")))
 
 
 def all_routes() -> list[BaseRoute]:

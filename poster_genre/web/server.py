@@ -19,7 +19,7 @@ from poster_genre.errors import PosterGenreError
 from poster_genre.web.app import create_app
 from poster_genre.web.limits import Limits
 from poster_genre.web.security.connection_timeouts import connection_class
-from poster_genre.web.security.host_origin_check import LOOPBACK, allowed_hosts
+from poster_genre.web.security.host_names import LOOPBACK, allowed_hosts
 
 BACKLOG = 512
 
@@ -58,21 +58,24 @@ def serve(
     """Answer requests until SIGTERM or SIGINT, then those in progress. Port 0: any free one.
 
     The address is bound first, so that an error comes at once; it takes connections once the model is loaded
-    and warmed up. PosterGenreError where the address or the model cannot be used.
+    and warmed up. PosterGenreError where the address, the model or a name of ``allow_hosts``
+    cannot be used.
     """
-    limits = limits or Limits()
+    limits, hosts = limits or Limits(), allowed_hosts(host, allow_hosts)
     if threads is not None:
         from minicnn.kernels.runtime.thread_count import set_threads
 
         set_threads(threads)
     with bind(host, port) as listener:
-        app = create_app(PosterGenreClassifier.load(model_file), limits, allowed_hosts(host, allow_hosts))
+        app = create_app(PosterGenreClassifier.load(model_file), limits, hosts)
         start_listening(listener, host, port)
         for name in ("uvicorn.error", "python_multipart"):  # they log malformed requests as warnings
             logging.getLogger(name).setLevel(logging.ERROR)
         print(f"Poster genres at {address(host, listener)}  (Ctrl+C stops it)", file=sys.stderr, flush=True)
         if host not in LOOPBACK:
-            print("Every computer on this network can reach it.", file=sys.stderr, flush=True)
+            print(f"Every computer on this network can reach it, as {hosts}.", file=sys.stderr, flush=True)
+        elif allow_hosts:
+            print(f"It answers to {hosts}.", file=sys.stderr, flush=True)
         Server(configuration(app, limits)).run(sockets=[listener])
 
 

@@ -15,6 +15,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
+from poster_genre.errors import quoted
 from poster_genre.web.limits import Limits
 from poster_genre.web.problem_details import Problem, server_busy
 
@@ -167,6 +168,8 @@ class FormCollector:
             raise Problem(400, "a part of the form has no name")
         self.name = options[b"name"].decode("utf-8", "replace")
         self.is_picture = self.name == "image"
+        if b"filename" in options and not self.is_picture:
+            raise Problem(422, f"the form has a file in the field {quoted(self.name)}; call the field image")
         self.count += 1
         if self.is_picture and len(self.form.pictures) >= self.limits.pictures:
             raise Problem(413, f"at most {self.limits.pictures} pictures at a time")

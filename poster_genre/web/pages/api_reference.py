@@ -11,19 +11,23 @@ from markupsafe import Markup
 from poster_genre.web.api.openapi import JsonObject, resolve
 
 CURL = {
-    "predict": "curl -F image=@poster.jpg {origin}/api/v1/predict",
-    "explain": "curl -F image=@poster.jpg -F genre=Horror {origin}/api/v1/explain",
-    "model": "curl {origin}/api/v1/model",
-    "startTraceSession": "curl -F image=@poster.jpg {origin}/api/v1/inside",
-    "tracePoster": "curl -o poster.png {origin}/api/v1/inside/TOKEN/poster.png",
-    "traceMaps": "curl -o maps.png {origin}/api/v1/inside/TOKEN/maps/1.png",
-    "traceNumber": "curl '{origin}/api/v1/inside/TOKEN/numbers/1?row=3&column=4&channel=0'",
-    "traceGenre": "curl {origin}/api/v1/inside/TOKEN/genres/Horror",
-    "traceFilters": "curl -o filters.png {origin}/api/v1/inside/filters.png",
-    "healthz": "curl {origin}/healthz",
-    "readyz": "curl {origin}/readyz",
+    "predict": "curl -F image=@poster.jpg ADDRESS/api/v1/predict",
+    "explain": "curl -F image=@poster.jpg -F genre=Horror ADDRESS/api/v1/explain",
+    "model": "curl ADDRESS/api/v1/model",
+    "startTraceSession": "curl -F image=@poster.jpg ADDRESS/api/v1/inside",
+    "tracePoster": "curl -o poster.png ADDRESS/api/v1/inside/TOKEN/poster.png",
+    "traceMaps": "curl -o maps.png ADDRESS/api/v1/inside/TOKEN/maps/1.png",
+    "traceNumber": "curl 'ADDRESS/api/v1/inside/TOKEN/numbers/1?row=3&column=4&channel=0'",
+    "traceGenre": "curl ADDRESS/api/v1/inside/TOKEN/genres/Horror",
+    "traceFilters": "curl -o filters.png ADDRESS/api/v1/inside/filters.png",
+    "healthz": "curl ADDRESS/healthz",
+    "readyz": "curl ADDRESS/readyz",
 }
-"""An example by operationId; the page puts its own address for ``{origin}``."""
+"""An example by operationId; ``ADDRESS`` stands for the server's address."""
+
+
+EXAMPLE_ADDRESS = "http://127.0.0.1:8000"
+"""In examples; a script puts the page's own address in its place."""
 
 
 @dataclass
@@ -67,7 +71,7 @@ def operations(document: JsonObject) -> list[Operation]:
             path=path,
             summary=operation["summary"],
             description=operation.get("description", ""),
-            curl=CURL[operation["operationId"]],
+            curl=CURL[operation["operationId"]].replace("ADDRESS", EXAMPLE_ADDRESS),
             fields=[*parameters(document, operation), *form_fields(operation)],
             statuses=[
                 (status, resolve(document, response)["description"])

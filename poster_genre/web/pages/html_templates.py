@@ -9,8 +9,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from poster_genre.web.pages.markdown_html import inline_html
 
-NAVIGATION = (("/", "Predict"), ("/inside", "Inside"), ("/model", "Model"), ("/api", "API"))
-"""(path, name) of the pages that every page links to."""
+NAVIGATION = (("", "Predict"), ("inside", "Inside"), ("model", "Model"), ("api", "API"))
+"""(path below the start page, name) of the pages that every page links to."""
 
 
 @cache
@@ -29,5 +29,9 @@ def environment() -> Environment:
 
 
 def render(template: str, **values: Any) -> str:
-    """The HTML document of a template; ``values`` are its variables."""
-    return environment().get_template(template).render(**values)
+    """The HTML document of a template; ``values`` are its variables.
+
+    ``root`` leads from the page's folder to the start page's, "" where they are the same. Every link is
+    relative, so that a proxy can put the pages under any path.
+    """
+    return environment().get_template(template).render(**{"root": "", **values})

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from importlib import resources
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from poster_genre.classifier import PosterGenreClassifier
@@ -16,7 +16,7 @@ from poster_genre.genres import GENRES
 from poster_genre.web.api.model_endpoint import describe_model
 from poster_genre.web.api.openapi import openapi_document
 from poster_genre.web.app_state import AppState, state_of
-from poster_genre.web.pages.api_reference import objects, operations
+from poster_genre.web.pages.api_reference import EXAMPLE_ADDRESS, objects, operations
 from poster_genre.web.pages.example_posters import EXAMPLES
 from poster_genre.web.pages.html_templates import render
 from poster_genre.web.pages.markdown_html import document_html
@@ -28,12 +28,19 @@ HTML = "text/html; charset=utf-8"
 
 def predict_page(state: AppState) -> str:
     """The start page: a poster in, its genres and heat maps out."""
-    return render("predict.html", path="/", examples=EXAMPLES, limits=state.limits, formats=accepted())
+    return render(
+        "predict.html",
+        path="",
+        examples=EXAMPLES,
+        limits=state.limits,
+        formats=accepted(),
+        address=EXAMPLE_ADDRESS,
+    )
 
 
 def inside_page(state: AppState) -> str:
     """The layer trace of one poster."""
-    return render("inside.html", path="/inside", examples=EXAMPLES, limits=state.limits)
+    return render("inside.html", path="inside", examples=EXAMPLES, limits=state.limits)
 
 
 def model_page(state: AppState) -> str:
@@ -42,7 +49,7 @@ def model_page(state: AppState) -> str:
     text = card.read_text(encoding="utf-8") if card.is_file() else ""
     return render(
         "model.html",
-        path="/model",
+        path="model",
         model=describe_model(state),
         is_packaged=is_packaged(state.classifier),
         card=document_html(text),
@@ -54,11 +61,12 @@ def api_page(state: AppState) -> str:
     document = openapi_document(state.limits)
     return render(
         "api.html",
-        path="/api",
+        path="api",
         description=document["info"]["description"],
         operations=operations(document),
         objects=objects(document),
         genres=GENRES,
+        address=EXAMPLE_ADDRESS,
     )
 
 
@@ -95,8 +103,14 @@ async def favicon(request: Request) -> Response:
     return state_of(request).static_files["favicon.svg"].response(request)
 
 
+async def without_slash(request: Request) -> Response:
+    """From ``/inside/`` to ``/inside``, by a relative address: a proxy may serve another path or scheme."""
+    return RedirectResponse(f"../{request.url.path.rstrip('/').rpartition('/')[2]}")
+
+
 routes = [
     Route("/", html_page(predict_page), methods=["GET"]),
+    *(Route(f"/{name}/", without_slash, methods=["GET"]) for name in ("inside", "model", "api")),
     Route("/inside", html_page(inside_page), methods=["GET"]),
     Route("/model", html_page(model_page), methods=["GET"]),
     Route("/api", html_page(api_page), methods=["GET"]),

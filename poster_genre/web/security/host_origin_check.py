@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from poster_genre.errors import quoted
 from poster_genre.web.problem_details import Problem
+from poster_genre.web.security.host_names import HostNames
 
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+DEFAULT_PORTS = (":80", ":443")
 
 
 class HostOriginCheck:
     """ASGI middleware that checks the headers Host, Origin and Sec-Fetch-Site.
 
-    ``hosts`` are the host names that the server answers to, without a port; None: any. On a loopback address
-    they keep out pages of other sites whose name was pointed at this machine (DNS rebinding). A request that
-    changes or computes something must come from no page or from one of the server's own (cross-site
-    request forgery).
+    ``hosts`` are the host names that the server answers to, without a port. A request that changes or
+    computes something must come from no page or from one of the server's own (cross-site request forgery).
     """
 
-    def __init__(self, app: ASGIApp, hosts: Collection[str] | None) -> None:
+    def __init__(self, app: ASGIApp, hosts: HostNames) -> None:
         self.app, self.hosts = app, hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -36,13 +35,24 @@ class HostOriginCheck:
     def refusal(self, method: str, headers: Headers) -> Problem | None:
         """The problem with a request, None where there is none."""
         host = headers.get("host", "")
-        if self.hosts is not None and host_name(host) not in self.hosts:
-            return Problem(421, "this server does not answer to that host name; see --allow-host")
+        name = host_name(host)
+        if name is None or name not in self.hosts:
+            return Problem(
+                421,
+                f"this server does not answer to the host name {quoted(host)}; if it is one of its names, "
+                "start it with --allow-host",
+            )
         if method in SAFE_METHODS:
             return None
         origin = headers.get("origin")
-        foreign = origin is not None and urlsplit(origin).netloc.lower() != host.lower()
-        if foreign or headers.get("sec-fetch-site") == "cross-site":
+        if origin is not None and not same_site(origin, host):
+            return Problem(
+                403,
+                f"requests from the pages of other sites are not answered: the page is from {quoted(origin)} "
+                f"and this server is {quoted(host)}. Behind a proxy, have it pass on the Host header (nginx: "
+                "proxy_set_header Host $http_host)",
+            )
+        if headers.get("sec-fetch-site") == "cross-site":
             return Problem(403, "requests from the pages of other sites are not answered")
         return None
 
@@ -55,17 +65,32 @@ def from_own_page(headers: Headers) -> bool:
     return headers.get("sec-fetch-site") == "same-origin"
 
 
+def same_site(origin: str, host: str) -> bool:
+    """Whether an Origin header names the host and port of a Host header. The default ports may be left out:
+    a proxy in front may have taken HTTPS.
+    """
+    try:
+        parts = urlsplit(origin)
+    except ValueError:  # malformed, such as "http://["
+        return False
+    return parts.scheme in ("http", "https") and without_default_port(parts.netloc) == without_default_port(
+        host
+    )
+
+
+def without_default_port(host: str) -> str:
+    """A host and port in small letters, the port only where it is not that of HTTP or HTTPS."""
+    host = host.lower()
+    for port in DEFAULT_PORTS:
+        host = host.removesuffix(port)
+    return host
+
+
 def host_name(host: str) -> str | None:
     """The name in a Host header, in small letters and without its port; None for a malformed one."""
     try:
         parts = urlsplit(f"//{host}")
-        return parts.hostname if parts.netloc == host and parts.username is None else None
+        name = parts.hostname if parts.netloc == host and parts.username is None else None
     except ValueError:
         return None
-
-
-def allowed_hosts(address: str, also: Collection[str] = ()) -> set[str] | None:
-    """The names that a server bound to ``address`` answers to; None, any, where it serves a network."""
-    if address.lower() not in LOOPBACK:
-        return None if not also else {name.lower() for name in (*LOOPBACK, address, *also)}
-    return {name.lower() for name in (*LOOPBACK, *also)}
+    return None if name is None else name.removesuffix(".") or None

@@ -7,7 +7,7 @@ export async function predict(blob) {
   const form = new FormData();
   form.append("image", blob, "poster");
   // "lenient": a picture that cannot be read is an answer too, not a failed request.
-  const answer = await post("/api/v1/predict?top=25", form, { Prefer: "handling=lenient" });
+  const answer = await post("api/v1/predict?top=25", form, { Prefer: "handling=lenient" });
   const [result] = (await answer.json()).results;
   if (result.error) throw new RequestFailed(sentence(result.error));
   return result;
@@ -19,7 +19,7 @@ export async function explain(blob, genre, method, progress, signal) {
   form.append("image", blob, "poster");
   form.append("genre", genre);
   form.append("method", method);
-  const answer = await post("/api/v1/explain", form, { Accept: "application/x-ndjson" }, signal);
+  const answer = await post("api/v1/explain", form, { Accept: "application/x-ndjson" }, signal);
   for await (const line of lines(answer.body)) {
     if (line.result) return line.result;
     if (line.problem) throw new RequestFailed(line.problem.detail);

@@ -283,7 +283,7 @@ function clear() {
 // Saving.
 
 async function saveCard() {
-  version ||= (await (await fetch("/api/v1/model")).json()).version;
+  version ||= (await (await fetch("api/v1/model")).json()).version;
   const heat = $("heat").hidden ? null : $("heat");
   const shownGenre = heat ? current.genre : null;
   save(await resultCard($("poster"), heat, current.result, { about: version, shownGenre }), "poster-genres.png");

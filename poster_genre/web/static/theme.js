@@ -29,8 +29,9 @@
       }
       show();
     });
-    for (const line of document.querySelectorAll("[data-curl]")) {
-      line.textContent = line.textContent.replace("{origin}", location.origin);
+    const address = new URL(".", location.href).href.replace(/\/$/, "");
+    for (const line of document.querySelectorAll("[data-address]")) {
+      line.textContent = line.textContent.replace(line.dataset.address, address);
     }
   });
 })();

@@ -15,7 +15,7 @@ import httpx
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.web.app import create_app
 from poster_genre.web.limits import Limits
-from poster_genre.web.security.host_origin_check import allowed_hosts
+from poster_genre.web.security.host_names import allowed_hosts
 from poster_genre.web.server import Server, bind, configuration
 
 

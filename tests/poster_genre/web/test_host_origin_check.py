@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 import pytest
 
-from poster_genre.web.security.host_origin_check import HostOriginCheck, allowed_hosts, host_name
+from poster_genre.cli.main import main
+from poster_genre.web.security.host_names import LOOPBACK, allowed_hosts
+from poster_genre.web.security.host_origin_check import host_name, same_site
 from poster_genre.web.security.response_headers import HEADERS
 from tests.poster_genre.web.problem_document import problem
 
@@ -118,16 +121,95 @@ def test_a_file_that_the_browser_has_is_not_sent_again(live: Any) -> None:
     assert (again.status_code, again.content) == (304, b"")
 
 
-def test_on_a_network_any_name_is_answered_unless_names_are_given() -> None:
-    assert allowed_hosts("0.0.0.0") is None
-    assert allowed_hosts("127.0.0.1", ["films.example"]) == {"localhost", "127.0.0.1", "::1", "films.example"}
-    assert "films.example" in (allowed_hosts("0.0.0.0", ["Films.Example"]) or ())
-    assert HostOriginCheck(None, None).hosts is None  # type: ignore[arg-type]
+NETWORK = allowed_hosts("0.0.0.0", ["Films.Example", "*.posters.example."])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["films.example", "a.posters.example", "a.b.posters.example", "192.168.1.5", "fe80::1", "localhost"],
+)
+def test_on_a_network_the_given_names_and_every_address_are_answered(name: str) -> None:
+    assert name in NETWORK
+
+
+@pytest.mark.parametrize(
+    "name", ["evil.example", "posters.example", "xposters.example", "1.2.3.4.evil.example"]
+)
+def test_on_a_network_other_names_are_refused(name: str) -> None:
+    assert name not in NETWORK
+
+
+def test_the_machines_own_name_is_answered_on_a_network_only() -> None:
+    own = socket.gethostname().lower()
+    assert own in allowed_hosts("0.0.0.0")
+    assert "192.168.1.5" not in allowed_hosts("127.0.0.1")
+    assert list(allowed_hosts("127.0.0.1", ["films.example"]).names) == [*LOOPBACK, "films.example"]
+
+
+def test_the_names_are_listed_for_people() -> None:
+    assert str(allowed_hosts("::1", ["*.example.org"])) == "localhost, 127.0.0.1, ::1, *.example.org"
+    assert str(NETWORK).endswith(", *.posters.example, any IP address")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "posters.test:18452",
+        "https://posters.test",
+        "*",
+        "",
+        "posters.test/path",
+        "*.",
+        "a b",
+        "user@a.example",
+    ],
+)
+def test_a_name_that_no_request_can_have_is_refused_at_the_start(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["serve", "--allow-host", name]) == 2
+    assert f"--allow-host '{name}' is not a host name; give the name alone" in capsys.readouterr().err
+
+
+def test_the_refusal_of_a_proxys_request_says_what_was_compared(live: Any, poster: bytes) -> None:
+    headers = {"Origin": "https://posters.example", "Host": f"127.0.0.1:{live.port}"}
+    detail = problem(live.predict(poster, headers=headers), 403)
+    assert f"the page is from 'https://posters.example' and this server is '127.0.0.1:{live.port}'" in detail
+    assert "proxy_set_header Host $http_host" in detail
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "http://\xff", "//", "ftp://127.0.0.1"])
+def test_a_malformed_origin_is_refused_like_another_site(live: Any, poster: bytes, origin: str) -> None:
+    answer = live.predict(poster, headers={"Origin": origin.encode("latin-1")})
+    problem(answer, 403)
+    for name, value in HEADERS.items():
+        assert answer.headers[name] == value
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "same"),
+    [
+        ("https://a.example", "a.example", True),
+        ("https://A.example:443", "a.example", True),
+        ("http://a.example", "a.example:80", True),
+        ("https://a.example:8443", "a.example", False),
+        ("null", "null", False),
+    ],
+)
+def test_an_origin_is_compared_without_the_default_ports(origin: str, host: str, same: bool) -> None:
+    assert same_site(origin, host) is same
 
 
 @pytest.mark.parametrize(
     ("host", "name"),
-    [("A.example:80", "a.example"), ("[::1]:1", "::1"), ("user@a.example", None), ("a/b", None), ("", None)],
+    [
+        ("A.example:80", "a.example"),
+        ("a.example.:80", "a.example"),
+        ("[::1]:1", "::1"),
+        ("user@a.example", None),
+        ("a/b", None),
+        ("", None),
+    ],
 )
 def test_the_name_is_parsed_from_a_host_header(host: str, name: str | None) -> None:
     assert host_name(host) == name

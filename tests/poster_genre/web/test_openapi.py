@@ -22,7 +22,14 @@ from poster_genre.web.inference.trace_sessions import SessionExpired
 from poster_genre.web.limits import Limits
 from poster_genre.web.pages.api_reference import CURL
 
-NOT_API = ("/", "/inside", "/model", "/api", "/favicon.ico", "/static/{path}", "/openapi.json")
+PAGES = ("inside", "model", "api")
+NOT_API = (
+    "/",
+    *(f"/{name}{slash}" for name in PAGES for slash in ("", "/")),
+    "/favicon.ico",
+    "/static/{path}",
+    "/openapi.json",
+)
 ANY_PATH = {405, 500}  # a method that a path does not have, and a bug: not listed for each operation
 HAS_MORE_MEMBERS = "additionalProperties"
 

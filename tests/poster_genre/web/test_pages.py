@@ -7,6 +7,7 @@ import re
 from html.parser import HTMLParser
 from importlib import resources
 from typing import Any
+from urllib.parse import urljoin
 
 import numpy as np
 import pytest
@@ -18,8 +19,9 @@ from poster_genre.web.pages.example_posters import EXAMPLES, SIZE
 from poster_genre.web.pages.html_templates import NAVIGATION
 from poster_genre.web.pages.markdown_html import document_html, inline_html
 from poster_genre.web.static_files import load_static_files
+from tests.poster_genre.web.problem_document import problem
 
-PATHS = [path for path, _ in NAVIGATION]
+PATHS = [f"/{path}" for path, _ in NAVIGATION]
 VOID = {"meta", "link", "img", "input", "br", "hr"}
 
 
@@ -60,8 +62,8 @@ def test_a_page_is_well_formed_and_loads_only_static_files(live: Any, path: str)
             assert attributes["src"]
         loaded = attributes.get("src") or (attributes.get("href") if tag == "link" else None)
         if loaded:
-            assert loaded.startswith("/static/")
-            assert live.client.get(loaded).status_code == 200
+            assert loaded.startswith("static/")  # relative: a proxy can put the pages under any path
+            assert live.client.get(urljoin(path, loaded)).status_code == 200
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -72,8 +74,36 @@ def test_every_link_of_a_page_has_a_target(live: Any, path: str) -> None:
         href = attributes.get("href") or ""
         if tag == "a" and href.startswith("#"):
             assert href[1:] in ids
-        elif tag == "a" and href.startswith("/") and "hidden" not in attributes:
-            assert live.client.get(href).status_code == 200
+        elif tag == "a" and not href.startswith("https://") and "hidden" not in attributes:
+            assert not href.startswith("/")
+            assert live.client.get(urljoin(path, href)).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/nothing/at/all", "/static/none.css", "/inside/x"])
+def test_an_unknown_address_is_a_page_with_a_way_home_for_a_browser(live: Any, path: str) -> None:
+    answer = live.client.get(path, headers={"Accept": "text/html,*/*;q=0.8"})
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    tags = Reader(answer.text).tags
+    homes = {urljoin(path, attributes["href"]) for tag, attributes in tags if tag == "a"}
+    assert "/" in homes
+    for tag, attributes in tags:
+        if tag in ("link", "script"):
+            loaded = urljoin(path, attributes.get("href") or attributes["src"])
+            assert live.client.get(loaded).status_code == 200
+    assert problem(live.client.get(path), 404)  # a program gets the problem document
+
+
+@pytest.mark.parametrize("name", ["inside", "model", "api"])
+def test_a_slash_too_many_leads_to_the_page_by_a_relative_address(live: Any, name: str) -> None:
+    answer = live.client.get(f"/{name}/")
+    assert (answer.status_code, answer.headers["location"]) == (307, f"../{name}")
+
+
+def test_an_example_of_the_api_has_an_address_without_javascript(live: Any) -> None:
+    for path in ("/", "/api"):
+        text = live.client.get(path).text
+        assert "http://127.0.0.1:8000/api/v1/predict" in text
+        assert "{origin}" not in text
 
 
 def test_scripts_and_styles_name_no_other_origin() -> None:

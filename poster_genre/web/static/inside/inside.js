@@ -204,7 +204,7 @@ function filterPicture(step) {
   });
   const holder = el("div", { className: "filters", role: "img", "aria-label": `The ${out} filters as pictures` });
   for (let i = 0; i < out; i += 1) holder.append(Object.assign(document.createElement("canvas"), { width: kw, height: kh }));
-  picture.src = `/api/v1/inside/filters.png?step=${step.step}`;
+  picture.src = `api/v1/inside/filters.png?step=${step.step}`;
   return el("div", {}, el("p", { className: "soft" }, `Its ${out} filters as pictures: bright where a weight of that colour is positive, dark where it is negative, grey where it is 0.`), holder);
 }
 

@@ -106,7 +106,7 @@ export class NumberPanel {
         : this.computation.chain.map((each) => computationBlock(each, page, each.step === step.step))),
     );
     $("number-panel-inside").scrollTop = before;
-    $("as-json").href = `/api/v1/inside/${this.session.token}/numbers/${step.step}?${this.query()}`;
+    $("as-json").href = `api/v1/inside/${this.session.token}/numbers/${step.step}?${this.query()}`;
   }
 
   query() {

@@ -27,7 +27,7 @@ export class TraceSession {
   }
 
   async get(path) {
-    let answer = await fetchWithRetries(`/api/v1/inside/${this.token}/${path}`, { headers: LENIENT });
+    let answer = await fetchWithRetries(`api/v1/inside/${this.token}/${path}`, { headers: LENIENT });
     if (answer.status === ENDED) {
       // Several requests may find the session ended; the poster is sent again once.
       this.restarting ??= send(this.blob).then((restarted) => {
@@ -37,7 +37,7 @@ export class TraceSession {
         }, 1000);
       });
       await this.restarting;
-      answer = await fetchWithRetries(`/api/v1/inside/${this.token}/${path}`, { headers: LENIENT });
+      answer = await fetchWithRetries(`api/v1/inside/${this.token}/${path}`, { headers: LENIENT });
     }
     return succeeded(answer);
   }
@@ -46,7 +46,7 @@ export class TraceSession {
 async function send(blob) {
   const form = new FormData();
   form.append("image", blob, "poster");
-  const response = await succeeded(await fetchWithRetries("/api/v1/inside", { method: "POST", body: form, headers: LENIENT }));
+  const response = await succeeded(await fetchWithRetries("api/v1/inside", { method: "POST", body: form, headers: LENIENT }));
   const answer = await response.json();
   if (answer.error) throw new RequestFailed(sentence(answer.error));
   return answer;
