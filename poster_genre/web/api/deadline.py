@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import TypeVar
 
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive
 
 from poster_genre.web.limits import Limits
 from poster_genre.web.problem_details import answer_too_late
@@ -26,9 +27,9 @@ async def before_deadline(request: Request, limits: Limits, work: Awaitable[T]) 
         raise answer_too_late(limits.retry_after) from None
 
 
-async def unless_disconnected(receive: Callable[[], Awaitable[object]], work: Awaitable[T]) -> T:
-    """The result of ``work``; ClientDisconnect once ``receive`` returns, which is when the client leaves."""
-    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(receive())
+async def unless_disconnected(receive: Receive, work: Awaitable[T]) -> T:
+    """The result of ``work``; ClientDisconnect once the client leaves. A body not yet read is skipped."""
+    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(disconnected(receive))
     try:
         await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
         if working.done():
@@ -38,3 +39,9 @@ async def unless_disconnected(receive: Callable[[], Awaitable[object]], work: Aw
         for task in (working, leaving):
             task.cancel()
         await asyncio.gather(working, leaving, return_exceptions=True)
+
+
+async def disconnected(receive: Receive) -> None:
+    """Return once the client has left."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

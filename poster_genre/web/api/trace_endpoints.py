@@ -168,18 +168,21 @@ async def filters(request: Request) -> Response:
     raise Problem(404, "no such layer has filters over the poster's colours")
 
 
-def no_content_if_expired(handler: Handler) -> Handler:
-    """The handler, but an ended session is status 204 for a lenient client."""
+def under_session(handler: Handler) -> Handler:
+    """The handler, but it ends at the deadline and when the client leaves.
 
-    async def lenient_handler(request: Request) -> Response:
+    An ended session is status 204 for a lenient client.
+    """
+
+    async def session_handler(request: Request) -> Response:
         try:
-            return await handler(request)
+            return await before_deadline(request, state_of(request).limits, handler(request))
         except SessionExpired:
             if is_lenient(request):
                 return Response(status_code=204)
             raise
 
-    return lenient_handler
+    return session_handler
 
 
 def or_not_found(look_up: Callable[[], T], detail: str | None = None) -> T:
@@ -199,8 +202,8 @@ SESSION = "/api/v1/inside/{token}"
 routes = [
     Route("/api/v1/inside", start_session, methods=["POST"]),
     Route("/api/v1/inside/filters.png", filters, methods=["GET"]),
-    Route(f"{SESSION}/poster.png", no_content_if_expired(poster), methods=["GET"]),
-    Route(f"{SESSION}/maps/{{step:int}}.png", no_content_if_expired(maps), methods=["GET"]),
-    Route(f"{SESSION}/numbers/{{step:int}}", no_content_if_expired(numbers), methods=["GET"]),
-    Route(f"{SESSION}/genres/{{genre:path}}", no_content_if_expired(genre), methods=["GET"]),
+    Route(f"{SESSION}/poster.png", under_session(poster), methods=["GET"]),
+    Route(f"{SESSION}/maps/{{step:int}}.png", under_session(maps), methods=["GET"]),
+    Route(f"{SESSION}/numbers/{{step:int}}", under_session(numbers), methods=["GET"]),
+    Route(f"{SESSION}/genres/{{genre:path}}", under_session(genre), methods=["GET"]),
 ]

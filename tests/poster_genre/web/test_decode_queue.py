@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from poster_genre.explain.layer_trace import images
 from poster_genre.web.inference import decode_queue
 from poster_genre.web.limits import Limits
 from tests.poster_genre.web.problem_document import problem
@@ -163,3 +164,33 @@ def test_stopping_the_server_drops_the_pictures_that_wait(
         assert len(decoder.decoded) < 64  # of 128, which two threads would need 13 s for
         for each in done:
             assert each.exception() is not None or each.result().status_code in (500, 503)
+
+
+def test_a_map_whose_client_has_left_is_not_drawn(
+    live: Any, monkeypatch: pytest.MonkeyPatch, until: Until, poster: bytes
+) -> None:
+    free, drawn = threading.Event(), []
+
+    def atlas(*_: Any) -> bytes:
+        drawn.append(True)
+        assert free.wait(20)
+        return b""
+
+    token = post(live.url, poster, path="inside").json()["token"]
+    address = f"{live.url}/api/v1/inside/{token}/maps/0.png"
+    in_queue = live.state.traces.queue.capacity
+    monkeypatch.setattr(images, "atlas", atlas)
+    try:
+        with ThreadPoolExecutor(1) as clients:
+            first = clients.submit(httpx.get, address, timeout=30)
+            until(lambda: len(drawn) == 1)
+            for _ in range(3):
+                with pytest.raises(httpx.ReadTimeout):
+                    httpx.get(address, timeout=httpx.Timeout(20, read=0.2))
+            until(lambda: in_queue.in_use == 1)
+            free.set()
+            assert first.result().status_code == 200
+    finally:
+        free.set()
+    until(lambda: in_queue.in_use == 0)
+    assert len(drawn) == 1
