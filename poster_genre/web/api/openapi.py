@@ -28,7 +28,10 @@ def openapi_document(limits: Limits) -> JsonObject:
     document: JsonObject = yaml.safe_load(openapi_yaml())
     document["info"]["version"] = __version__
     document["info"]["description"] = document["info"]["description"].format(
-        formats=accepted(), pixels=f"{limits.pixels:,}", megabytes=limits.megabytes
+        formats=accepted(),
+        pixels=f"{limits.pixels:,}",
+        megabytes=limits.megabytes,
+        request_pixels=f"{limits.request_pixels:,}",
     )
     body = document["paths"]["/api/v1/predict"]["post"]["requestBody"]
     body["content"]["multipart/form-data"]["schema"]["properties"]["image"]["maxItems"] = limits.pictures

@@ -89,11 +89,14 @@ def test_the_ranges_of_parameters_are_the_codes(document: dict[str, Any]) -> Non
 
 
 def test_the_limits_of_the_server_are_filled_in() -> None:
-    limits = replace(Limits(), pictures=7, pixels=1_234_567, body=3 * 2**20)
+    limits = replace(Limits(), pictures=7, pixels=1_234_567, request_pixels=7_654_321, body=3 * 2**20)
     document = openapi_document(limits)
     form = document["paths"]["/api/v1/predict"]["post"]["requestBody"]["content"]["multipart/form-data"]
     assert form["schema"]["properties"]["image"]["maxItems"] == 7
-    assert "1,234,567 pixels; an upload holds up to 3 MB" in document["info"]["description"]
+    assert (
+        "1,234,567 pixels; an upload holds up to 3 MB and 7,654,321 pixels in all"
+        in document["info"]["description"]
+    )
     assert document["info"]["version"] == __version__
 
 
