@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from importlib import resources
 
@@ -10,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from poster_genre.classifier import PosterGenreClassifier
-from poster_genre.data.image_reader import accepted
+from poster_genre.data.image_reader import accepted, formats
 from poster_genre.errors import PosterGenreError
 from poster_genre.genres import GENRES
 from poster_genre.web.api.model_endpoint import describe_model
@@ -34,13 +35,26 @@ def predict_page(state: AppState) -> str:
         examples=EXAMPLES,
         limits=state.limits,
         formats=accepted(),
+        types=media_types(),
+        averages=json.dumps(averages(state)),
         address=EXAMPLE_ADDRESS,
     )
 
 
+def averages(state: AppState) -> dict[str, float]:
+    """The share of the training posters that have each genre; those that none has are left out."""
+    priors = state.classifier.trained().priors
+    return {genre: round(float(p), 6) for genre, p in zip(GENRES, priors, strict=True) if p > 0}
+
+
+def media_types() -> str:
+    """The accepted formats for a file chooser."""
+    return ",".join(f"image/{name.lower()}" for name in formats())
+
+
 def inside_page(state: AppState) -> str:
     """The layer trace of one poster."""
-    return render("inside.html", path="inside", examples=EXAMPLES, limits=state.limits)
+    return render("inside.html", path="inside", examples=EXAMPLES, limits=state.limits, types=media_types())
 
 
 def model_page(state: AppState) -> str:

@@ -5,18 +5,27 @@ import { element } from "./element.js";
 import { shrinkIfLarge, limitsOf } from "./shrink_picture.js";
 import { galleryCard, summary } from "./gallery.js";
 import { drawHeatMap } from "./heat_map.js";
-import { genreRow } from "./genre_row.js";
-import { deletePoster, storePoster } from "./stored_poster.js";
+import { fillRows } from "./genre_row.js";
+import { takeIncoming } from "./incoming.js";
+import { deletePoster, storePoster, storedPoster } from "./stored_poster.js";
 
 const AT_ONCE = 2; // posters that are sent at a time
 const MOST = 60; // posters on the page
-const UNSURE = "Not sure: the numbers are close to how common each genre is, so take them as a guess.";
+const UNSURE = "Not sure: the numbers are close to those of the average poster, so take them as a guess.";
 const SEVERAL = "A film may have several genres, so the numbers need not sum to 100 %.";
+const MARK = "The mark on a bar is the average poster.";
+const METHODS = {
+  "grad-cam": "Takes a moment: shows which regions of the last feature maps raise the genre's score (Grad-CAM).",
+  occlusion: "Takes a few seconds: covers the poster piece by piece, and measures how far the genre falls (occlusion).",
+};
+const BRIGHT = { "grad-cam": "raises the score of", occlusion: "lowers, when it is covered, the probability of" };
 
 const $ = (id) => document.getElementById(id);
 const limits = limitsOf(document.querySelector(".desk"));
+const averages = JSON.parse(document.querySelector(".desk").dataset.averages);
 
-// An entry: { name, blob, url, state: "waiting" | "reading" | "done" | "failed", result, problem, note, maps, genre }
+// An entry: { name, blob, url, state: "waiting" | "reading" | "done" | "failed", result, problem, note, maps, genre,
+// drawnAs: the genres of an example, opening: whether it is the example that the page opens with }
 let entries = [];
 let current = null;
 let reading = 0;
@@ -25,28 +34,43 @@ let version = "";
 
 // Adding posters.
 
-function add(files) {
+function add(files, more = {}) {
+  if (entries.some(({ opening }) => opening)) forget();
   const pictures = [...files].slice(0, MOST - entries.length);
-  if (!pictures.length) {
-    if (files.length) announce(`At most ${MOST} posters at a time; clear the page first`);
-    return;
+  const left = files.length - pictures.length;
+  $("left-out").hidden = left <= 0;
+  if (left > 0) {
+    const which = left === 1 ? "1 file was left out" : `${left} files were left out`;
+    $("left-out").textContent = `${which}: the page holds ${MOST} posters. Clear it to add others.`;
   }
+  if (!pictures.length) return;
   const fresh = pictures.map((blob) => ({
     name: blob.name || "Pasted picture",
     blob,
     url: URL.createObjectURL(blob),
     state: "waiting",
     maps: new Map(),
+    ...more,
   }));
   entries.push(...fresh);
   show(fresh[0]);
   work();
 }
 
-async function addExample(path) {
-  const answer = await fetch(path);
+async function addExample({ dataset }, more = {}) {
+  const answer = await fetch(dataset.example);
   const blob = await answer.blob();
-  add([new File([blob], path.split("/").pop(), { type: blob.type })]);
+  if (more.opening && entries.length) return;
+  const name = `Drawn as ${dataset.drawnAs}`;
+  add([new File([blob], name, { type: blob.type })], { drawnAs: dataset.drawnAs, ...more });
+  if (!more.opening) bringIntoView($("reading"));
+}
+
+// Scrolls where less than half of the element's height is in view.
+function bringIntoView(node) {
+  const { top, bottom, height } = node.getBoundingClientRect();
+  const seen = Math.min(bottom, innerHeight) - Math.max(top, 0);
+  if (seen < Math.min(height, innerHeight) / 2) node.scrollIntoView({ block: "start" });
 }
 
 function work() {
@@ -91,22 +115,23 @@ function render(entry) {
   if (entry !== current) return;
   const { state, result } = entry;
   $("drop").hidden = true;
-  $("clear").disabled = false;
+  $("clear").hidden = Boolean(entry.opening);
   showPoster(entry);
   $("reading").dataset.state = state;
   $("problem").hidden = state !== "failed";
   $("answer").hidden = state === "failed";
   $("problem").replaceChildren(element("strong", { textContent: "No genres for this one." }), entry.problem ?? "");
   const top = result?.top ?? [];
-  fill($("top"), top.slice(0, 3), 3);
-  fill($("rest"), top.slice(3), 0);
-  for (const id of ["more", "save-card", "save-json"]) $(id).disabled = state !== "done";
-  $("why").disabled = state !== "done";
+  fillRows($("top"), top.slice(0, 3), 3, averages);
+  fillRows($("rest"), top.slice(3), 0, averages);
+  if (state === "done") for (const id of ["more", "keep", "why"]) $(id).hidden = false;
+  for (const id of ["more", "save-card", "save-json", "why"]) $(id).disabled = state !== "done";
   showDoubt(entry);
   showMap(entry);
   if (state === "done") {
-    announce(top.slice(0, 3).map(({ genre, probability }) => `${genre} ${percent(probability)}`).join(", "), entry.name);
-    storePoster(entry.blob);
+    const answers = top.map(({ genre, probability }) => `${genre} ${percent(probability)}`);
+    announce(answers.slice(0, 3).join(", "), entry.drawnAs ? `${entry.name}; the network says ${answers[0]}` : entry.name);
+    if (!entry.opening) storePoster(entry.blob, entry.name);
   } else if (state === "failed") {
     announce("This file could not be read", entry.name);
   } else {
@@ -146,29 +171,11 @@ function showPoster(entry) {
   poster.src = entry.url;
 }
 
-// Rows are reused, so that bars move and focus stays; without genres, placeholders ("ghosts") take their room.
-function fill(list, genres, ghosts) {
-  const count = genres.length || ghosts;
-  while (list.children.length > count) list.lastChild.remove();
-  while (list.children.length < count) list.append(genreRow());
-  [...list.children].forEach((item, i) => {
-    const button = item.firstChild;
-    const [name, value, bar] = button.children;
-    const entry = genres[i];
-    button.classList.toggle("ghost", !entry);
-    button.disabled = !entry;
-    button.dataset.genre = entry?.genre ?? "";
-    name.textContent = entry?.genre ?? "No genre";
-    value.textContent = entry ? percent(entry.probability) : "00 %";
-    item.ariaHidden = entry ? null : "true";
-    bar.firstChild.style.transform = `translateX(${100 * ((entry?.probability ?? 0) - 1)}%)`;
-  });
-}
-
 function showDoubt({ state, result, note }) {
   const unsure = state === "done" && result.sure === false;
   $("doubt").classList.toggle("unsure", unsure);
-  $("doubt").textContent = [unsure ? UNSURE : SEVERAL, note].filter(Boolean).join(" ");
+  const mark = Object.keys(averages).length ? MARK : "";
+  $("doubt").textContent = [unsure ? UNSURE : SEVERAL, mark, note].filter(Boolean).join(" ");
 }
 
 // Heat maps.
@@ -177,6 +184,7 @@ function choose(genre) {
   stopExplaining();
   current.genre = current.genre === genre ? null : genre;
   showMap(current);
+  if (current.genre) bringIntoView($("stage"));
 }
 
 function stopExplaining() {
@@ -191,13 +199,15 @@ function showMap(entry) {
     button.ariaPressed = String(Boolean(entry.genre) && button.dataset.genre === entry.genre);
   }
   const map = entry.genre && entry.maps.get(`${method} ${entry.genre}`);
-  $("hide").disabled = !entry.genre;
+  $("hide").hidden = !entry.genre;
+  $("method-text").textContent = METHODS[method];
+  $("scale").hidden = !map;
   $("heat").hidden = !map;
   $("frame").classList.toggle("mapped", Boolean(map));
   if (map) {
     drawHeatMap($("heat"), map);
-    const bright = `Bright: the evidence for ${map.genre}.`;
-    $("why-text").textContent = map.strength > 0 ? bright : `No part of this poster is evidence for ${map.genre}.`;
+    const bright = `Bright: what ${BRIGHT[method]} ${map.genre}.`;
+    $("why-text").textContent = map.strength > 0 ? bright : `Nothing on this poster ${BRIGHT[method]} ${map.genre}.`;
   } else if (entry.genre) {
     explainGenre(entry, entry.genre, method);
   } else {
@@ -256,26 +266,29 @@ function showFromGallery(entry) {
   $("stage").scrollIntoView({ block: "nearest" });
 }
 
-function clear() {
+function forget() {
   stopExplaining();
-  deletePoster();
   for (const { url } of entries) URL.revokeObjectURL(url);
   entries = [];
   current = null;
+}
+
+function clear() {
+  forget();
+  deletePoster();
   renderGallery();
-  for (const id of ["frame", "unseen", "heat", "problem"]) $(id).hidden = true;
+  for (const id of ["frame", "unseen", "heat", "problem", "left-out"]) $(id).hidden = true;
+  for (const id of ["clear", "more", "keep", "why"]) $(id).hidden = true;
   delete $("poster").dataset.url;
   $("poster").removeAttribute("src");
   $("frame").classList.remove("mapped");
   $("drop").hidden = false;
   $("answer").hidden = false;
   $("reading").dataset.state = "empty";
-  for (const id of ["clear", "more", "save-card", "save-json", "why", "hide"]) $(id).disabled = true;
   $("doubt").textContent = SEVERAL;
   $("doubt").classList.remove("unsure");
-  $("why-text").textContent = "Choose a genre to see where on the poster it shows.";
-  fill($("top"), [], 3);
-  fill($("rest"), [], 0);
+  fillRows($("top"), [], 3, averages);
+  fillRows($("rest"), [], 0, averages);
   announce("No poster yet");
   $("drop").focus();
 }
@@ -343,31 +356,11 @@ $("copy").addEventListener("click", async () => {
   setTimeout(() => ($("copy").textContent = "Copy"), 2000);
 });
 for (const button of document.querySelectorAll(".example")) {
-  button.addEventListener("click", () => addExample(button.dataset.example));
+  button.addEventListener("click", () => addExample(button));
 }
 
-let depth = 0; // dragenter and dragleave come for every element under the pointer
-const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
-addEventListener("dragenter", (event) => {
-  if (carriesFiles(event)) document.body.classList.toggle("dragging", (depth += 1) > 0);
-});
-addEventListener("dragleave", (event) => {
-  if (carriesFiles(event)) document.body.classList.toggle("dragging", (depth -= 1) > 0);
-});
-addEventListener("dragover", (event) => {
-  if (carriesFiles(event)) event.preventDefault();
-});
-addEventListener("drop", (event) => {
-  if (!carriesFiles(event)) return;
-  event.preventDefault();
-  depth = 0;
-  document.body.classList.remove("dragging");
-  add([...event.dataTransfer.files]);
-});
-addEventListener("paste", (event) => {
-  const files = [...(event.clipboardData?.files ?? [])];
-  if (files.length) {
-    event.preventDefault();
-    add(files);
-  }
-});
+takeIncoming(add);
+
+const stored = storedPoster();
+if (stored) add([stored]);
+else addExample(document.querySelector(".example"), { opening: true });

@@ -25,7 +25,7 @@ def test_everything_can_be_done_with_the_keyboard(open_page: Open, poster: bytes
     assert page.evaluate("document.activeElement.className") == "skip"
     page.keyboard.press("Enter")
     with page.expect_file_chooser() as chooser:
-        tab_to("#drop")
+        tab_to("#choose")
         page.keyboard.press("Enter")
     chooser.value.set_files([file("film.jpg", poster)])
     shown(page)

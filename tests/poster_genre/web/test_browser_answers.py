@@ -58,7 +58,7 @@ def test_occlusion_shows_its_progress_and_then_its_map(open_page: Open, poster: 
         }"""
     )
     page.click("#top .genre >> nth=0")
-    page.wait_for_function("() => /Bright|No part/.test(document.getElementById('why-text').textContent)")
+    page.wait_for_function("() => /Bright|Nothing/.test(document.getElementById('why-text').textContent)")
     assert genre in page.text_content("#why-text")
     steps = page.evaluate("window.steps")
     assert max(steps) == 1

@@ -30,7 +30,7 @@ def open_inside(browser: Any, live: Any, poster: bytes) -> Iterator[Open]:
 
         def inside(address: str = "", **options: Any) -> Any:
             page = opened("/model", **options)
-            page.route("**/static/examples/horror.jpg", lambda route: route.fulfill(body=poster))
+            page.route("**/static/examples/romance.jpg", lambda route: route.fulfill(body=poster))
             page.goto(f"{live.url}/inside{address}")
             page.wait_for_selector('#trace[data-state="shown"] .computation', state="attached")
             return page
@@ -288,7 +288,7 @@ def test_every_map_of_every_network_is_shown_and_leads_to_its_own_numbers(
     trace = trace_poster(network_steps(model.network, model.spec.input_size), model, pixels)
     with opener(browser, live_ensemble) as opened:
         page = opened("/model")
-        page.route("**/static/examples/horror.jpg", lambda route: route.fulfill(body=poster))
+        page.route("**/static/examples/romance.jpg", lambda route: route.fulfill(body=poster))
         page.goto(f"{live_ensemble.url}/inside")
         page.wait_for_selector(".computation", state="attached")
         page.check("#digits")

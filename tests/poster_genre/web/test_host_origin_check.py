@@ -53,7 +53,7 @@ def test_requests_from_our_own_page_and_from_no_page_are_answered(live: Any, pos
         ("GET", "/api"),
         ("GET", "/model"),
         ("GET", "/static/app.css"),
-        ("GET", "/static/examples/horror.jpg"),
+        ("GET", "/static/examples/romance.jpg"),
         ("GET", "/openapi.json"),
         ("GET", "/nowhere"),
         ("PUT", "/api/v1/predict"),

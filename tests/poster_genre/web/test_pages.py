@@ -13,9 +13,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from poster_genre.drawing.synthetic import draw_poster
-from poster_genre.genres import GENRES
-from poster_genre.web.pages.example_posters import EXAMPLES, SIZE
+from poster_genre.classifier import PosterGenreClassifier
+from poster_genre.web.pages.example_posters import (
+    EXAMPLES,
+    SIZE,
+    ExamplePoster,
+    draw_example,
+    is_answered_rightly,
+)
 from poster_genre.web.pages.html_templates import NAVIGATION
 from poster_genre.web.pages.markdown_html import document_html, inline_html
 from poster_genre.web.static_files import load_static_files
@@ -121,15 +126,23 @@ def test_every_element_that_the_script_reads_is_on_the_page(live: Any) -> None:
     assert read <= ids
 
 
-def test_the_examples_are_drawn_posters_of_their_genres() -> None:
-    files = load_static_files()
-    for index, (name, genres) in enumerate(EXAMPLES):
-        assert set(genres) <= set(GENRES)
-        shipped = Image.open(io.BytesIO(files[f"examples/{name}"].body))
-        assert (shipped.height, shipped.width) == SIZE
-        drawn = draw_poster(genres, np.random.default_rng([0, index]), size=SIZE)
-        difference = np.abs(np.asarray(drawn, np.int16) - np.asarray(shipped, np.int16)).mean()
-        assert difference < 6, f"{name} differs: python -m poster_genre.web.pages.example_posters draws it"
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.file)
+def test_an_example_is_the_drawn_poster_of_its_genres_and_seed(example: ExamplePoster) -> None:
+    shipped = Image.open(io.BytesIO(load_static_files()[f"examples/{example.file}"].body))
+    assert (shipped.height, shipped.width) == SIZE
+    drawn = Image.open(io.BytesIO(draw_example(example.genres, example.seed)))
+    difference = np.abs(np.asarray(drawn, np.int16) - np.asarray(shipped, np.int16)).mean()
+    assert difference < 6, "python -m poster_genre.web.pages.example_posters draws it"
+
+
+def test_the_packaged_network_answers_every_example_rightly() -> None:
+    classifier, files = PosterGenreClassifier.load(), load_static_files()
+    for file, genres, _ in EXAMPLES:
+        assert is_answered_rightly(classifier, files[f"examples/{file}"].body, genres), file
+    assert len({genre for example in EXAMPLES for genre in example.genres}) >= 8
+    assert {f"examples/{example.file}" for example in EXAMPLES} == {
+        n for n in files if n.startswith("examples/")
+    }
 
 
 def test_the_api_page_lists_every_path_and_status(live: Any) -> None:

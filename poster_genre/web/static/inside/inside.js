@@ -32,7 +32,7 @@ async function take(blob, store = true) {
     if (mine !== starts) return;
     const same = session && sameNetwork(session, started);
     session = started;
-    if (store) storePoster(blob);
+    if (store) storePoster(blob, blob.name ?? "Poster");
     show(same);
   } catch (error) {
     if (!(error instanceof RequestFailed)) throw error;
@@ -344,6 +344,6 @@ new MutationObserver(() => {
   panel.show(selected);
 }).observe(document.documentElement, { attributeFilter: ["data-theme"] });
 
-const stored = await storedPoster();
+const stored = storedPoster();
 if (stored) await take(stored, false);
 else await takeExample(document.querySelector("[data-example]").dataset.example);
