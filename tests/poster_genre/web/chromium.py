@@ -65,7 +65,7 @@ def opener(browser: Any, live: Any) -> Iterator[Open]:
     yield opened
     for context in contexts:
         context.close()
-    assert complaints == []
+    assert complaints == [], complaints
 
 
 def shot(page: Any, name: str, **options: Any) -> None:
