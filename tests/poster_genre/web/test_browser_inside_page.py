@@ -159,14 +159,57 @@ def test_a_genres_contributions_and_bias_sum_to_its_score(open_inside: Open, tra
     page.locator("#genres button", has_text="Action").click()
     block = page.locator('.computation[data-genre="Action"]')
     block.wait_for()
-    values = [shown(each) for each in block.locator(".bars .value").all()]
-    rest = [shown(each) for each in block.locator("dd").all()]
+    *pushes, total = [shown(each) for each in block.locator(".waterfall .value").all()]
     score = trace.outputs[-1][GENRES.index("Action")]
-    assert sum(values) + sum(rest) == pytest.approx(float(score), abs=1e-5)
+    assert sum(pushes) == pytest.approx(float(score), abs=1e-5)
+    assert total == pytest.approx(float(score), abs=1e-5)
     assert np.float32(shown(block.locator(".result strong"))) == score
     expected = page.locator("#genres button", has_text="Action").locator(".value").text_content()
     assert page.locator('.computation[data-kind="prediction"] .result strong').text_content() == expected
     shot(page, "inside-genre")
+
+
+def test_the_waterfall_parts_the_pushes_by_sign_and_strength(open_inside: Open, trace: Trace) -> None:
+    page = open_inside()
+    page.check("#digits")
+    page.locator("#genres button", has_text="Action").click()
+    block = page.locator('.computation[data-genre="Action"]')
+    block.wait_for()
+    dense, genre = trace.steps[-1].layer, GENRES.index("Action")
+    products = trace.outputs[trace.steps[-1].inputs[0]].astype(np.float64) * dense.weight.data[:, genre]
+    order = np.sort(products)
+    expected = {
+        "strongest upwards": order[order > 0][-10:],
+        "smaller upwards": order[order > 0][:-10],
+        "strongest downwards": order[order < 0][:10],
+        "smaller downwards": order[order < 0][10:],
+    }
+    rows = {
+        row.locator(".name").text_content(): shown(row.locator(".value"))
+        for row in block.locator("li").all()
+        if row.locator(".track").count()
+    }
+    for name, values in expected.items():
+        if len(values):
+            assert rows[f"{len(values)} {name}"] == pytest.approx(values.sum(), abs=1e-6)
+    rest = np.concatenate([expected["smaller upwards"], expected["smaller downwards"]])
+    many = abs(rest.sum()) > abs(products.sum() - rest.sum())
+    assert ("Many small pushes decide." in block.text_content()) is bool(many)
+
+
+def test_opening_the_page_shifts_its_layout_hardly(live: Any, open_page: Open) -> None:
+    page = open_page("/inside")
+    page.wait_for_selector('#trace[data-state="shown"] .computation', state="attached")
+    shift = page.evaluate(
+        """() => new Promise((resolve) => {
+            let sum = 0;
+            new PerformanceObserver((list) => {
+                for (const entry of list.getEntries()) sum += entry.value;
+            }).observe({ type: "layout-shift", buffered: true });
+            setTimeout(() => resolve(sum), 800);
+        })"""
+    )
+    assert shift < 0.1
 
 
 def test_the_mirror_image_shows_its_own_numbers(

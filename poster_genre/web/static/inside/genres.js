@@ -1,5 +1,6 @@
 // The last layer: the contribution of every feature to a genre, and how its score becomes the prediction.
 import { el } from "./elements.js";
+import { waterfall } from "./waterfall.js";
 import { differenceText, number, signed, term } from "./numbers.js";
 
 const LISTED = 10;
@@ -13,25 +14,20 @@ export function percent(p) {
 export function genreBlocks(contributions, prediction, page, thumbnail) {
   const up = contributions.features.filter(({ product }) => product > 0).slice(0, LISTED);
   const down = contributions.features.filter(({ product }) => product < 0).slice(-LISTED).reverse();
-  const listed = [...up, ...down].reduce((sum, { product }) => sum + product, 0);
   const strongest = Math.max(...[...up, ...down].map(({ product }) => Math.abs(product)), 1e-12);
   const list = (title, features) => [
     el("p", { className: "lead" }, title),
     el("ul", { className: "bars contributions" }, ...features.map((each) => contributionRow(each, strongest, page, thumbnail))),
   ];
-  const rest = contributions.features.length - up.length - down.length;
   return [
     el(
       "section",
       { className: "computation focused", data: { kind: "genre", genre: contributions.genre } },
       el("div", { className: "computation-head" }, el("h3", {}, `The score of ${contributions.genre}`)),
       el("p", { className: "formula" }, "sum of feature × weight, + bias"),
+      ...waterfall(contributions.features, [...up, ...down], contributions.bias),
       ...list(`Features that raise the score of ${contributions.genre}`, up),
       ...list(`Features that lower the score of ${contributions.genre}`, down),
-      rows([
-        [`the other ${rest} features together`, signed(contributions.total - listed)],
-        ["+ bias", signed(contributions.bias)],
-      ]),
       el("p", { className: "result" }, "= ", el("strong", {}, number(contributions.log_odds))),
       el("p", { className: "check" }, `The same sum in double precision: ${number(contributions.computed)}, ${differenceText(contributions.difference)}.`),
     ),
