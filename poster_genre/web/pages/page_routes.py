@@ -37,6 +37,7 @@ def predict_page(state: AppState) -> str:
         formats=accepted(),
         types=media_types(),
         averages=json.dumps(averages(state)),
+        genres=[genre for genre in GENRES if genre != "N/A"],
         address=EXAMPLE_ADDRESS,
     )
 

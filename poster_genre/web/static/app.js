@@ -1,12 +1,14 @@
 // The predict page: pictures come in by drop, paste, file or example; each becomes an entry; one is shown.
 import { RequestFailed, explain, predict } from "./api.js";
-import { percent, resultCard } from "./result_card.js";
+import { percent } from "./result_card.js";
 import { element } from "./element.js";
 import { shrinkIfLarge, limitsOf } from "./shrink_picture.js";
 import { galleryCard, summary } from "./gallery.js";
 import { drawHeatMap } from "./heat_map.js";
 import { fillRows } from "./genre_row.js";
+import { guessBoxes, verdict } from "./guessing.js";
 import { takeIncoming } from "./incoming.js";
+import { wireKeeping } from "./keeping.js";
 import { deletePoster, storePoster, storedPoster } from "./stored_poster.js";
 
 const AT_ONCE = 2; // posters that are sent at a time
@@ -30,7 +32,7 @@ let entries = [];
 let current = null;
 let reading = 0;
 let explaining = null; // the AbortController of the heat map that is being computed
-let version = "";
+let chosen = []; // the genres of the guess that is being made
 
 // Adding posters.
 
@@ -119,16 +121,24 @@ function render(entry) {
   showPoster(entry);
   $("reading").dataset.state = state;
   $("problem").hidden = state !== "failed";
-  $("answer").hidden = state === "failed";
+  const guessing = state !== "failed" && $("guess-first").checked && !entry.guess;
+  $("answer").hidden = state === "failed" || guessing;
+  $("guess").hidden = !guessing;
+  showVerdict(entry);
   $("problem").replaceChildren(element("strong", { textContent: "No genres for this one." }), entry.problem ?? "");
   const top = result?.top ?? [];
   fillRows($("top"), top.slice(0, 3), 3, averages);
   fillRows($("rest"), top.slice(3), 0, averages);
-  if (state === "done") for (const id of ["more", "keep", "why"]) $(id).hidden = false;
-  for (const id of ["more", "save-card", "save-json", "why"]) $(id).disabled = state !== "done";
+  if (state === "done") for (const id of ["more", "keep", "why", "game"]) $(id).hidden = false;
+  for (const id of ["more", "share", "copy-result", "save-card", "save-json", "why"]) $(id).disabled = state !== "done";
+  $("show-answer").disabled = state !== "done" || !chosen.length;
+  $("result-text").hidden = true;
   showDoubt(entry);
   showMap(entry);
-  if (state === "done") {
+  if (guessing) {
+    announce(`Guess the genres of ${entry.name}`, "Your guess first");
+    if (state === "done" && !entry.opening) storePoster(entry.blob, entry.name);
+  } else if (state === "done") {
     const answers = top.map(({ genre, probability }) => `${genre} ${percent(probability)}`);
     announce(answers.slice(0, 3).join(", "), entry.drawnAs ? `${entry.name}; the network says ${answers[0]}` : entry.name);
     if (!entry.opening) storePoster(entry.blob, entry.name);
@@ -176,6 +186,11 @@ function showDoubt({ state, result, note }) {
   $("doubt").classList.toggle("unsure", unsure);
   const mark = Object.keys(averages).length ? MARK : "";
   $("doubt").textContent = [unsure ? UNSURE : SEVERAL, mark, note].filter(Boolean).join(" ");
+}
+
+function showVerdict({ guess, state, result, drawnAs }) {
+  $("verdict").hidden = !guess || state !== "done";
+  if (!$("verdict").hidden) $("verdict").textContent = verdict(guess, result.top, drawnAs);
 }
 
 // Heat maps.
@@ -277,7 +292,7 @@ function clear() {
   forget();
   deletePoster();
   renderGallery();
-  for (const id of ["frame", "unseen", "heat", "problem", "left-out"]) $(id).hidden = true;
+  for (const id of ["frame", "unseen", "heat", "problem", "left-out", "guess", "verdict", "result-text"]) $(id).hidden = true;
   for (const id of ["clear", "more", "keep", "why"]) $(id).hidden = true;
   delete $("poster").dataset.url;
   $("poster").removeAttribute("src");
@@ -291,28 +306,6 @@ function clear() {
   fillRows($("rest"), [], 0, averages);
   announce("No poster yet");
   $("drop").focus();
-}
-
-// Saving.
-
-async function saveCard() {
-  version ||= (await (await fetch("api/v1/model")).json()).version;
-  const heat = $("heat").hidden ? null : $("heat");
-  const shownGenre = heat ? current.genre : null;
-  save(await resultCard($("poster"), heat, current.result, { about: version, shownGenre }), "poster-genres.png");
-}
-
-function saveJson() {
-  const results = entries
-    .filter(({ state }) => state === "done")
-    .map(({ name, result }) => ({ ...result, file: name, top: result.top.slice(0, 3) }));
-  save(new Blob([JSON.stringify({ results }, null, 2)], { type: "application/json" }), "poster-genres.json");
-}
-
-function save(blob, name) {
-  const url = URL.createObjectURL(blob);
-  element("a", { href: url, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
 // Events.
@@ -343,8 +336,7 @@ for (const radio of document.querySelectorAll('input[name="method"]')) {
     showMap(current);
   });
 }
-$("save-card").addEventListener("click", saveCard);
-$("save-json").addEventListener("click", saveJson);
+wireKeeping({ current: () => current, entries: () => entries, averages });
 $("copy").addEventListener("click", async () => {
   try {
     await navigator.clipboard.writeText($("curl").textContent);
@@ -360,6 +352,23 @@ for (const button of document.querySelectorAll(".example")) {
 }
 
 takeIncoming(add);
+
+const newBoxes = () =>
+  $("guess-boxes").replaceChildren(
+    ...guessBoxes(document.querySelector(".desk").dataset.genres.split(","), (genres) => {
+      chosen = genres;
+      $("show-answer").disabled = !chosen.length || current?.state !== "done";
+    }),
+  );
+newBoxes();
+$("guess").addEventListener("submit", (event) => {
+  event.preventDefault();
+  current.guess = chosen;
+  newBoxes();
+  $("show-answer").disabled = true;
+  render(current);
+});
+$("guess-first").addEventListener("change", () => current && render(current));
 
 const stored = storedPoster();
 if (stored) add([stored]);

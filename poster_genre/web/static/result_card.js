@@ -40,7 +40,7 @@ export function resultCard(poster, heat, result, { about, shownGenre }) {
   });
   const map = shownGenre && heat ? `Bright: where ${shownGenre} shows` : "";
   text(context, map, left, 680, `400 24px ${FONT}`, role("soft"));
-  text(context, `Poster genre, ${about}`, left, 730, `400 24px ${FONT}`, role("soft"));
+  text(context, `${location.host}, ${about}`, left, 730, `400 24px ${FONT}`, role("soft"));
   return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
 }
 

@@ -139,3 +139,79 @@ def test_a_map_says_what_it_measures(open_page: Open, poster: bytes) -> None:
     page.wait_for_selector("#heat", state="visible")
     assert f"raises the score of {genre}." in page.text_content("#why-text")
     assert page.text_content("#scale") == "no effectstrongest effect"
+
+
+def test_the_answer_waits_for_a_guess_and_is_compared_with_what_was_drawn(open_page: Open) -> None:
+    page = open_page()
+    page.wait_for_selector(DONE)
+    page.check("#guess-first")
+    assert page.is_hidden("#answer")
+    assert page.is_disabled("#show-answer")
+    for genre in ("Comedy", "War", "Western"):
+        page.check(f'input[name="guess"][value="{genre}"]')
+    assert page.is_disabled('input[name="guess"][value="Drama"]')
+    shot(page, "guess")
+    page.click("#show-answer")
+    assert page.is_visible("#answer")
+    first_three = [genre for genre, _ in shown(page)[:3]]
+    network = len({"Comedy", "Romance"} & set(first_three))
+    text = page.text_content("#verdict")
+    assert f"you found 1 of 2, the network's first three have {network}." in text
+    assert text.endswith({0: "You were better.", 1: "A draw.", 2: "The network was better."}[network])
+
+
+def test_a_guess_of_ones_own_poster_is_compared_with_the_networks_first_three(
+    open_page: Open, poster: bytes
+) -> None:
+    page = open_page()
+    page.wait_for_selector(DONE)
+    page.check("#guess-first")
+    upload(page, file("film.jpg", poster))
+    page.wait_for_selector('#poster[alt="Poster: film.jpg"]')
+    page.check('input[name="guess"][value="Action"]')
+    page.wait_for_selector("#show-answer:enabled")
+    page.click("#show-answer")
+    first_three = [genre for genre, _ in shown(page)[:3]]
+    right = int("Action" in first_three)
+    assert page.text_content("#verdict") == (
+        f"{right} of your 1 are among the network's first three: {', '.join(first_three)}."
+    )
+
+
+def test_a_result_is_copied_as_a_phrase_with_the_address(open_page: Open, poster: bytes) -> None:
+    page = open_page(permissions=["clipboard-read", "clipboard-write"])
+    upload(page, file("film.jpg", poster))
+    (first, value), *others = shown(page)[:3]
+    page.click("#copy-result")
+    page.wait_for_function("() => document.getElementById('copy-result').textContent === 'Copied'")
+    text = page.evaluate("navigator.clipboard.readText()")
+    assert text.startswith(f"This poster looks like {first} ({value}")
+    assert all(f"{genre} ({percent})" in text for genre, percent in others)
+    assert text.endswith(page.url)
+
+
+def test_where_the_clipboard_is_refused_the_text_is_selected(open_page: Open, poster: bytes) -> None:
+    page = open_page()
+    upload(page, file("film.jpg", poster))
+    shown(page)
+    page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('refused')); }")
+    page.click("#copy-result")
+    page.wait_for_selector("#result-text", state="visible")
+    assert page.evaluate("getSelection().toString()").startswith("This poster looks like ")
+
+
+def test_the_system_shares_the_card_and_the_phrase_where_it_can(open_page: Open, poster: bytes) -> None:
+    page = open_page("/model")
+    page.add_init_script(
+        """navigator.canShare = () => true;
+        navigator.share = async ({ files: [it], text }) => (window.shared = [it.type, it.size, text]);"""
+    )
+    page.goto(page.url.replace("/model", "/"))
+    upload(page, file("film.jpg", poster))
+    shown(page)
+    page.click("#share")
+    page.wait_for_function("() => window.shared")
+    kind, size, text = page.evaluate("window.shared")
+    assert kind == "image/png"
+    assert size > 10_000
+    assert text.startswith("This poster looks like ")

@@ -1,0 +1,44 @@
+// A result in words, to copy or to share: a phrase and the address of the page.
+import { comparison } from "./genre_row.js";
+import { percent } from "./result_card.js";
+
+const address = () => new URL(".", location.href).href;
+
+// "This poster looks like Comedy (86 %, 2.1 times the average poster's 40 %), then Romance (84 %) and Drama (58 %)."
+export function phrase({ top, sure }, averages) {
+  const [first, second, third] = top;
+  const average = averages[first.genre];
+  const details = [percent(first.probability), average && comparison(first.probability, average)].filter(Boolean);
+  const others = [second, third].map(({ genre, probability }) => `${genre} (${percent(probability)})`).join(" and ");
+  const doubt = sure === false ? " The network is not sure." : "";
+  return `This poster looks like ${first.genre} (${details.join(", ")}), then ${others}.${doubt}`;
+}
+
+// Resolves to whether the text is in the clipboard; where that is refused, it is selected in `field`.
+export async function copyResult(text, field) {
+  const whole = `${text} ${address()}`;
+  try {
+    await navigator.clipboard.writeText(whole);
+    return true;
+  } catch {
+    field.textContent = whole;
+    field.hidden = false;
+    getSelection().selectAllChildren(field);
+    return false;
+  }
+}
+
+// Whether the system has a dialogue for sharing pictures.
+export function canShare() {
+  const file = new File([], "poster-genres.png", { type: "image/png" });
+  return Boolean(navigator.canShare?.({ files: [file] }));
+}
+
+export async function shareResult(text, card) {
+  const file = new File([card], "poster-genres.png", { type: "image/png" });
+  try {
+    await navigator.share({ files: [file], text, url: address() });
+  } catch (error) {
+    if (error.name !== "AbortError") throw error; // the visitor changed their mind
+  }
+}
