@@ -13,6 +13,7 @@ from PIL import Image
 
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.data.transforms import load_poster
+from poster_genre.explain.layer_trace.images import display_scale
 from poster_genre.explain.layer_trace.receptive_field import receptive_field
 from poster_genre.explain.layer_trace.steps import network_steps
 from poster_genre.explain.layer_trace.trace import Trace, trace_poster
@@ -195,6 +196,39 @@ def test_the_waterfall_parts_the_pushes_by_sign_and_strength(open_inside: Open, 
     rest = np.concatenate([expected["smaller upwards"], expected["smaller downwards"]])
     many = abs(rest.sum()) > abs(products.sum() - rest.sum())
     assert ("Many small pushes decide." in block.text_content()) is bool(many)
+
+
+def test_each_picture_has_the_scale_of_its_own_step_and_says_what_lies_beyond(
+    open_inside: Open, trace: Trace
+) -> None:
+    page = open_inside()
+    choose(page, 1, 2, 3, 4)
+    page.wait_for_function("() => document.querySelector('#tones-map span').textContent !== ''")
+    colour = page.text_content("#caption-input").removeprefix("Reads ")
+    for name, step, channel in (("input", 0, ("red", "green", "blue").index(colour)), ("map", 1, 2)):
+        image = trace.image(step)
+        scale = display_scale(image)
+        low, high = page.locator(f"#tones-{name} span").all_text_contents()
+        assert float(high.removeprefix("≥ ")) == pytest.approx(scale, rel=5e-3)
+        assert low == f"≤ −{high.removeprefix('≥ ')}"
+        share = float((np.abs(image[:, :, channel]) > scale * (1 - 0.5 / 127)).mean())
+        text = page.text_content(f"#clipped-{name}")
+        if share >= 0.02:
+            assert abs(int(text.split()[0]) / 100 - share) <= 0.01
+        elif share < 0.005:
+            assert text == ""
+
+
+def test_a_map_whose_numbers_lie_beyond_the_scale_says_so(
+    open_inside: Open, live: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("poster_genre.web.api.trace_endpoints.images.display_scale", lambda image: 1e-6)
+    page = open_inside()
+    choose(page, 1, 2, 3, 4)
+    page.wait_for_function(
+        "() => /at an end of the scale/.test(document.getElementById('clipped-map').textContent)"
+    )
+    assert int(page.text_content("#clipped-map").split()[0]) > 90
 
 
 def test_opening_the_page_shifts_its_layout_hardly(live: Any, open_page: Open) -> None:

@@ -2,6 +2,7 @@
 import { channelName, computationBlock } from "./computations.js";
 import { background, el } from "./elements.js";
 import { genreBlocks, percent } from "./genres.js";
+import { writeLegend } from "./legend.js";
 import { drawView, pixelAt } from "./views.js";
 import { number } from "./numbers.js";
 
@@ -91,8 +92,6 @@ export class NumberPanel {
     $("which").textContent = step.step === 0 ? channelName(step, channel) : `${step.image ? "map " : ""}${channel} (0–${step.channels - 1})`;
     $("read").replaceChildren(...this.summary(step, computation, genre));
     $("grip-text").textContent = genre ? `${genre.genre} ${percent(genre.probability)}` : `${step.title} · ${number(computation.value)}`;
-    $("tone-low").textContent = number(-step.scale);
-    $("tone-high").textContent = number(step.scale);
     const page = {
       steps,
       go: (to, position) => this.choose(to, position, { scroll: true }),
@@ -225,6 +224,7 @@ export class NumberPanel {
       if (!view) return;
       drawView($(`view-${name}`), maps[i], view.step.height, view.step.width, view.frames);
       $(`caption-${name}`).textContent = view.caption;
+      writeLegend($(`tones-${name}`), $(`clipped-${name}`), maps[i], view.step.scale);
       const keys = name === "map" ? "; arrow keys move the pixel" : "";
       $(`view-${name}`).setAttribute("aria-label", `${view.caption}, ${view.step.height} rows and ${view.step.width} columns${keys}`);
     });
