@@ -32,9 +32,9 @@ FORCED = "MINICNN_CONVOLUTION"
 # A tile of 16 outputs costs 36 multiplications; for an image that fills little of its tiles that is no gain.
 LEAST_FILLING = 0.4
 # With fewer channels most of the transforms' lanes are zeros.
+LEAST_CHANNELS = 8
 # A strip that implicit GEMM copies grows with the square of the stride.
 LARGEST_STRIDE = 8
-LEAST_CHANNELS = 8
 # Algorithms that use weights transformed or packed, which are worth storing for the next call.
 PREPARING = ("winograd", "implicit")
 

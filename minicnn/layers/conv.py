@@ -13,35 +13,36 @@ from minicnn.kernels import dispatch
 from minicnn.layer import Layer, Parameter
 from minicnn.shapes import ConvGeometry, Padding, check_groups, check_padding, describe_windows
 
-# Every step of a training has the same few geometries.
+# Every training step has the same few geometries.
 _geometry = functools.lru_cache(maxsize=1024)(ConvGeometry.of)
 
 
 class Conv2D(Layer):
     """Slides small filters over an image; each output pixel is a weighted sum of the pixels under a filter.
 
-        y[n, i, j, o] = bias[o] + sum over p, q, c of  x[n, h, v, c] * weight[p, q, c, o]
-        with  h = i * stride + p * dilation - top,   v = j * stride + q * dilation - left
+        y[n, i, j, o] = bias[o] + sum over p, q, c of  x[n, r, s, c] * weight[p, q, c, o]
+        with  r = i * stride + p * dilation - top,   s = j * stride + q * dilation - left
 
-    and x = 0 outside the image. (Strictly a cross-correlation: the filter is not flipped, as everywhere.)
+    and x = 0 outside the image. (Strictly a cross-correlation: no library flips the filter.)
 
     Shapes: x (N, H, W, C), weight (kh, kw, C / groups, O), bias (O,), y (N, OH, OW, O), where
         OH = floor((H + top + bottom - ((kh - 1) * dilation + 1)) / stride) + 1      and OW likewise.
 
     Backward, with dy = dL/dy of shape (N, OH, OW, O):
-        dx[n, h, v, c]      = sum over o and every (i, j, p, q) at (h, v), dy[n, i, j, o] * weight[p, q, c, o]
-        dweight[p, q, c, o] = sum over n, i, j of  dy[n, i, j, o] * x[n, h, v, c]
+        dx[n, r, s, c]      = sum over o and i, j, p, q that read (r, s), dy[n, i, j, o] * weight[p, q, c, o]
+        dweight[p, q, c, o] = sum over n, i, j of  dy[n, i, j, o] * x[n, r, s, c]
         dbias[o]            = sum over n, i, j of  dy[n, i, j, o]
 
     ``kernel_size``, ``stride``, ``dilation``: an integer or a pair (vertical, horizontal).
-    ``padding``: "valid" (none), "same" (output ceil(n / stride), the odd pixel at the bottom and right), p,
+    ``padding``: "valid" (none), "same" (output ceil(H / stride), the odd pixel at the bottom and right), p,
         (vertical, horizontal) or ((top, bottom), (left, right)).
     ``groups``: both channel counts are cut into this many groups and filters see only their own;
         ``groups=in_channels`` is a depthwise convolution.
     ``rng``: a Generator or a seed for the initial weights. ``backend``: see ``minicnn.kernels.dispatch``.
 
     Most 3x3 filters run by Winograd's algorithm, which spreads a NaN or an infinity over up to 4x4 more
-    outputs: ``algorithm`` names the kernel, ``minicnn.kernels.algorithms`` explains how to force another.
+    outputs: the method ``algorithm`` returns the kernel's name; ``minicnn.kernels.algorithms`` explains how
+    to force another.
     """
 
     def __init__(

@@ -6,7 +6,7 @@ One step is
     prediction    = model.forward(x)        random layers seeded by (seed, step)
     L             = loss(prediction, y)
     dL/dweights   = model.backward_parameters(loss.backward())
-    clip the gradients, let the optimiser step, update the moving average
+    clip the gradients, take an optimiser step, update the moving average
 
 and an epoch is one step for each batch, a validation, the callbacks, a checkpoint.
 """
@@ -107,7 +107,7 @@ class Trainer(Evaluator):
         ``resume=True`` continues after the last whole epoch, and ends with the weights, bit for bit, that the
         run would have had on the same machine with the same versions and number of threads. Settings that
         differ are refused; see ``minicnn.training.run_settings``. best.npz holds the best epoch by
-        ``monitor``, a column (val_loss, else loss).
+        ``monitor``, a column (val_loss, else loss); ``mode`` says whether its "min" or its "max" is the best.
 
         Raises RunFolderError or ResumeError before anything is touched, DivergedError where the loss or the
         weights stop being finite, ValueError for a batch that is not finite. A run that a ValueError or
@@ -138,7 +138,7 @@ class Trainer(Evaluator):
         return self.history
 
     def _note_optimizer_settings(self, resume: bool) -> None:
-        """Record the optimiser's settings as a run begins; one resumed in this process keeps its first."""
+        """Record the optimiser's settings as a run begins; a resumed one keeps those recorded first."""
         if resume and self.optimizer_settings:
             return
         self.optimizer_settings = as_json_values(self.optimizer)

@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(argv: Sequence[str] | None) -> int:
-    """``main`` without care for the standard streams."""
+    """``main`` without its guards of the standard streams."""
     try:
         arguments = parser().parse_args(argv)
         return int(arguments.run(arguments))
@@ -57,7 +57,7 @@ def run(argv: Sequence[str] | None) -> int:
 
 
 def message(error: Exception) -> str:
-    """One line for a person."""
+    """The error as one line."""
     if isinstance(error, PosterGenreError):
         return str(error)
     if isinstance(error, OSError):
@@ -67,7 +67,7 @@ def message(error: Exception) -> str:
         return "out of memory; try a smaller --batch-size or close other programs"
     lines = str(error).strip().splitlines()
     if isinstance(error, (ValueError, TypeError)) and len(lines) == 1:
-        return lines[0]  # minicnn writes these for people
+        return lines[0]  # minicnn's messages are complete sentences
     first = lines[0] if lines else "no further message"
     return f"{type(error).__name__}: {first} (set {DEBUG}=1 for the traceback)"
 

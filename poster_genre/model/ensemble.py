@@ -1,6 +1,7 @@
 """An ensemble: several networks that were trained apart, as one whose logits are the mean of theirs.
 
-Networks of one build that start from different random weights err differently; the mean errs less
+Networks of one architecture that start from different random weights make different errors, which averaging
+reduces
 (Lakshminarayanan et al. 2017, "Simple and Scalable Predictive Uncertainty Estimation using Deep Ensembles").
 The mean of their logits needs no code of its own. With f_k the embedding of member k, W_k and b_k its last
 layer, and K members:

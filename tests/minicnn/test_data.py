@@ -138,9 +138,9 @@ def test_what_the_worker_raises_reaches_the_consumer_with_its_traceback_and_samp
     with pytest.raises(LookupError, match="no such poster") as caught:
         received.extend(int(i) for x, _ in loader.epoch(1) for i in x)
     assert received == [0, 1, 2, 3, 4, 5]
-    told = "".join(traceback.format_exception(caught.value))
-    assert "breaks_on_eight" in told
-    assert "sample 8 in epoch 2" in told
+    text = "".join(traceback.format_exception(caught.value))
+    assert "breaks_on_eight" in text
+    assert "sample 8 in epoch 2" in text
     assert not loader_threads()
 
 

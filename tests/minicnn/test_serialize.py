@@ -65,14 +65,14 @@ json_values = st.recursive(
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_is_saved_comes_back_bit_for_bit(tmp_path, contents, metadata):
     save(tmp_path / "file.npz", contents, metadata)
-    found, told = load(tmp_path / "file.npz")
-    assert told == metadata
-    assert list(found) == list(contents)
+    arrays_read, metadata_read = load(tmp_path / "file.npz")
+    assert metadata_read == metadata
+    assert list(arrays_read) == list(contents)
     for name, array in contents.items():
-        assert found[name].dtype == array.dtype
-        assert found[name].shape == array.shape
-        assert found[name].tobytes() == array.tobytes()
-        assert found[name].flags.writeable
+        assert arrays_read[name].dtype == array.dtype
+        assert arrays_read[name].shape == array.shape
+        assert arrays_read[name].tobytes() == array.tobytes()
+        assert arrays_read[name].flags.writeable
 
 
 def test_numpy_opens_the_file_without_pickle(tmp_path):
@@ -90,8 +90,8 @@ def test_equal_contents_give_equal_files(tmp_path):
 
 def test_transposed_arrays_and_numpy_numbers_are_stored_by_value(tmp_path):
     save(tmp_path / "f", {"a": np.arange(6).reshape(2, 3).T}, {"auc": np.float32(0.5), "n": np.int64(3)})
-    found, metadata = load(tmp_path / "f")
-    np.testing.assert_array_equal(found["a"], np.arange(6).reshape(2, 3).T)
+    arrays_read, metadata = load(tmp_path / "f")
+    np.testing.assert_array_equal(arrays_read["a"], np.arange(6).reshape(2, 3).T)
     assert metadata == {"auc": 0.5, "n": 3}
 
 
@@ -195,12 +195,12 @@ def test_a_changed_byte_is_noticed_or_harmless(tmp_path, data):
     content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     (tmp_path / "changed").write_bytes(content)
     try:
-        found, metadata = load(tmp_path / "changed")
+        arrays_read, metadata = load(tmp_path / "changed")
     except SerializeError:
         return
     assert metadata == {"epoch": 1}
     for name, array in ARRAYS.items():
-        np.testing.assert_array_equal(found[name], array)
+        np.testing.assert_array_equal(arrays_read[name], array)
 
 
 def test_a_missing_file_and_a_folder_are_told_apart(tmp_path):

@@ -180,22 +180,22 @@ def test_it_says_how_each_convolution_is_computed_in_which_pass_and_why():
 
 
 def test_it_says_what_the_environment_and_the_layers_make_of_a_convolution(monkeypatch):
-    def said(**options):
+    def described(**options):
         layers = [Conv2D(16, WIDTH, 3, rng=0, **options), BatchNorm(WIDTH, dtype=options.get("dtype", "f4"))]
         [method] = convolution_methods(Sequential(layers), (12, 12, 16))
         assert method.alone == (method.algorithm, method.reason)
         return method[1:4]
 
-    assert said() == ("winograd", ("1",), "a quarter of the multiplications")
-    assert said(dtype=np.float64) == ("patches", (), "float64 is for precision, not speed")
-    assert said(backend="naive") == ("naive", (), "the backend is 'naive'")
-    assert said(backend="numpy") == ("im2col", (), "the backend is 'numpy'")
+    assert described() == ("winograd", ("1",), "a quarter of the multiplications")
+    assert described(dtype=np.float64) == ("patches", (), "float64 is for precision, not speed")
+    assert described(backend="naive") == ("naive", (), "the backend is 'naive'")
+    assert described(backend="numpy") == ("im2col", (), "the backend is 'numpy'")
     monkeypatch.setenv(algorithms.FORCED, "implicit")
-    assert said() == ("implicit", ("1",), "MINICNN_CONVOLUTION is set")
+    assert described() == ("implicit", ("1",), "MINICNN_CONVOLUTION is set")
     monkeypatch.setenv(SWITCH, "off")
-    assert said() == ("implicit", (), "MINICNN_CONVOLUTION is set")
+    assert described() == ("implicit", (), "MINICNN_CONVOLUTION is set")
     monkeypatch.setenv("MINICNN_BACKEND", "numpy")
-    assert said() == ("im2col", (), "the backend is 'numpy'")
+    assert described() == ("im2col", (), "the backend is 'numpy'")
 
 
 def test_the_algorithm_said_is_the_one_that_runs(monkeypatch):

@@ -1,8 +1,8 @@
 """3x3 convolutions of stride 1 with a quarter of the multiplications, in blocks that stay in the cache.
 
 ``algebra.py`` has the idea and the matrices. Done naively, the transformed input alone is 2.25 times the
-image and travels to memory and back; here it never leaves the core's cache. The output is cut into tiles of
-4x4 pixels, and a block of tiles goes through all three steps at once:
+image and is written to memory and read again; here it never leaves the core's cache. The output is cut into
+tiles of 4x4 pixels, and a block of tiles goes through all three steps at once:
 
     image                 points U                  products M                     output
     6x6 pixels a tile     [36][c / W][tile][W]      [36][o / W][tile][W]           4x4 pixels a tile
@@ -14,7 +14,7 @@ image and travels to memory and back; here it never leaves the core's cache. The
                             +----------+              +----------+
 
 W is the vector width. All 36 matrices are laid out in panels of W channels, so that a tile's numbers fill
-cache lines and the micro-kernel walks through memory in a straight line. The filters F, transformed once a
+cache lines and the micro-kernel reads memory sequentially. The filters F, transformed once a
 call, are packed likewise: [o / W][36][c][W]. Channels that do not fill the last panel are zeros there.
 
 Tiles that reach beyond the image, and images whose channels are no multiple of W, pass through a small patch
@@ -62,7 +62,7 @@ from minicnn.shapes import ConvGeometry
 def multiply_points(points, layout, filters, products, products_layout, part, segments, tiles):  # type: ignore[no-untyped-def]
     """products = points times the filters of ``part``, summed over ``segments`` panels of channels, for a
     block of tiles."""
-    depth = Depth(segments, WIDTH)  # a constant length: the micro-kernel's loop over it counts to a constant
+    depth = Depth(segments, WIDTH)  # WIDTH: the length of the inner loop is a compile-time constant
     panels, plane = part.last_panel - part.first_panel, plane_of(segments * WIDTH * WIDTH)
     for k in range(PRODUCTS):
         for p in range(0, panels, 2):
@@ -108,7 +108,7 @@ def compute(
     """The convolution with transformed filters. y goes to ``out``.
 
     ``consumer`` (see ``RowConsumer``) receives the rows of y while they are in the cache; without ``out``
-    they are stored nowhere else, and y as a whole never exists.
+    they are stored nowhere else, and y as a whole is not stored.
     """
     tasks = Tasks(geometry, len(x))
     if tasks.groups > 1 and consumer is not None:

@@ -126,13 +126,13 @@ def without_clock(history):
 
 def check_equal(folder, expected):
     for name in ("last.npz", "best.npz"):
-        (arrays, metadata), (other, told) = load(folder / name), load(expected / name)
+        (arrays, metadata), (other, expected_metadata) = load(folder / name), load(expected / name)
         assert list(arrays) == list(other)
         different = [key for key in arrays if arrays[key].tobytes() != other[key].tobytes()]
         assert not different, f"{name}: {different}"
         if name == "last.npz":
-            assert without_clock(metadata.pop("history")) == without_clock(told.pop("history"))
-        assert metadata == told
+            assert without_clock(metadata.pop("history")) == without_clock(expected_metadata.pop("history"))
+        assert metadata == expected_metadata
     with open(folder / "history.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["epoch"] for row in rows] == [str(epoch) for epoch in range(1, EPOCHS + 1)]
