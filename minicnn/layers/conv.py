@@ -23,7 +23,7 @@ class Conv2D(Layer):
         y[n, i, j, o] = bias[o] + sum over p, q, c of  x[n, r, s, c] * weight[p, q, c, o]
         with  r = i * stride + p * dilation - top,   s = j * stride + q * dilation - left
 
-    and x = 0 outside the image. (Strictly a cross-correlation: no library flips the filter.)
+    and x = 0 outside the image. (Strictly a cross-correlation: the filter is not flipped.)
 
     Shapes: x (N, H, W, C), weight (kh, kw, C / groups, O), bias (O,), y (N, OH, OW, O), where
         OH = floor((H + top + bottom - ((kh - 1) * dilation + 1)) / stride) + 1      and OW likewise.

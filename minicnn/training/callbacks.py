@@ -89,13 +89,14 @@ class ProgressBar(Callback):
 
     def on_train_begin(self, run: Run) -> None:
         self._out = BestEffortStream(self.stream or sys.stderr)
+        self._terminal = self._out.isatty()
         self._started, self._done = time.monotonic(), run.step
 
     def on_epoch_begin(self, run: Run) -> None:
         self._epoch_started, self._loss, self._samples = time.monotonic(), 0.0, 0
 
     def on_batch_end(self, run: Run, loss: float, samples: int) -> None:
-        if not self.enabled or not self._out.isatty():
+        if not self.enabled or not self._terminal:
             return
         if self._bar is None:
             self._bar = self._new_bar(run)

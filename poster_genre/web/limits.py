@@ -33,8 +33,8 @@ class Limits:
         ``decoding_pixels``    pixels of all pictures that are being decoded or wait for it: some seconds.
         ``decoding_pixels_for_pages``  as many more for requests of the server's own pages.
         ``explanations``       heat maps waiting or in work.
-        ``for_pages``          as many more of either for requests of the server's own pages, which also go
-                               first: a flood of programs leaves room for people.
+        ``for_pages``          as many more pictures, heat maps or traces for requests of the server's own
+                               pages, which also go first: a flood of programs leaves room for people.
         ``traces``             requests about layer traces, waiting or in work.
         ``session_pixels``     size of the posters of all trace sessions; past it the session that was not
                                used for longest ends.

@@ -28,6 +28,7 @@ from poster_genre.explain.layer_trace.contributions import contributions, featur
 from poster_genre.explain.layer_trace.descriptions import group_titles
 from poster_genre.explain.layer_trace.formulas import Position
 from poster_genre.explain.layer_trace.receptive_field import receptive_field
+from poster_genre.explain.layer_trace.trace import Trace
 from poster_genre.genres import genre_index
 from poster_genre.web.api.deadline import before_deadline
 from poster_genre.web.api.query_parameters import (
@@ -78,6 +79,13 @@ async def start_session(request: Request) -> Response:
     )
 
 
+async def requested_trace(request: Request) -> Trace:
+    """The trace of the session and the view that a request is about."""
+    return await state_of(request).traces.trace(
+        request.path_params["token"], is_mirrored(request), from_own_page(request.headers)
+    )
+
+
 async def poster(request: Request) -> Response:
     """The poster as the network reads it."""
     pixels = state_of(request).traces.sessions.pixels(request.path_params["token"])
@@ -87,9 +95,7 @@ async def poster(request: Request) -> Response:
 async def maps(request: Request) -> Response:
     """``channel=17`` gives that map alone, in full size; ``background=dark`` colours for a dark page."""
     traces = state_of(request).traces
-    trace = await traces.trace(
-        request.path_params["token"], is_mirrored(request), from_own_page(request.headers)
-    )
+    trace = await requested_trace(request)
     step, background = request.path_params["step"], background_of(request)
     channel = optional_whole_number(request, "channel")
     or_not_found(lambda: check_position(trace.steps, step, (0, 0, channel or 0)))
@@ -147,10 +153,7 @@ def pixel_of(traces: TraceService, token: str, position: Position, mirrored: boo
 
 async def genre(request: Request) -> Response:
     """The contribution of every feature to a genre's score."""
-    traces = state_of(request).traces
-    trace = await traces.trace(
-        request.path_params["token"], is_mirrored(request), from_own_page(request.headers)
-    )
+    trace = await requested_trace(request)
     name = request.path_params["genre"]
     index = or_not_found(lambda: genre_index(name), "there is no such genre")
     return JSONResponse(or_not_found(lambda: contributions(trace, index)))

@@ -18,7 +18,7 @@ from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.genres import N_GENRES
 from poster_genre.model.predictions import Prediction, predict_pictures
 from poster_genre.web.inference.capacity import Capacity
-from poster_genre.web.inference.priority_threads import Priority
+from poster_genre.web.inference.priority_threads import Priority, resolve
 from poster_genre.web.limits import Limits
 
 
@@ -80,21 +80,13 @@ class BatchPredictor:
         if not batch:
             return
         pictures = [picture for job in batch for picture in job.pictures]
-        results: list[tuple[asyncio.Future[list[Prediction]], list[Prediction] | Exception]]
+        predictions: list[Prediction] = []
+        error = None
         try:
-            answers = iter(predict_pictures(pictures, self.classifier.trained(), N_GENRES))
-            results = [(job.answers, [next(answers) for _ in job.pictures]) for job in batch]
-        except Exception as error:  # a bug; every request of the batch raises it
-            results = [(job.answers, error) for job in batch]
-        batch[0].answers.get_loop().call_soon_threadsafe(resolve, results)
-
-
-def resolve(results: list[tuple[asyncio.Future[list[Prediction]], list[Prediction] | Exception]]) -> None:
-    """Set the futures that are not cancelled to their results or errors."""
-    for future, result in results:
-        if future.done():
-            continue
-        if isinstance(result, Exception):
-            future.set_exception(result)
-        else:
-            future.set_result(result)
+            predictions = predict_pictures(pictures, self.classifier.trained(), N_GENRES)
+        except Exception as raised:  # a bug; every request of the batch raises it
+            error = raised
+        rest = iter(predictions)
+        for job in batch:
+            own = list(itertools.islice(rest, len(job.pictures)))
+            job.answers.get_loop().call_soon_threadsafe(resolve, job.answers, own, error)

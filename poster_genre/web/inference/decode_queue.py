@@ -52,16 +52,11 @@ class DecodeQueue:
                 f"{self.limits.request_pixels:,} of one request; send fewer at a time, or smaller ones",
             )
         with self.pixels.reserve(total, own_page):
-            return list(
-                await asyncio.gather(
-                    *(
-                        self._decode(picture, name, count, own_page, rank)
-                        for rank, (picture, name, count) in enumerate(
-                            zip(pictures, names, pixels, strict=True)
-                        )
-                    )
-                )
-            )
+            decoding = [
+                self._decode(picture, name, count, own_page, rank)
+                for rank, (picture, name, count) in enumerate(zip(pictures, names, pixels, strict=True))
+            ]
+            return await asyncio.gather(*decoding)
 
     async def _decode(
         self, data: bytes, name: str, pixels: int | str, own_page: bool, rank: int

@@ -9,6 +9,7 @@ import { fillRows } from "./genre_row.js";
 import { guessBoxes, verdict } from "./guessing.js";
 import { takeIncoming } from "./incoming.js";
 import { wireKeeping } from "./keeping.js";
+import { copyOnClick } from "./sharing.js";
 import { deletePoster, storePoster, storedPoster } from "./stored_poster.js";
 
 const AT_ONCE = 2; // posters that are sent at a time
@@ -135,13 +136,12 @@ function render(entry) {
   $("result-text").hidden = true;
   showDoubt(entry);
   showMap(entry);
+  if (state === "done" && !entry.opening) storePoster(entry.blob, entry.name);
   if (guessing) {
     announce(`Guess the genres of ${entry.name}`, "Your guess first");
-    if (state === "done" && !entry.opening) storePoster(entry.blob, entry.name);
   } else if (state === "done") {
     const answers = top.map(({ genre, probability }) => `${genre} ${percent(probability)}`);
     announce(answers.slice(0, 3).join(", "), entry.drawnAs ? `${entry.name}; the network says ${answers[0]}` : entry.name);
-    if (!entry.opening) storePoster(entry.blob, entry.name);
   } else if (state === "failed") {
     announce("This file could not be read", entry.name);
   } else {
@@ -337,16 +337,7 @@ for (const radio of document.querySelectorAll('input[name="method"]')) {
   });
 }
 wireKeeping({ current: () => current, entries: () => entries, averages });
-$("copy").addEventListener("click", async () => {
-  try {
-    await navigator.clipboard.writeText($("curl").textContent);
-    $("copy").textContent = "Copied";
-  } catch {
-    getSelection().selectAllChildren($("curl"));
-    $("copy").textContent = "Selected";
-  }
-  setTimeout(() => ($("copy").textContent = "Copy"), 2000);
-});
+copyOnClick($("copy"), () => $("curl").textContent, $("curl"));
 for (const button of document.querySelectorAll(".example")) {
   button.addEventListener("click", () => addExample(button));
 }

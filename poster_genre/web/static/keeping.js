@@ -1,7 +1,7 @@
 // What a visitor takes along: the result as a picture, as JSON, as text, and the system's dialogue for sharing.
 import { element } from "./element.js";
 import { resultCard } from "./result_card.js";
-import { canShare, copyResult, phrase, shareResult } from "./sharing.js";
+import { canShare, copyOnClick, pageAddress, phrase, shareResult } from "./sharing.js";
 
 const $ = (id) => document.getElementById(id);
 let version = "";
@@ -12,11 +12,7 @@ export function wireKeeping({ current, entries, averages }) {
   $("save-json").addEventListener("click", () => saveJson(entries()));
   $("share").hidden = !canShare();
   $("share").addEventListener("click", async () => shareResult(phrase(current().result, averages), await card(current())));
-  $("copy-result").addEventListener("click", async () => {
-    const copied = await copyResult(phrase(current().result, averages), $("result-text"));
-    $("copy-result").textContent = copied ? "Copied" : "Selected below";
-    setTimeout(() => ($("copy-result").textContent = "Copy as text"), 2000);
-  });
+  copyOnClick($("copy-result"), () => `${phrase(current().result, averages)} ${pageAddress()}`, $("result-text"), "Selected below");
 }
 
 async function card(entry) {

@@ -2,7 +2,7 @@
 import { comparison } from "./genre_row.js";
 import { percent } from "./result_card.js";
 
-const address = () => new URL(".", location.href).href;
+export const pageAddress = () => new URL(".", location.href).href;
 
 // "This poster looks like Comedy (86 %, 2.1 times the average poster's 40 %), then Romance (84 %) and Drama (58 %)."
 export function phrase({ top, sure }, averages) {
@@ -14,18 +14,23 @@ export function phrase({ top, sure }, averages) {
   return `This poster looks like ${first.genre} (${details.join(", ")}), then ${others}.${doubt}`;
 }
 
-// Resolves to whether the text is in the clipboard; where that is refused, it is selected in `field`.
-export async function copyResult(text, field) {
-  const whole = `${text} ${address()}`;
-  try {
-    await navigator.clipboard.writeText(whole);
-    return true;
-  } catch {
-    field.textContent = whole;
-    field.hidden = false;
-    getSelection().selectAllChildren(field);
-    return false;
-  }
+// The button copies text() to the clipboard, and says so for two seconds. Where the clipboard is refused, `field` shows
+// the text, selected.
+export function copyOnClick(button, text, field, selected = "Selected") {
+  const label = button.textContent;
+  button.addEventListener("click", async () => {
+    const copied = text();
+    try {
+      await navigator.clipboard.writeText(copied);
+      button.textContent = "Copied";
+    } catch {
+      field.textContent = copied;
+      field.hidden = false;
+      getSelection().selectAllChildren(field);
+      button.textContent = selected;
+    }
+    setTimeout(() => (button.textContent = label), 2000);
+  });
 }
 
 // Whether the system has a dialogue for sharing pictures.
@@ -37,7 +42,7 @@ export function canShare() {
 export async function shareResult(text, card) {
   const file = new File([card], "poster-genres.png", { type: "image/png" });
   try {
-    await navigator.share({ files: [file], text, url: address() });
+    await navigator.share({ files: [file], text, url: pageAddress() });
   } catch (error) {
     if (error.name !== "AbortError") throw error; // the visitor changed their mind
   }

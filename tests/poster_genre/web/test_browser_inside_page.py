@@ -154,12 +154,18 @@ def test_arrow_keys_move_the_pixel_and_the_map(open_inside: Open) -> None:
     page.wait_for_function("location.hash.includes('map=3')")
 
 
-def test_a_genres_contributions_and_bias_sum_to_its_score(open_inside: Open, trace: Trace) -> None:
-    page = open_inside()
+def score_of_action(page: Any) -> Any:
+    """The block on the score of Action, with all digits."""
     page.check("#digits")
     page.locator("#genres button", has_text="Action").click()
     block = page.locator('.computation[data-genre="Action"]')
     block.wait_for()
+    return block
+
+
+def test_a_genres_contributions_and_bias_sum_to_its_score(open_inside: Open, trace: Trace) -> None:
+    page = open_inside()
+    block = score_of_action(page)
     *pushes, total = [shown(each) for each in block.locator(".waterfall .value").all()]
     score = trace.outputs[-1][GENRES.index("Action")]
     assert sum(pushes) == pytest.approx(float(score), abs=1e-5)
@@ -172,10 +178,7 @@ def test_a_genres_contributions_and_bias_sum_to_its_score(open_inside: Open, tra
 
 def test_the_waterfall_parts_the_pushes_by_sign_and_strength(open_inside: Open, trace: Trace) -> None:
     page = open_inside()
-    page.check("#digits")
-    page.locator("#genres button", has_text="Action").click()
-    block = page.locator('.computation[data-genre="Action"]')
-    block.wait_for()
+    block = score_of_action(page)
     dense, genre = trace.steps[-1].layer, GENRES.index("Action")
     products = trace.outputs[trace.steps[-1].inputs[0]].astype(np.float64) * dense.weight.data[:, genre]
     order = np.sort(products)

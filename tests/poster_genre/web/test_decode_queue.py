@@ -73,13 +73,20 @@ def occupy(server: Any, decoder: SlowDecoder, clients: ThreadPoolExecutor, path:
     return done
 
 
+def occupy_and_queue_one(
+    server: Any, decoder: SlowDecoder, clients: ThreadPoolExecutor, until: Until
+) -> list[Any]:
+    """``occupy``, then a request of one picture, 20 pixels wide, that waits behind its six; both requests."""
+    done = [occupy(server, decoder, clients), clients.submit(post, server.url, picture(20))]
+    until(lambda: waiting(server) == 7)
+    return done
+
+
 def test_a_picture_of_a_page_is_decoded_before_those_of_programs(
     serve_with: Serve, slow_decoder: SlowDecoder, until: Until
 ) -> None:
     with serve_with(Limits()) as server, ThreadPoolExecutor(3) as clients:
-        done = [occupy(server, slow_decoder, clients)]
-        done.append(clients.submit(post, server.url, picture(20)))
-        until(lambda: waiting(server) == 7)
+        done = occupy_and_queue_one(server, slow_decoder, clients, until)
         done.append(clients.submit(post, server.url, picture(30), headers=OWN_PAGE))
         until(lambda: waiting(server) == 8)
         slow_decoder.free.set()
@@ -91,9 +98,7 @@ def test_a_request_of_one_picture_does_not_wait_for_all_pictures_of_another(
     serve_with: Serve, slow_decoder: SlowDecoder, until: Until
 ) -> None:
     with serve_with(Limits()) as server, ThreadPoolExecutor(2) as clients:
-        done = [occupy(server, slow_decoder, clients)]
-        done.append(clients.submit(post, server.url, picture(20)))
-        until(lambda: waiting(server) == 7)
+        done = occupy_and_queue_one(server, slow_decoder, clients, until)
         slow_decoder.free.set()
         assert [each.result().status_code for each in done] == [200] * 2
     assert slow_decoder.decoded.index(20) <= 3
