@@ -168,17 +168,21 @@ class Parallel(Container):
         return merged
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
+        upstream = zip(self._members.values(), self.branch_gradients(dy), strict=True)
+        return self.merge_gradients([branch.backward(dy_i) for branch, dy_i in upstream])
+
+    def branch_gradients(self, dy: np.ndarray) -> list[np.ndarray]:
+        """dy_1, dy_2, ...: what each branch's ``backward`` receives. Uses up the recorded forward pass."""
         recorded, shape, dtype = self.recall()
         check_array(f"{type(self).__name__}.backward", dy, shape, dtype)
         if self.merge == "sum":
-            upstream = [dy] * recorded
-        elif self.merge == "concat":
-            upstream = np.split(dy, np.cumsum(recorded)[:-1], axis=-1)
-        else:
-            upstream = [_multiply_gradient(dy, recorded, i) for i in range(len(recorded))]
-        gradients = [
-            branch.backward(dy_i) for branch, dy_i in zip(self._members.values(), upstream, strict=True)
-        ]
+            return [dy] * recorded
+        if self.merge == "concat":
+            return np.split(dy, np.cumsum(recorded)[:-1], axis=-1)
+        return [_multiply_gradient(dy, recorded, i) for i in range(len(recorded))]
+
+    def merge_gradients(self, gradients: list[np.ndarray]) -> np.ndarray:
+        """dL/dx, the sum of the branches' input gradients."""
         return gradients[0] if len(gradients) == 1 else sum(gradients[1:], start=gradients[0])
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -18,6 +18,7 @@ from poster_genre.errors import PosterGenreError
 from poster_genre.explain.explain import explain
 from poster_genre.web.api import (
     explain_endpoint,
+    gradient_endpoints,
     health_endpoints,
     model_endpoint,
     openapi,
@@ -85,6 +86,7 @@ def all_routes() -> list[BaseRoute]:
         *explain_endpoint.routes,
         *model_endpoint.routes,
         *trace_endpoints.routes,
+        *gradient_endpoints.routes,
         *health_endpoints.routes,
         Route("/openapi.json", openapi.openapi_json, methods=["GET"]),
     ]

@@ -190,27 +190,35 @@ def merge(layer: Parallel, parts: Sequence[Computation], value: float) -> Comput
 
 
 def dense(layer: Dense, x: np.ndarray, unit: int, value: float) -> Computation:
-    """``x @ weight[:, unit] + bias`` for features x (d,).
+    """``x @ weight[:, unit] + bias`` for features x (d,); see ``strongest_addends``."""
+    bias = None if layer.bias is None else float(layer.bias.data[unit])
+    addends = strongest_addends(x, layer.weight.data[:, unit])
+    return {
+        "kind": "dense",
+        "features": len(x),
+        **addends,
+        "bias": bias,
+        **compared(addends["total"] + (bias or 0.0), value),
+    }
 
-    ``up`` and ``down`` list the greatest positive and negative addends, each [feature, x, weight, product];
-    ``rest`` is the sum of all others.
+
+def strongest_addends(a: np.ndarray, weight: np.ndarray) -> Computation:
+    """The sum of products of a (d,) and weight (d,), and which of them matter most.
+
+    ``up`` and ``down`` list the greatest positive and negative products, each [index, a, weight, product];
+    ``rest`` is the sum of all others and ``total`` that of all.
     """
-    weight = layer.weight.data[:, unit].astype(np.float64)
-    products = x.astype(np.float64) * weight
+    weight = weight.astype(np.float64)
+    products = a.astype(np.float64) * weight
     order = np.argsort(-products, kind="stable")
     up = [int(i) for i in order[:LISTED] if products[i] > 0]
     down = [int(i) for i in order[::-1][:LISTED] if products[i] < 0]
     total = float(products.sum())
-    bias = None if layer.bias is None else float(layer.bias.data[unit])
     return {
-        "kind": "dense",
-        "features": len(x),
-        "up": [[i, float(x[i]), float(weight[i]), float(products[i])] for i in up],
-        "down": [[i, float(x[i]), float(weight[i]), float(products[i])] for i in down],
+        "up": [[i, float(a[i]), float(weight[i]), float(products[i])] for i in up],
+        "down": [[i, float(a[i]), float(weight[i]), float(products[i])] for i in down],
         "rest": total - float(products[[*up, *down]].sum()),
         "total": total,
-        "bias": bias,
-        **compared(total + (bias or 0.0), value),
     }
 
 
@@ -219,6 +227,6 @@ def compared(computed: float, value: float) -> Computation:
     return {"computed": float(computed), "difference": float(abs(computed - value))}
 
 
-def no_formula(layer: Layer) -> PosterGenreError:
+def no_formula(layer: Layer | None) -> PosterGenreError:
     """The error for a layer whose formula is not among these."""
     return PosterGenreError(f"cannot show how a {type(layer).__name__} computes its output")

@@ -42,8 +42,8 @@ def palette(background: Background) -> bytes:
     )
 
 
-def display_scale(image: np.ndarray) -> float:
-    """The number that the strongest colour stands for: the 99.5th percentile of |image|, at least 1e-6.
+def display_scale(image: np.ndarray, least: float = 1e-6) -> float:
+    """The number that the strongest colour stands for: the 99.5th percentile of |image|, at least ``least``.
 
     Of an image (height, width, channels) of more than ``SAMPLED`` numbers it is the percentile of about that
     many, spread evenly over rows, columns and channels.
@@ -52,7 +52,7 @@ def display_scale(image: np.ndarray) -> float:
     stride = max(1, numbers.size // SAMPLED)
     while math.gcd(stride, image.shape[-1] * image.shape[-2]) > 1:
         stride += 1
-    return max(float(np.percentile(np.abs(numbers[::stride]), 99.5)), 1e-6)
+    return max(float(np.percentile(np.abs(numbers[::stride]), 99.5)), least)
 
 
 def reduction_factor(height: int, width: int) -> int:

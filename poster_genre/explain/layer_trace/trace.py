@@ -18,17 +18,32 @@ from poster_genre.model.trained_model import NOT_FINITE, TrainedModel
 
 
 @dataclass(frozen=True, eq=False)
+class GenreGradients:
+    """The gradient of a genre's log-odds with respect to every step's output.
+
+    ``genre``   index of the genre in ``GENRES``.
+    ``arrays``  in the steps' ``shape``; None for steps behind the log-odds.
+    """
+
+    genre: int
+    arrays: Sequence[np.ndarray | None]
+
+
+@dataclass(frozen=True, eq=False)
 class Trace:
     """The output of every step for one poster.
 
-    ``outputs``  arrays of the steps' ``shape``; ``outputs[0]`` is the network's input.
-    ``fused``    the outputs of the fused network at the same steps, None where it has none; empty as long as
-                 they are not computed. See ``fused_trace.fused_outputs``.
+    ``outputs``    arrays of the steps' ``shape``; ``outputs[0]`` is the network's input.
+    ``fused``      the outputs of the fused network at the same steps, None where it has none; empty as long
+                   as they are not computed. See ``fused_trace.fused_outputs``.
+    ``gradients``  those of one genre, None as long as they are not computed. See
+                   ``gradients.genre_gradients``.
     """
 
     steps: Sequence[Step]
     outputs: Sequence[np.ndarray]
     fused: Sequence[np.ndarray | None] = ()
+    gradients: GenreGradients | None = None
 
     def image(self, index: int) -> np.ndarray:
         """A step's output as (height, width, channels); a row of features is one pixel."""
@@ -37,7 +52,8 @@ class Trace:
     @property
     def nbytes(self) -> int:
         """Bytes of memory held. A step that returns a view of its input (a Flatten, say) adds none."""
-        arrays = [*self.outputs, *(y for y in self.fused if y is not None)]
+        gradients = self.gradients.arrays if self.gradients else ()
+        arrays = [*self.outputs, *(y for y in (*self.fused, *gradients) if y is not None)]
         owners = {id(y if y.base is None else y.base): y.nbytes for y in arrays}
         return sum(owners.values())
 

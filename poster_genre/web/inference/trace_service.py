@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,8 +12,9 @@ from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.explain.layer_trace import images
 from poster_genre.explain.layer_trace.contributions import genre_predictions
 from poster_genre.explain.layer_trace.fused_trace import fused_outputs
+from poster_genre.explain.layer_trace.gradients import genre_gradients
 from poster_genre.explain.layer_trace.steps import network_steps
-from poster_genre.explain.layer_trace.trace import Trace, trace_poster
+from poster_genre.explain.layer_trace.trace import GenreGradients, Trace, trace_poster
 from poster_genre.web.inference.step_descriptions import describe_steps
 from poster_genre.web.inference.trace_queue import TraceQueue
 from poster_genre.web.inference.trace_sessions import TraceSessions
@@ -72,10 +74,24 @@ class TraceService:
         self.sessions.store_trace(token, mirrored, trace)
         return trace
 
+    async def trace_with_gradients(
+        self, token: str, mirrored: bool, genre: int, own_page: bool
+    ) -> tuple[Trace, GenreGradients]:
+        """The same with the gradients of the genre of that index; those of the genre before are dropped."""
+        trace = await self.trace(token, mirrored, own_page)
+        gradients = trace.gradients
+        if gradients is None or gradients.genre != genre:
+            work = partial(genre_gradients, trace, self.model.network, genre)
+            gradients = await self.queue.run(work, own_page)
+            trace = replace(trace, gradients=gradients)
+            self.sessions.store_trace(token, mirrored, trace)
+        return trace, gradients
+
     def warm_up(self, pixels: np.ndarray) -> None:
         """Trace a poster as ``start`` does, and compute what the first click needs."""
         [first, *_], _, _ = self._trace_views(pixels)
         fused_outputs(self.steps, self.model, pixels)
+        genre_gradients(first, self.model.network, 0)
         images.atlas(first.image(0), images.display_scale(first.image(0)), "light")
 
     def _trace_views(

@@ -185,6 +185,11 @@ def requests(live: Any, poster: bytes) -> dict[str, list[tuple[str, dict[str, An
         "traceMaps": [(f"{session}/maps/1.png", {}), (f"{session}/maps/1.png?channel=0", {})],
         "traceNumber": [(f"{session}/numbers/{step['step']}?{number}", {}) for step in steps],
         "traceGenre": [(f"{session}/genres/Horror", {})],
+        "traceGradients": [(f"{session}/gradients/Horror", {})],
+        "traceGradientMaps": [(f"{session}/gradients/Horror/maps/1.png", {})],
+        "traceGradient": [
+            (f"{session}/gradients/Horror/numbers/{step['step']}?{number}", {}) for step in steps
+        ],
         "traceFilters": [("/api/v1/inside/filters.png", {})],
         "healthz": [("/healthz", {})],
         "readyz": [("/readyz", {})],

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from minicnn.saliency import input_gradient
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.data.transforms import load_poster
 from poster_genre.explain.layer_trace import images
@@ -171,6 +172,32 @@ def test_every_genre_can_be_requested_by_its_name(live: Any, session: dict[str, 
         assert get(live, session, f"genres/{quote(name, safe='')}").json()["genre"] == name
 
 
+def test_a_gradient_is_the_one_that_the_librarys_backward_pass_computes(
+    live: Any, session: dict[str, Any], web_classifier: PosterGenreClassifier, trace: Trace
+) -> None:
+    one_hot = np.zeros((1, len(GENRES)), np.float32)
+    one_hot[0, GENRES.index("Sci-Fi")] = 1
+    _, expected = input_gradient([web_classifier.trained_.network], trace.outputs[0][None], one_hot)
+    for row, column, channel in [(0, 0, 0), (5, 3, 2), (23, 15, 1)]:
+        answer = get(live, session, "gradients/sci-fi/numbers/0", row=row, column=column, channel=channel)
+        [found] = answer.json()["chain"]
+        assert found["value"] == float(expected[0, row, column, channel])
+        assert found["difference"] <= 1e-5 * np.abs(expected).max()
+    answer = get(live, session, "gradients/Sci-Fi").json()
+    assert answer["genre"] == "Sci-Fi"
+    assert answer["steps"][0]["rms"] == pytest.approx(np.sqrt(np.mean(expected.astype(float) ** 2)))
+
+
+def test_gradient_maps_are_pictures_of_the_gradient(live: Any, session: dict[str, Any]) -> None:
+    atlas = np.array(opened(get(live, session, "gradients/Drama/maps/2.png")).convert("RGB"))
+    one = np.array(opened(get(live, session, "gradients/Drama/maps/2.png", channel=0)).convert("RGB"))
+    tall, wide = session["steps"][2]["tile"]
+    assert one.shape[:2] == (session["steps"][2]["height"], session["steps"][2]["width"])
+    np.testing.assert_array_equal(atlas[:tall, :wide], one)
+    other = np.array(opened(get(live, session, "gradients/Horror/maps/2.png", channel=0)).convert("RGB"))
+    assert not np.array_equal(one, other)
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [
@@ -184,6 +211,11 @@ def test_every_genre_can_be_requested_by_its_name(live: Any, session: dict[str, 
         ("maps/999.png", 404),
         ("maps/1.png?background=pink", 422),
         ("genres/gardening", 404),
+        ("gradients/gardening", 404),
+        ("gradients/Drama/maps/999.png", 404),
+        ("gradients/Drama/numbers/0?row=0&column=0", 422),
+        ("gradients/Drama/numbers/0?row=0&column=0&channel=3", 404),
+        ("gradients/Drama/numbers/0?row=0&column=0&channel=0&output=9999", 404),
     ],
 )
 def test_an_invalid_request_is_a_problem(live: Any, session: dict[str, Any], path: str, status: int) -> None:

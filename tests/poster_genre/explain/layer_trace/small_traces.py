@@ -12,9 +12,9 @@ from poster_genre.explain.layer_trace.trace import Trace, trace_input
 RNG = np.random.default_rng(20)
 
 
-def trace_of(model: Sequential, x: np.ndarray) -> Trace:
+def trace_of(model: Sequential, x: np.ndarray, dtype: type = np.float32) -> Trace:
     """The trace of one input x (height, width, channels)."""
-    return trace_input(network_steps(model, x.shape[:2], x.shape[2]), x.astype(np.float32))
+    return trace_input(network_steps(model, x.shape[:2], x.shape[2]), x.astype(dtype))
 
 
 def sample_positions(trace: Trace, count: int = 3) -> list[tuple[int, Position]]:
