@@ -149,10 +149,10 @@ def group_titles(steps: Sequence[Step]) -> list[str]:
 def _convolution_title(member: Sequence[Step], first: Step, blocks: Counter[str]) -> str:
     """The title of a group that begins with a convolution outside branches.
 
-    In a residual network it is the stem before the blocks, or the last convolution behind them.
+    In a residual network it is the first convolution, before the blocks, or the last one, behind them.
     """
     if any(isinstance(step.layer, Residual) for step in member):
-        return "Last convolution" if blocks[first.member] else "Stem"
+        return "Last convolution" if blocks[first.member] else "First convolution"
     blocks[first.member] += 1
     return f"Convolution block {blocks[first.member]}"
 

@@ -66,8 +66,9 @@ def _backward(
 def gradient_sizes(steps: Sequence[Step], gradients: GenreGradients) -> list[dict[str, Any]]:
     """How large the gradient is at each step, in step order; steps without one are left out.
 
-    ``{step, rms, largest, zeros, scale}``: root of the mean square, largest absolute number, share of numbers
-    that are exactly 0 (0 to 1), and what the strongest colour of a picture of it stands for.
+    ``{step, rms, largest, zeros, strongest, scale}``: root of the mean square, largest absolute number, share
+    of numbers that are exactly 0 (0 to 1), the channel of the largest mean square, and what the strongest
+    colour of a picture of it stands for.
     """
     return [
         {
@@ -75,6 +76,7 @@ def gradient_sizes(steps: Sequence[Step], gradients: GenreGradients) -> list[dic
             "rms": float(np.sqrt(np.mean(np.square(dy, dtype=np.float64)))),
             "largest": float(np.abs(dy).max()),
             "zeros": float(np.mean(dy == 0)),
+            "strongest": int(np.square(as_image(dy), dtype=np.float64).mean(axis=(0, 1)).argmax()),
             "scale": gradient_scale(dy),
         }
         for step, dy in zip(steps, gradients.arrays, strict=True)

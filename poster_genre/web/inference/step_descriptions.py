@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from minicnn.layers.conv import Conv2D
 from minicnn.summary import multiply_adds
 from poster_genre.explain.layer_trace import images
@@ -49,6 +51,7 @@ def describe_step(trace: Trace, step: Step) -> dict[str, Any]:
         "parameters": {name: list(p.data.shape) for name, p in parameters.items()},
         "count": sum(p.data.size for p in parameters.values()),
         "multiply_adds": multiply_adds(layer, (1, *step.shape)) if parameters and layer is not None else 0,
+        "most_varied": most_varied_map(trace.image(step.index)),
         "scale": images.display_scale(trace.image(step.index)),
         "tile": [tile_height, tile_width],
         "columns": images.atlas_columns(tile_height, tile_width, channels),
@@ -56,6 +59,11 @@ def describe_step(trace: Trace, step: Step) -> dict[str, Any]:
         "filters": has_filters(step),
         "genre_scores": is_last_dense(trace.steps, step),
     }
+
+
+def most_varied_map(image: np.ndarray) -> int:
+    """The channel of (height, width, channels) whose numbers differ most from one another."""
+    return int(image.std(axis=(0, 1)).argmax())
 
 
 def has_filters(step: Step) -> bool:

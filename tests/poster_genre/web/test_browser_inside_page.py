@@ -60,6 +60,18 @@ def choose(page: Any, step: int, channel: int, row: int, column: int) -> None:
     page.wait_for_selector(f'.computation.focused[data-step="{step}"]')
 
 
+def strip(page: Any, step: int) -> Any:
+    """The maps of a step, whose part of the network is opened."""
+    page.evaluate(
+        """step => {
+            const fold = document.getElementById(`step-${step}`).closest(".group").querySelector(".fold");
+            if (fold.getAttribute("aria-expanded") === "false") fold.click();
+        }""",
+        step,
+    )
+    return page.locator(f"#step-{step} canvas.strip")
+
+
 def result(page: Any, step: int) -> Any:
     return page.locator(f'.computation[data-step="{step}"] .result strong')
 
@@ -72,7 +84,7 @@ def state(page: Any) -> list[int]:
 def test_a_click_on_a_map_shows_the_librarys_numbers_and_their_sum(open_inside: Open, trace: Trace) -> None:
     page = open_inside()
     page.check("#digits")
-    page.locator("#step-4 canvas.strip").click(position={"x": 8, "y": 8})
+    strip(page, 4).click(position={"x": 8, "y": 8})
     page.wait_for_selector('.computation.focused[data-step="4"]')
     step, channel, row, column = state(page)
     assert step == 4
@@ -146,7 +158,7 @@ def test_arrow_keys_move_the_pixel_and_the_map(open_inside: Open) -> None:
         page.keyboard.press(key)
     page.wait_for_function("location.hash.includes('3%2C0')")
     assert state(page) == [2, 1, 3, 0]
-    page.focus("#step-2 canvas.strip")
+    strip(page, 2).focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_function("location.hash.includes('map=2')")
     assert page.get_attribute("#step-2 canvas.strip", "aria-valuetext") == "map 2 of 4"
@@ -268,12 +280,13 @@ def test_the_mirror_image_shows_its_own_numbers(
 
 def test_a_poster_whose_session_ended_is_sent_again(open_inside: Open, live: Any) -> None:
     page = open_inside()
+    strip(page, 2).scroll_into_view_if_needed()
     page.wait_for_load_state("networkidle")
     sessions = live.state.traces.sessions
     for token in list(sessions.sessions):
         sessions.end(token)
     with page.expect_response(re.compile("numbers/2")) as first:
-        page.locator("#step-2 canvas.strip").click(position={"x": 8, "y": 8})
+        strip(page, 2).click(position={"x": 8, "y": 8})
     assert first.value.status == 204
     page.wait_for_selector('.computation.focused[data-step="2"]')
     assert page.is_hidden("#problem")
@@ -313,7 +326,7 @@ def test_a_picture_above_the_limits_can_be_traced(open_inside: Open) -> None:
 @pytest.mark.parametrize(("width", "height"), [(320, 640), (768, 1024), (3840, 2160)])
 def test_no_width_makes_the_page_scroll_sideways(open_inside: Open, width: int, height: int) -> None:
     page = open_inside(viewport={"width": width, "height": height})
-    page.locator("#step-4 canvas.strip").click(position={"x": 8, "y": 8})
+    strip(page, 4).click(position={"x": 8, "y": 8})
     page.wait_for_selector('.computation.focused[data-step="4"]')
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.is_visible("table.grid >> nth=0")
@@ -325,7 +338,7 @@ def test_axe_finds_nothing_in_light_and_dark_colours(open_inside: Open) -> None:
     problems = violations(page)
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
-        page.locator("#step-6 canvas.strip").click(position={"x": 8, "y": 8})
+        strip(page, 6).click(position={"x": 8, "y": 8})
         page.wait_for_selector('.computation.focused[data-step="6"]')
         problems += violations(page)
         page.locator("#genres button").first.click()
@@ -338,6 +351,7 @@ def test_axe_finds_nothing_in_light_and_dark_colours(open_inside: Open) -> None:
 
 def test_a_click_on_the_edge_of_a_strip_is_a_click_on_its_nearest_map(open_inside: Open) -> None:
     page = open_inside()
+    strip(page, 2)
     page.evaluate(
         """() => {
             const strip = document.querySelector("#step-2 canvas.strip");
@@ -372,6 +386,9 @@ def test_every_map_of_every_network_is_shown_and_leads_to_its_own_numbers(
         page.goto(f"{live_ensemble.url}/inside")
         page.wait_for_selector(".computation", state="attached")
         page.check("#digits")
+        folded = page.locator(".member .fold").filter(has_text="the same again from another start")
+        assert [each.get_attribute("aria-expanded") for each in folded.all()] == ["false", "false"]
+        assert not page.is_visible("#group-8")
         strips = page.locator("canvas.strip")
         last_maps = [int(strips.nth(i).get_attribute("aria-valuemax")) for i in range(strips.count())]
         drawn = [step for step in trace.steps[:-1] if type(step.layer).__name__ not in ("Dropout", "Flatten")]

@@ -17,6 +17,12 @@ export function narrow(x) {
   return written(x, size < 1e-3 ? 1 : size < 1e-2 ? 2 : 3);
 }
 
+// The power of ten that a table's numbers are written in units of: 0 unless all of them are small.
+export function commonPower(numbers) {
+  const largest = Math.max(...numbers.map(Math.abs));
+  return digits > 4 || largest === 0 || largest >= 0.01 ? 0 : 3 * Math.floor(Math.log10(largest) / 3);
+}
+
 function written(x, digits) {
   if (x === 0) return "0";
   const size = Math.abs(x);

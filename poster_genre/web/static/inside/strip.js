@@ -1,5 +1,4 @@
 // A step's feature maps side by side on one canvas. Drawn when it comes into view; arrow keys go from map to map.
-import { background } from "./elements.js";
 
 const GAP = 3;
 const ROWS = 2; // shown until all are requested
@@ -80,16 +79,16 @@ export class Strip {
     pen.drawImage(this.atlas, left, top, wide, tall, x, y, width, height);
   }
 
-  // Resolves when the maps of this session are drawn.
-  load(session, mirrored) {
-    const path = `maps/${this.step.step}.png?background=${background()}&mirrored=${mirrored ? 1 : 0}`;
+  // Resolves when the maps of this session, or their gradients, are drawn. view: as for TraceSession.mapsPath.
+  load(session, view) {
+    const path = session.mapsPath(this.step.step, view);
     if (this.path !== path || this.session !== session) {
       this.path = path;
       this.session = session;
       this.loading = session.picture(path).then((atlas) => {
         if (this.path !== path || this.session !== session) return;
         this.atlas = atlas;
-        this.draw();
+        if (this.rows) this.draw();
       });
     }
     return this.loading;
@@ -99,7 +98,7 @@ export class Strip {
     if (this.chosen === channel) return;
     this.chosen = channel;
     if (channel !== null && this.hides && channel >= this.rows * this.columns) this.showAll(true);
-    else this.draw();
+    else if (this.rows) this.draw();
     this.describe();
   }
 

@@ -1,6 +1,7 @@
 // A poster's trace session on the server. The server ends it after a while; then the poster is sent again and the
 // request repeated.
 import { RequestFailed, sentence } from "../api.js";
+import { background } from "./elements.js";
 
 const TRIES = 8;
 // With this header an unreadable poster or an ended session is an answer with a success status: browsers write every
@@ -16,6 +17,23 @@ export class TraceSession {
 
   static async start(blob) {
     return new TraceSession(blob, await send(blob));
+  }
+
+  // view: { mirrored, genre }; with a genre the pictures are of its gradient. channel: one map alone.
+  mapsPath(step, { mirrored, genre }, channel = null) {
+    const query = new URLSearchParams({ background: background(), mirrored: mirrored ? 1 : 0 });
+    if (channel !== null) query.set("channel", channel);
+    return `${genre ? `gradients/${encodeURIComponent(genre)}/` : ""}maps/${step}.png?${query}`;
+  }
+
+  posterPath({ mirrored }) {
+    return `poster.png?mirrored=${mirrored ? 1 : 0}`;
+  }
+
+  // The size of a genre's gradient at each step that has one, by step.
+  async gradientSizes(genre, mirrored) {
+    const { steps } = await this.json(`gradients/${encodeURIComponent(genre)}?mirrored=${mirrored ? 1 : 0}`);
+    return new Map(steps.map((each) => [each.step, each]));
   }
 
   async json(path) {

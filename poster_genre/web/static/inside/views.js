@@ -1,4 +1,4 @@
-// The three pictures of the number panel: the poster with the receptive field, the input map with the window, the map.
+// A picture with frames on it, as large as its box.
 
 // source: an image to draw; frames: [{ top, left, bottom, right, kind }] in the picture's own pixels.
 export function drawView(canvas, source, height, width, frames) {

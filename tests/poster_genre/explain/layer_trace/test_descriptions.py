@@ -24,7 +24,7 @@ def test_every_step_has_a_title_and_a_description(traced_poster: Any) -> None:
 
 def test_the_group_titles_follow_the_networks_blocks() -> None:
     compact = network_steps(build_model("compact"), SPECS["compact"].input_size)
-    assert group_titles(compact)[:3] == ["The poster", "Stem", "Residual block 1"]
+    assert group_titles(compact)[:3] == ["The poster", "First convolution", "Residual block 1"]
     assert group_titles(compact)[-2:] == ["The summary", "The genres"]
     original = network_steps(build_model("original"), SPECS["original"].input_size)
     assert group_titles(original)[1:5] == [f"Convolution block {i}" for i in range(1, 5)]
@@ -34,10 +34,16 @@ def test_the_group_titles_follow_the_networks_blocks() -> None:
 def test_every_member_of_an_ensemble_numbers_its_own_blocks() -> None:
     steps = network_steps(ensemble(), SIZE)
     titles = group_titles(steps)
-    assert titles[:3] == ["The poster", "Network 1: stem", "Network 1: residual block 1"]
+    assert titles[:3] == ["The poster", "Network 1: first convolution", "Network 1: residual block 1"]
     assert [title for title in titles if "Network 2" in title] == [
         f"Network 2: {part}"
-        for part in ("stem", "residual block 1", "residual block 2", "last convolution", "the summary")
+        for part in (
+            "first convolution",
+            "residual block 1",
+            "residual block 2",
+            "last convolution",
+            "the summary",
+        )
     ]
     assert titles[-4:] == [
         "Network 3: convolution block 1",

@@ -197,6 +197,8 @@ def test_the_sizes_are_those_of_numpy(way_back: tuple[Layer, Trace]) -> None:
     for size in gradient_sizes(trace.steps, trace.gradients):
         dy = gradient(trace, size["step"]).astype(np.float64)
         assert size["rms"] == pytest.approx(np.sqrt((dy**2).mean()))
+        by_channel = (dy.reshape(-1, dy.shape[-1]) ** 2).sum(axis=0)
+        assert by_channel[size["strongest"]] == pytest.approx(by_channel.max())
         assert size["largest"] == np.abs(dy).max()
         assert size["zeros"] == pytest.approx(np.count_nonzero(dy == 0) / dy.size)
         assert 0 < size["scale"] <= max(size["largest"], 1e-30)
