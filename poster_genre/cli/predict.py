@@ -27,6 +27,10 @@ BAR_WIDTH = 24
 NOT_SURE = (
     "not sure: the poster gives little evidence, and these are close to the genres' overall frequencies"
 )
+UNLIKE_POSTERS = (
+    "unlike a poster: the picture is further from the posters this model knows than 98 % of posters are, so "
+    "these numbers mean little"
+)
 UNCALIBRATED = (
     "this model has no calibration (it was trained without val posters): the probabilities are the network's "
     "own, and it cannot say which predictions are not sure"
@@ -94,11 +98,13 @@ def pixels_or_error(name: str, size: tuple[int, int]) -> np.ndarray | str:
 
 
 def as_text(prediction: Prediction) -> str:
-    """The picture's name, below it a line with a bar for each genre, and a line if the model is not sure."""
+    """The picture's name, below it a line with a bar for each genre, and a line if the answer is doubtful."""
     lines = [printable(prediction["file"])]
     for entry in prediction["top"]:
         bar = "█" * round(entry["probability"] * BAR_WIDTH)
         lines.append(f"  {entry['genre']:<12}{entry['probability']:>6.1%}  {bar or '▏'}")
-    if prediction["sure"] is False:
+    if prediction["unlike_posters"]:
+        lines.append(f"  {UNLIKE_POSTERS}")
+    elif prediction["sure"] is False:
         lines.append(f"  {NOT_SURE}")
     return "\n".join(lines)

@@ -17,8 +17,10 @@ from minicnn.serialize import SerializeError, load, load_model_arrays, model_arr
 from poster_genre.errors import PosterGenreError, printable
 from poster_genre.genres import GENRES, N_GENRES
 from poster_genre.model.calibration import Calibration
-from poster_genre.model.network_parts import largest_activation
+from poster_genre.model.network_parts import largest_activation, network_parts
 from poster_genre.model.networks import SPECS, build_network
+from poster_genre.model.out_of_distribution import PosterDistance
+from poster_genre.model.picture_statistics import STATISTICS
 from poster_genre.model.spec import ModelSpec
 from poster_genre.model.trained_model import TrainedModel
 from poster_genre.model.weight_budget import WeightBudget
@@ -53,6 +55,9 @@ def save_model(model: TrainedModel, path: str | Path) -> None:
     }
     if calibration is not None:
         arrays |= {"calibration/slope": calibration.slope, "calibration/offset": calibration.offset}
+    distance = model.distance
+    if distance is not None:
+        arrays |= {"distance/mean": distance.mean, "distance/whitening": half_if_exact(distance.whitening)}
     metadata = {
         "kind": KIND,
         "model_version": VERSION,
@@ -66,6 +71,7 @@ def save_model(model: TrainedModel, path: str | Path) -> None:
             "labels_digest": calibration.labels_digest,
             "sure_above_bits": calibration.sure_above,
         },
+        "distance": None if distance is None else {"posters": distance.posters, "limit": distance.limit},
         "provenance": {**model.provenance, "written_by": f"poster-genre {minicnn_version}"},
     }
     try:
@@ -154,14 +160,20 @@ def _assemble(arrays: Arrays, metadata: dict[str, Any]) -> TrainedModel:
     thresholds = _genre_values(arrays, "thresholds", 0, 1)
     calibration = _calibration(metadata.get("calibration"), arrays)
     spec = _spec(metadata["network"])
+    distance = _distance(metadata.get("distance"), arrays)
+    network = _network(spec, arrays)
+    features = len(network_parts(network, spec.input_size).head.weight.data) if distance else 0
+    if distance is not None and len(distance.mean) != features + len(STATISTICS):
+        raise ValueError("its distance is not of its network's embeddings")
     return TrainedModel(
         spec=spec,
-        network=_network(spec, arrays),
+        network=network,
         priors=priors,
         thresholds=thresholds,
         thresholds_from=str(metadata["thresholds_from"]),
         calibration=calibration,
         provenance=_provenance(metadata["provenance"]),
+        distance=distance,
     )
 
 
@@ -173,6 +185,21 @@ def _genre_values(arrays: Arrays, name: str, low: float, high: float) -> np.ndar
     if values.min() < low or values.max() > high:
         raise ValueError(f"its {name} are not all from {low:g} to {high:g}")
     return values.astype(np.float64, copy=False)
+
+
+def _distance(about: dict[str, Any] | None, arrays: Arrays) -> PosterDistance | None:
+    """The distance from posters, its arrays taken out of ``arrays``; None in a file that has none."""
+    if about is None:
+        return None
+    mean, whitening = arrays.pop("distance/mean"), arrays.pop("distance/whitening")
+    if mean.ndim != 1 or whitening.ndim != 2 or len(whitening) != len(mean) or not whitening.size:
+        raise ValueError("the arrays of its distance do not fit each other")
+    if any(a.dtype.kind != "f" or not np.isfinite(a).all() for a in (mean, whitening)):
+        raise ValueError("the arrays of its distance are not finite numbers")
+    limit, posters = float(about["limit"]), about["posters"]
+    if not (math.isfinite(limit) and limit > 0) or not isinstance(posters, int) or posters < 1:
+        raise ValueError("the limit of its distance is not a number above 0")
+    return PosterDistance(mean.astype(np.float32), whitening.astype(np.float32), limit, posters)
 
 
 def _calibration(about: dict[str, Any] | None, arrays: Arrays) -> Calibration | None:

@@ -8,7 +8,7 @@ from typing import TypedDict
 import numpy as np
 
 from poster_genre.genres import GENRES, N_GENRES
-from poster_genre.model.trained_model import NOT_FINITE, TrainedModel, top_of
+from poster_genre.model.trained_model import NOT_FINITE, Answers, TrainedModel, top_of
 
 
 class GenreProbability(TypedDict):
@@ -24,8 +24,10 @@ class Prediction(TypedDict):
     ``file``           the picture's name.
     ``top``            the most probable genres, best first.
     ``probabilities``  all 25, in the order of ``GENRES``.
-    ``sure``           whether the prediction rests on more than the genres' frequencies; None where the model
-                       has no calibration to decide it by.
+    ``sure``           whether the prediction rests on more than the genres' frequencies, and on a picture
+                       that resembles posters; None where the model has no calibration to decide it by.
+    ``unlike_posters`` whether the picture is unlike the posters that the model knows; None where it was
+                       fitted on too few to tell.
     ``error``          None, or why the picture cannot be read. Then ``top`` and ``probabilities`` are empty.
     """
 
@@ -33,6 +35,7 @@ class Prediction(TypedDict):
     top: list[GenreProbability]
     probabilities: dict[str, float]
     sure: bool | None
+    unlike_posters: bool | None
     error: str | None
 
 
@@ -45,22 +48,37 @@ def predict_pictures(
     readable pictures go through the network together.
     """
     readable = [pixels for _, pixels in pictures if not isinstance(pixels, str)]
-    probabilities = model.probabilities(np.stack(readable)) if readable else np.zeros((0, N_GENRES))
-    sure = model.sure(probabilities)
-    flags: list[bool | None] = [None] * len(readable) if sure is None else sure.tolist()
-    rows = iter(zip(probabilities, flags, strict=True))
+    answers = model.answers(np.stack(readable)) if readable else Answers(np.zeros((0, N_GENRES)), None)
+    sure, unlike = model.sure(answers.probabilities), answers.unlike_posters
+    if sure is not None and unlike is not None:
+        sure = sure & ~unlike
+    rows = iter(zip(answers.probabilities, _flags(sure, readable), _flags(unlike, readable), strict=True))
     return [
         failure(name, pixels) if isinstance(pixels, str) else success(name, *next(rows), top)
         for name, pixels in pictures
     ]
 
 
+def _flags(values: np.ndarray | None, pictures: Sequence[object]) -> list[bool | None]:
+    """The values as JSON has them; None for each picture where they are unknown."""
+    return [None] * len(pictures) if values is None else values.tolist()
+
+
 def failure(name: str, error: str) -> Prediction:
     """The record of a picture that cannot be read."""
-    return {"file": name, "top": [], "probabilities": {}, "sure": None, "error": error}
+    return {
+        "file": name,
+        "top": [],
+        "probabilities": {},
+        "sure": None,
+        "unlike_posters": None,
+        "error": error,
+    }
 
 
-def success(name: str, probabilities: np.ndarray, sure: bool | None, top: int) -> Prediction:
+def success(
+    name: str, probabilities: np.ndarray, sure: bool | None, unlike_posters: bool | None, top: int
+) -> Prediction:
     """The record of a picture with these 25 probabilities; a failure if they are not finite."""
     if not np.isfinite(probabilities).all():
         return failure(name, f"{name}: {NOT_FINITE}")
@@ -69,5 +87,6 @@ def success(name: str, probabilities: np.ndarray, sure: bool | None, top: int) -
         "top": [{"genre": genre, "probability": p} for genre, p in top_of(probabilities, top)],
         "probabilities": {genre: float(p) for genre, p in zip(GENRES, probabilities, strict=True)},
         "sure": sure,
+        "unlike_posters": unlike_posters,
         "error": None,
     }

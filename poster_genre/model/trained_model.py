@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,15 +16,24 @@ from minicnn.containers import Sequential
 from minicnn.layer import Layer
 from minicnn.serialize import model_arrays
 from poster_genre.data.transforms import VERSION as TRANSFORMS_VERSION
+from poster_genre.errors import PosterGenreError
 from poster_genre.genres import GENRES
 from poster_genre.model.calibration import Calibration, fit_calibration
 from poster_genre.model.network_parts import largest_activation, network_parts
+from poster_genre.model.out_of_distribution import PosterDistance, descriptions_of, fit_poster_distance
 from poster_genre.model.spec import ModelSpec
 from poster_genre.model.thresholds import fit_thresholds
 
 BATCH = 64  # posters that go through the network together, fewer where its activations are large
 BATCH_NUMBERS = 2**27  # in the largest activation of a batch
 NOT_FINITE = "the network's output is not a finite number; the weights in the model file are damaged"
+
+
+class Answers(NamedTuple):
+    """Probabilities (N, 25) float32, and (N,) bool: which pictures are unlike posters; None where unknown."""
+
+    probabilities: np.ndarray
+    unlike_posters: np.ndarray | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +47,7 @@ class TrainedModel:
     ``thresholds_from``  a sentence on the origin of the thresholds.
     ``calibration``      None where there were no validation posters to fit it on.
     ``provenance``       JSON values on the run that produced it, the history among them.
+    ``distance``         of a picture from posters; None where there were too few to fit it on.
 
     Predictions write nothing into the network, so threads may predict together.
     """
@@ -49,6 +59,7 @@ class TrainedModel:
     thresholds_from: str
     calibration: Calibration | None
     provenance: dict[str, Any]
+    distance: PosterDistance | None = None
 
     @classmethod
     def uncalibrated(
@@ -79,18 +90,31 @@ class TrainedModel:
         The network runs fused (``minicnn.fusion``), which changes probabilities by rounding only, less than
         1e-5; ``MINICNN_FUSION=off`` in the environment runs it layer by layer.
         """
-        outputs = self._outputs(fusion.steps_of(self.fast_network()), pixels)
-        raw = self.spec.probabilities(outputs).mean(axis=1)
-        return raw if not calibrated or self.calibration is None else self.calibration.apply(raw)
+        [outputs] = self._outputs(pixels, fusion.steps_of(self.fast_network()))
+        return self._probabilities(outputs, calibrated)
+
+    def answers(self, pixels: np.ndarray) -> Answers:
+        """The calibrated probabilities of uint8 pixels (N, h, w, 3), and which pictures are unlike posters.
+
+        One pass through the network gives both.
+        """
+        if self.distance is None:
+            return Answers(self.probabilities(pixels), None)
+        embeddings, outputs = self._outputs(pixels, *self._body_and_head())
+        descriptions = descriptions_of(pixels, embeddings.mean(axis=1))
+        return Answers(self._probabilities(outputs, True), self.distance.exceeded(descriptions))
 
     def embedding(self, pixels: np.ndarray) -> np.ndarray:
         """What the last dense layer reads, (N, d) float32, of uint8 pixels (N, h, w, 3).
 
         Where the specification says ``flip_average``, the mean over the poster and its mirror image.
         """
-        head = network_parts(self.network, self.spec.input_size).head
-        steps = fusion.steps_of(self.fast_network())
-        return self._outputs(steps[: steps.index(head)], pixels).mean(axis=1)
+        [embeddings] = self._outputs(pixels, self._body_and_head()[0])
+        return embeddings.mean(axis=1)
+
+    def descriptions(self, pixels: np.ndarray) -> np.ndarray:
+        """What ``distance`` measures of uint8 pixels (N, h, w, 3), see ``out_of_distribution``."""
+        return descriptions_of(pixels, self.embedding(pixels))
 
     def sure(self, probabilities: np.ndarray) -> np.ndarray | None:
         """(N,) bool: whether calibrated probabilities (N, 25) rest on more than the genres' frequencies.
@@ -115,19 +139,35 @@ class TrainedModel:
         one = largest_activation(self.network, (1, *self.spec.input_size, 3))
         return max(1, min(BATCH, BATCH_NUMBERS // one))
 
-    def _outputs(self, steps: Sequence[Layer], pixels: np.ndarray) -> np.ndarray:
-        """The output of the chain of steps for every view of the posters: (N, views, outputs)."""
+    def _probabilities(self, outputs: np.ndarray, calibrated: bool) -> np.ndarray:
+        """Probabilities (N, 25) from the network's outputs for every view, (N, views, 25)."""
+        raw = self.spec.probabilities(outputs).mean(axis=1)
+        return raw if not calibrated or self.calibration is None else self.calibration.apply(raw)
+
+    def _body_and_head(self) -> tuple[Sequence[Layer], Sequence[Layer]]:
+        """The steps before the last dense layer, and those from it on. PosterGenreError without one."""
+        head = network_parts(self.network, self.spec.input_size).head
+        steps = fusion.steps_of(self.fast_network())
+        return steps[: steps.index(head)], steps[steps.index(head) :]
+
+    def _outputs(self, pixels: np.ndarray, *chains: Sequence[Layer]) -> list[np.ndarray]:
+        """What each of several chains of steps puts out for every view of the posters: (N, views, outputs).
+
+        A chain reads the output of the one before it.
+        """
         views = (pixels, pixels[:, :, ::-1]) if self.spec.flip_average else (pixels,)
-        batches = []
+        batches: list[list[np.ndarray]] = [[] for _ in chains]
         for start in range(0, len(pixels), self._batch):
-            outputs = []
+            outputs: list[list[np.ndarray]] = [[] for _ in chains]
             for view in views:
                 y = self.spec.to_input(view[start : start + self._batch])
-                for step in steps:
-                    y = step.forward(y)
-                outputs.append(y)
-            batches.append(np.stack(outputs, axis=1))
-        return np.concatenate(batches)
+                for chain, of_chain in zip(chains, outputs, strict=True):
+                    for step in chain:
+                        y = step.forward(y)
+                    of_chain.append(y)
+            for batch, of_chain in zip(batches, outputs, strict=True):
+                batch.append(np.stack(of_chain, axis=1))
+        return [np.concatenate(batch) for batch in batches]
 
     @property
     def version(self) -> str:
@@ -136,7 +176,10 @@ class TrainedModel:
 
 
 def with_calibration(model: TrainedModel, pixels: np.ndarray, labels: np.ndarray) -> TrainedModel:
-    """The model, calibrated on posters that were not trained on, with thresholds fitted on them."""
+    """The model, calibrated on posters that were not trained on.
+
+    Thresholds and the distance from posters are fitted on them too.
+    """
     raw = model.probabilities(pixels, calibrated=False)
     calibration = fit_calibration(labels, raw, model.priors)
     return replace(
@@ -144,7 +187,17 @@ def with_calibration(model: TrainedModel, pixels: np.ndarray, labels: np.ndarray
         calibration=calibration,
         thresholds=fit_thresholds(labels, calibration.apply(raw)),
         thresholds_from=f"highest F1 on {len(pixels)} validation posters",
+        distance=fit_poster_distance(model.descriptions(pixels)) if ends_in_dense(model) else None,
     )
+
+
+def ends_in_dense(model: TrainedModel) -> bool:
+    """Whether the network has an embedding: what its last dense layer reads."""
+    try:
+        network_parts(model.network, model.spec.input_size)
+    except PosterGenreError:
+        return False
+    return True
 
 
 def model_fingerprint(model: TrainedModel) -> str:

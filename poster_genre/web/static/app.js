@@ -15,6 +15,7 @@ import { deletePoster, storePoster, storedPoster } from "./stored_poster.js";
 const AT_ONCE = 2; // posters that are sent at a time
 const MOST = 60; // posters on the page
 const UNSURE = "Not sure: the numbers are close to those of the average poster, so take them as a guess.";
+const UNLIKE = "This does not look like a film poster: it is further from the posters the network knows than 98 of 100 posters are. Its numbers mean little here.";
 const SEVERAL = "A film may have several genres, so the numbers need not sum to 100 %.";
 const MARK = "The mark on a bar is the average poster.";
 const METHODS = {
@@ -183,9 +184,10 @@ function showPoster(entry) {
 
 function showDoubt({ state, result, note }) {
   const unsure = state === "done" && result.sure === false;
-  $("doubt").classList.toggle("unsure", unsure);
+  const unlike = state === "done" && result.unlike_posters === true;
+  $("doubt").classList.toggle("unsure", unsure || unlike);
   const mark = Object.keys(averages).length ? MARK : "";
-  $("doubt").textContent = [unsure ? UNSURE : SEVERAL, mark, note].filter(Boolean).join(" ");
+  $("doubt").textContent = [unlike ? UNLIKE : unsure ? UNSURE : SEVERAL, mark, note].filter(Boolean).join(" ");
 }
 
 function showVerdict({ guess, state, result, drawnAs }) {

@@ -27,7 +27,7 @@ export function resultCard(poster, heat, result, { about, shownGenre }) {
   const left = 574;
   const wide = WIDTH - left - 60;
   text(context, "Genres of this poster", left, 110, `700 44px ${FONT}`, role("ink"));
-  const doubt = result.sure === false ? "The model is not sure." : "";
+  const doubt = result.unlike_posters ? "This may not be a poster." : result.sure === false ? "The model is not sure." : "";
   text(context, doubt, left, 156, `400 26px ${FONT}`, role("doubt"));
   result.top.slice(0, 3).forEach(({ genre, probability }, i) => {
     const y = 250 + 135 * i;

@@ -5,12 +5,12 @@ import { percent } from "./result_card.js";
 export const pageAddress = () => new URL(".", location.href).href;
 
 // "This poster looks like Comedy (86 %, 2.1 times the average poster's 40 %), then Romance (84 %) and Drama (58 %)."
-export function phrase({ top, sure }, averages) {
+export function phrase({ top, sure, unlike_posters: unlike }, averages) {
   const [first, second, third] = top;
   const average = averages[first.genre];
   const details = [percent(first.probability), average && comparison(first.probability, average)].filter(Boolean);
   const others = [second, third].map(({ genre, probability }) => `${genre} (${percent(probability)})`).join(" and ");
-  const doubt = sure === false ? " The network is not sure." : "";
+  const doubt = unlike ? " It may not be a poster at all." : sure === false ? " The network is not sure." : "";
   return `This poster looks like ${first.genre} (${details.join(", ")}), then ${others}.${doubt}`;
 }
 

@@ -38,7 +38,10 @@ def test_predict_answers_in_json_for_every_kind_of_input(posters, model_file, tm
     assert [answer["file"] for answer in answers] == [
         str(posters[0]), str(text), str(folder / "a.JPG"), str(tmp_path / "missing.png"), "-",
     ]  # fmt: skip
-    assert all(set(answer) == {"file", "top", "probabilities", "sure", "error"} for answer in answers)
+    assert all(
+        set(answer) == {"file", "top", "probabilities", "sure", "unlike_posters", "error"}
+        for answer in answers
+    )
     assert [answer["error"] is None for answer in answers] == [True, False, True, False, True]
     for answer in answers:
         if answer["error"] is None:

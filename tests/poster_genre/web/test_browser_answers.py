@@ -14,6 +14,7 @@ from PIL import Image
 
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.explain.explain import explain
+from poster_genre.model.out_of_distribution import PosterDistance
 from tests.poster_genre.web.chromium import Encode, Open, file, shot, shown, upload
 
 
@@ -76,6 +77,23 @@ def test_an_unsure_answer_is_marked(
         upload(page, file("film.png", encode("PNG")))
         page.wait_for_function(f"() => document.getElementById('doubt').textContent.startsWith('{text}')")
         assert len(shown(page)) == 25
+
+
+def test_a_picture_that_is_unlike_posters_is_marked_and_not_called_sure(
+    open_page: Open, live: Any, encode: Encode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = live.state.classifier.trained_
+    features = model.descriptions(np.zeros((1, *model.spec.input_size, 3), np.uint8)).shape[1]
+    everything = PosterDistance(
+        np.full(features, 1e3, np.float32), np.eye(features, 1, dtype=np.float32), 1.0, 9
+    )
+    monkeypatch.setattr(live.state.classifier, "trained_", replace(model, distance=everything))
+    page = open_page()
+    upload(page, file("film.png", encode("PNG")))
+    page.wait_for_function(
+        "() => document.getElementById('doubt').textContent.startsWith('This does not look like a film poster')"
+    )
+    assert live.predict(encode("PNG")).json()["results"][0]["sure"] is False
 
 
 def test_the_result_can_be_saved_as_a_picture_and_as_json(open_page: Open, live: Any, poster: bytes) -> None:
