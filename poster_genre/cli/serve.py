@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from poster_genre.cli.arguments import add_model_file, add_threads, whole_number
+from poster_genre.cli.arguments import add_model_file, add_threads, path, whole_number
 from poster_genre.errors import PosterGenreError
 
 SUMMARY = "predict in a browser and over HTTP"
@@ -38,6 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="another host name of this server, such as posters.example.org, or *.example.org for all names "
         "below it; needed behind a proxy; may be repeated",
     )
+    parser.add_argument(
+        "--data",
+        type=path,
+        metavar="PATH",
+        help="a folder or zip with train.csv and Images: the Inside page shows patches of 400 of its val "
+        "posters to everybody who uses the page (default: of drawn posters)",
+    )
     add_model_file(parser)
     add_threads(parser)
 
@@ -58,5 +65,6 @@ def run(arguments: argparse.Namespace) -> int:
         model_file=arguments.model_file,
         threads=arguments.threads,
         allow_hosts=arguments.allow_host,
+        data=arguments.data,
     )
     return 0

@@ -22,6 +22,7 @@ from poster_genre.web.api import (
     health_endpoints,
     model_endpoint,
     openapi,
+    patch_endpoints,
     predict_endpoint,
     trace_endpoints,
 )
@@ -46,13 +47,15 @@ def create_app(
     classifier: PosterGenreClassifier,
     limits: Limits | None = None,
     hosts: HostNames | None = None,
+    posters: np.ndarray | None = None,
 ) -> ASGIApp:
     """The pages and the API for one fitted classifier, warmed up.
 
-    ``hosts``: the host names that the server answers to; None: the loopback names. The threads that compute
-    start here and end with the application's lifespan.
+    ``hosts``: the host names that the server answers to; None: the loopback names. ``posters``: those that
+    the Inside page shows patches of, uint8 (N, h, w, 3) at the network's input size; None: drawn ones. The
+    threads that compute start here and end with the application's lifespan.
     """
-    state = AppState.create(classifier, limits or Limits())
+    state = AppState.create(classifier, limits or Limits(), posters)
     warm_up(state)
 
     @asynccontextmanager
@@ -87,6 +90,7 @@ def all_routes() -> list[BaseRoute]:
         *model_endpoint.routes,
         *trace_endpoints.routes,
         *gradient_endpoints.routes,
+        *patch_endpoints.routes,
         *health_endpoints.routes,
         Route("/openapi.json", openapi.openapi_json, methods=["GET"]),
     ]

@@ -11,17 +11,20 @@ import threading
 from collections.abc import Collection, Generator
 from contextlib import contextmanager
 
+import numpy as np
 import uvicorn
 from starlette.types import ASGIApp
 
 from poster_genre.classifier import PosterGenreClassifier
-from poster_genre.errors import PosterGenreError
+from poster_genre.errors import PosterGenreError, printable
 from poster_genre.web.app import create_app
 from poster_genre.web.limits import Limits
 from poster_genre.web.security.connection_timeouts import connection_class
 from poster_genre.web.security.host_names import LOOPBACK, allowed_hosts
 
 BACKLOG = 512
+POSTERS = 400
+"""Of a data set, so many posters are searched for patches."""
 
 
 class Server(uvicorn.Server):
@@ -53,13 +56,14 @@ def serve(
     model_file: str | None = None,
     threads: int | None = None,
     allow_hosts: Collection[str] = (),
+    data: str | None = None,
     limits: Limits | None = None,
 ) -> None:
     """Answer requests until SIGTERM or SIGINT, then those in progress. Port 0: any free one.
 
     The address is bound first, so that an error comes at once; it takes connections once the model is loaded
-    and warmed up. PosterGenreError where the address, the model or a name of ``allow_hosts``
-    cannot be used.
+    and warmed up. ``data``: a data set whose posters the Inside page shows patches of. PosterGenreError where
+    the address, the model, the data or a name of ``allow_hosts`` cannot be used.
     """
     limits, hosts = limits or Limits(), allowed_hosts(host, allow_hosts)
     if threads is not None:
@@ -67,7 +71,9 @@ def serve(
 
         set_threads(threads)
     with bind(host, port) as listener:
-        app = create_app(PosterGenreClassifier.load(model_file), limits, hosts)
+        classifier = PosterGenreClassifier.load(model_file)
+        posters = None if data is None else posters_of(data, classifier.trained().spec.input_size)
+        app = create_app(classifier, limits, hosts, posters)
         start_listening(listener, host, port)
         for name in ("uvicorn.error", "python_multipart"):  # they log malformed requests as warnings
             logging.getLogger(name).setLevel(logging.ERROR)
@@ -77,6 +83,24 @@ def serve(
         elif allow_hosts:
             print(f"It answers to {hosts}.", file=sys.stderr, flush=True)
         Server(configuration(app, limits)).run(sockets=[listener])
+
+
+def posters_of(data: str, size: tuple[int, int]) -> np.ndarray:
+    """The first ``POSTERS`` val posters of a data set, or train posters without them: uint8 (N, h, w, 3).
+
+    PosterGenreError where it has none that can be read.
+    """
+    from poster_genre.data.arrays import split_arrays
+    from poster_genre.data.dataset import load_dataset
+
+    dataset = load_dataset(data)
+    for split in ("val", "train"):
+        if dataset.split_sizes()[split]:
+            part = dataset.split(split)
+            pixels, _, _ = split_arrays(part.subset(range(min(POSTERS, len(part)))), split, size)
+            if len(pixels):
+                return pixels
+    raise PosterGenreError(f"{printable(data)} has no val or train poster that can be read")
 
 
 def configuration(app: ASGIApp, limits: Limits) -> uvicorn.Config:

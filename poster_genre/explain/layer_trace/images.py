@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
@@ -26,6 +27,7 @@ COLOURS: dict[str, tuple[tuple[int, int, int], ...]] = {
 }
 SAMPLED = 2**13  # of a larger output, about so many numbers are enough for its display scale
 TILE = 96  # maps in an atlas are at most this many pixels a side
+GAP = 6  # pixels between the tiles of a row of pictures
 
 
 @cache
@@ -118,6 +120,22 @@ def rgb_image(pixels: np.ndarray) -> bytes:
     from PIL import Image
 
     return _png(Image.fromarray(np.ascontiguousarray(pixels)))
+
+
+def tile_row(pictures: Sequence[np.ndarray]) -> bytes:
+    """Pictures, uint8 (h, w, 3) each, in a row of square tiles of ``TILE`` pixels, as large as they fit; PNG.
+
+    Between the tiles are ``GAP`` transparent pixels.
+    """
+    from PIL import Image
+
+    row = Image.new("RGBA", (max((TILE + GAP) * len(pictures) - GAP, 1), TILE))
+    for i, pixels in enumerate(pictures):
+        factor = TILE / max(pixels.shape[:2])
+        width, height = (max(1, round(side * factor)) for side in pixels.shape[1::-1])
+        tile = Image.fromarray(np.ascontiguousarray(pixels)).resize((width, height), Image.Resampling.NEAREST)
+        row.paste(tile, ((TILE + GAP) * i + (TILE - width) // 2, (TILE - height) // 2))
+    return _png(row)
 
 
 def _png(image: Image.Image) -> bytes:

@@ -22,6 +22,8 @@ CURL = {
     "traceGradients": "curl ADDRESS/api/v1/inside/TOKEN/gradients/Horror",
     "traceGradientMaps": "curl -o maps.png ADDRESS/api/v1/inside/TOKEN/gradients/Horror/maps/1.png",
     "traceGradient": "curl 'ADDRESS/api/v1/inside/TOKEN/gradients/Horror/numbers/1?row=3&column=4&channel=0'",
+    "tracePatches": "curl 'ADDRESS/api/v1/inside/patches/1?channel=0'",
+    "tracePatchPictures": "curl -o patches.png 'ADDRESS/api/v1/inside/patches/1.png?channel=0'",
     "traceFilters": "curl -o filters.png ADDRESS/api/v1/inside/filters.png",
     "healthz": "curl ADDRESS/healthz",
     "readyz": "curl ADDRESS/readyz",

@@ -91,7 +91,7 @@ def test_a_picture_that_is_unlike_posters_is_marked_and_not_called_sure(
     page = open_page()
     upload(page, file("film.png", encode("PNG")))
     page.wait_for_function(
-        "() => document.getElementById('doubt').textContent.startsWith('This does not look like a film poster')"
+        "() => document.getElementById('doubt').textContent.startsWith('This does not look like a film')"
     )
     assert live.predict(encode("PNG")).json()["results"][0]["sure"] is False
 

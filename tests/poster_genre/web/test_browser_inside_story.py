@@ -169,6 +169,22 @@ def test_a_word_of_the_glossary_is_explained_on_hover_and_focus(open_inside: Ope
     assert not meaning.is_visible()
 
 
+def test_a_map_shows_the_patches_that_it_looks_for(open_inside: Open) -> None:
+    page = open_inside()
+    choose(page, 3, 1, 2, 3)
+    page.click("#patches summary")
+    page.wait_for_selector("#patches-picture", state="visible")
+    page.wait_for_function("() => document.getElementById('patches-picture').naturalWidth > 0")
+    assert "drawn posters" in page.text_content("#patches-text")
+    before = page.get_attribute("#patches-picture", "src")
+    page.click("#next")
+    page.wait_for_function(
+        "before => document.getElementById('patches-picture').getAttribute('src') !== before", arg=before
+    )
+    choose(page, 0, 1, 2, 3)
+    assert page.is_hidden("#patches")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_on_the_way_back(open_inside: Open, scheme: str) -> None:
     page = open_inside(reduced_motion="reduce", color_scheme=scheme)

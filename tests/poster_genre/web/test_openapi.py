@@ -190,6 +190,8 @@ def requests(live: Any, poster: bytes) -> dict[str, list[tuple[str, dict[str, An
         "traceGradient": [
             (f"{session}/gradients/Horror/numbers/{step['step']}?{number}", {}) for step in steps
         ],
+        "tracePatches": [("/api/v1/inside/patches/3?channel=1", {})],
+        "tracePatchPictures": [("/api/v1/inside/patches/3.png?channel=1", {})],
         "traceFilters": [("/api/v1/inside/filters.png", {})],
         "healthz": [("/healthz", {})],
         "readyz": [("/readyz", {})],

@@ -14,10 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
 from poster_genre.cli.main import main
-from poster_genre.web.server import address, bind, start_listening
+from poster_genre.data.arrays import split_arrays
+from poster_genre.data.dataset import load_dataset
+from poster_genre.drawing.synthetic import write_dataset
+from poster_genre.web.server import address, bind, posters_of, start_listening
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
 
@@ -140,3 +144,18 @@ def test_ready_means_between_start_and_shutdown(serve_with: Callable[..., Any]) 
         state = server.state
         assert state.ready
     assert not state.ready
+
+
+def test_the_posters_that_are_searched_for_patches_are_the_val_ones(tmp_path: Path) -> None:
+    write_dataset(tmp_path / "data", 60, seed=1, size=(60, 40))
+    dataset = load_dataset(tmp_path / "data")
+    pixels = posters_of(str(tmp_path / "data"), (24, 16))
+    expected, _, _ = split_arrays(dataset, "val", (24, 16))
+    np.testing.assert_array_equal(pixels, expected)
+
+
+def test_data_that_cannot_be_served_are_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["serve", "--port", "0", "--data", str(tmp_path / "none")]) != 0
+    assert capsys.readouterr().err.count("\n") == 1

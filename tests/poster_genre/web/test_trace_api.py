@@ -198,6 +198,23 @@ def test_gradient_maps_are_pictures_of_the_gradient(live: Any, session: dict[str
     assert not np.array_equal(one, other)
 
 
+def test_the_patches_of_a_map_are_shown_side_by_side(live: Any, session: dict[str, Any]) -> None:
+    answer = live.client.get("/api/v1/inside/patches/3", params={"channel": 1}).json()
+    assert "drawn posters" in answer["source"]
+    values = [patch["value"] for patch in answer["patches"]]
+    assert values == sorted(values, reverse=True)
+    assert min(values) > 0
+    picture = opened(live.client.get("/api/v1/inside/patches/3.png", params={"channel": 1}))
+    assert picture.size == ((images.TILE + images.GAP) * len(values) - images.GAP, images.TILE)
+    for path, status in (
+        ("0?channel=0", 404),
+        ("3?channel=99999", 404),
+        ("3", 422),
+        ("999.png?channel=0", 404),
+    ):
+        assert live.client.get(f"/api/v1/inside/patches/{path}").status_code == status
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [

@@ -20,7 +20,7 @@ let view = { mirrored: false, genre: null, sizes: null }; // of the mirror image
 let starts = 0;
 const network = new NetworkView($("flow"), choose, showFailure);
 const story = new Story(network, choose);
-const panel = new NumberPanel(choose, (step, channel) => network.thumbnail(step, channel));
+const panel = new NumberPanel(choose, (step, channel) => network.thumbnail(step, channel), showFailure);
 
 // Adding a poster.
 

@@ -5,6 +5,8 @@ import { number, whole } from "./numbers.js";
 import { Strip } from "./strip.js";
 import { sizeText } from "./step_texts.js";
 
+const MAP_OVER_POSTER = 0.72; // opacity
+
 const $ = (id) => document.getElementById(id);
 
 export class NetworkView {
@@ -146,6 +148,7 @@ export class NetworkView {
   // view: { mirrored, genre, sizes }; fetches what is in sight anew.
   look(view) {
     this.view = view;
+    this.poster = null;
     this.near.disconnect();
     for (const strip of this.strips.values()) this.near.observe(strip.canvas);
     for (const { step } of this.session.steps) {
@@ -163,12 +166,18 @@ export class NetworkView {
     return loading;
   }
 
-  // A small picture of one map.
+  // A small picture of one map in its place on the poster: faded where it is 0, coloured where it is not.
   thumbnail(step, channel) {
-    const { height, width } = this.session.steps[step];
+    const [{ height, width }] = this.session.steps;
     const canvas = Object.assign(document.createElement("canvas"), { className: "thumb", width, height });
     const strip = this.strips.get(step);
-    this.load(step)?.then(() => strip.drawTile(canvas.getContext("2d"), channel, 0, 0, width, height)).catch(() => canvas.remove());
+    this.poster ??= this.session.picture(this.session.posterPath(this.view));
+    Promise.all([this.poster, this.load(step)]).then(([poster]) => {
+      const pen = canvas.getContext("2d");
+      pen.drawImage(poster, 0, 0, width, height);
+      pen.globalAlpha = MAP_OVER_POSTER;
+      strip.drawTile(pen, channel, 0, 0, width, height);
+    }).catch(this.failed);
     return canvas;
   }
 

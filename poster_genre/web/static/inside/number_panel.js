@@ -3,6 +3,7 @@ import { computationBlock } from "./computations.js";
 import { el } from "./elements.js";
 import { genreBlocks, percent } from "./genres.js";
 import { gradientBlock } from "./gradient_blocks.js";
+import { MapPatches } from "./map_patches.js";
 import { number } from "./numbers.js";
 import { PanelViews } from "./panel_views.js";
 import { channelName } from "./widgets.js";
@@ -10,10 +11,12 @@ import { channelName } from "./widgets.js";
 const $ = (id) => document.getElementById(id);
 
 export class NumberPanel {
-  // choose(step, position, options) changes the selection; thumbnail(step, channel) draws a small map.
-  constructor(choose, thumbnail) {
+  // choose(step, position, options) changes the selection; thumbnail(step, channel) draws a small map;
+  // failed(error) says that something could not be loaded.
+  constructor(choose, thumbnail, failed) {
     Object.assign(this, { choose, thumbnail, session: null, selected: null, requests: 0 });
     this.views = new PanelViews((row, column) => this.choose(this.selected.step, [row, column, this.selected.position[2]]));
+    this.patches = new MapPatches(failed);
     $("view-map").addEventListener("keydown", (event) => this.key(event));
     $("previous").addEventListener("click", () => this.turn(-1));
     $("next").addEventListener("click", () => this.turn(1));
@@ -76,6 +79,7 @@ export class NumberPanel {
     if (request !== this.requests) return;
     Object.assign(this, { computation, contributions, gradient });
     this.write();
+    this.patches.about(step, selected.position[2]);
     const { session, view } = this;
     await this.views.show({ session, view, step, position: selected.position, computation, contributions, gradient });
   }

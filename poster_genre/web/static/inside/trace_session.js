@@ -61,6 +61,11 @@ export class TraceSession {
   }
 }
 
+// The patches of posters at which a map is largest.
+export async function fetchPatches(step, channel) {
+  return (await succeeded(await fetchWithRetries(`api/v1/inside/patches/${step}?channel=${channel}`))).json();
+}
+
 async function send(blob) {
   const form = new FormData();
   form.append("image", blob, "poster");
