@@ -15,16 +15,28 @@ from poster_genre.web.problem_details import answer_too_late
 T = TypeVar("T")
 
 
-async def before_deadline(request: Request, limits: Limits, work: Awaitable[T]) -> T:
-    """The result of ``work``.
+class Deadline:
+    """``limits.answer_seconds`` from now on, for all the work of one request.
 
-    Problem 503 after ``limits.answer_seconds``, ClientDisconnect once the client has left.
+    ``when``: the time of the event loop at which it ends.
     """
-    try:
-        async with asyncio.timeout(limits.answer_seconds):
-            return await unless_disconnected(request.receive, work)
-    except TimeoutError:
-        raise answer_too_late(limits.retry_after) from None
+
+    def __init__(self, request: Request, limits: Limits) -> None:
+        self.request, self.limits = request, limits
+        self.when = asyncio.get_running_loop().time() + limits.answer_seconds
+
+    async def wait_for(self, work: Awaitable[T]) -> T:
+        """The result of ``work``. Problem 503 past the deadline, ClientDisconnect if the client leaves."""
+        try:
+            async with asyncio.timeout_at(self.when):
+                return await unless_disconnected(self.request.receive, work)
+        except TimeoutError:
+            raise answer_too_late(self.limits.retry_after) from None
+
+
+async def before_deadline(request: Request, limits: Limits, work: Awaitable[T]) -> T:
+    """The result of ``work``, the only work of a request; see ``Deadline``."""
+    return await Deadline(request, limits).wait_for(work)
 
 
 async def unless_disconnected(receive: Receive, work: Awaitable[T]) -> T:

@@ -18,7 +18,7 @@ from poster_genre.errors import PosterGenreError
 from poster_genre.explain.explain import METHODS, ExplainResult
 from poster_genre.explain.occlusion import Progress
 from poster_genre.genres import GENRES, N_GENRES, genre_index
-from poster_genre.web.api.deadline import before_deadline
+from poster_genre.web.api.deadline import Deadline
 from poster_genre.web.app_state import AppState, state_of
 from poster_genre.web.problem_details import Problem, answer_too_late, unprocessable
 from poster_genre.web.security.host_origin_check import from_own_page
@@ -46,17 +46,18 @@ async def explain(request: Request) -> Response:
             raise Problem(422, "one picture at a time can be explained")
         genre, method = genre_and_method(form)
         decoding = state.decoders.decode(form.pictures, ["image 1"], own_page)
-        [pixels] = await before_deadline(request, state.limits, decoding)
+        deadline = Deadline(request, state.limits)
+        [pixels] = await deadline.wait_for(decoding)
     if isinstance(pixels, str):
         raise Problem(422, pixels)
     inputs = ExplainInputs(pixels, genre, method, own_page)
     if NDJSON in request.headers.get("accept", ""):
         state.explanations.capacity.check(own_page)
-        return StreamingResponse(progress_lines(state, inputs), media_type=NDJSON)
+        return StreamingResponse(progress_lines(state, inputs, deadline), media_type=NDJSON)
     abandoned = threading.Event()
     try:
         work = compute(state, inputs, lambda done, total: stop_if(abandoned))
-        return JSONResponse(heat_map_json(await before_deadline(request, state.limits, work)))
+        return JSONResponse(heat_map_json(await deadline.wait_for(work)))
     finally:
         abandoned.set()
 
@@ -81,7 +82,7 @@ async def compute(state: AppState, inputs: ExplainInputs, progress: Progress) ->
     )
 
 
-async def progress_lines(state: AppState, inputs: ExplainInputs) -> AsyncIterator[str]:
+async def progress_lines(state: AppState, inputs: ExplainInputs, deadline: Deadline) -> AsyncIterator[str]:
     """Lines ``{"done": 16, "of": 108}``, then ``{"result": ...}`` or ``{"problem": ...}``."""
     loop, abandoned = asyncio.get_running_loop(), threading.Event()
     lines: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
@@ -92,7 +93,7 @@ async def progress_lines(state: AppState, inputs: ExplainInputs) -> AsyncIterato
 
     async def work() -> None:
         try:
-            async with asyncio.timeout(state.limits.answer_seconds):
+            async with asyncio.timeout_at(deadline.when):
                 heat_map = await compute(state, inputs, report)
             lines.put_nowait({"result": heat_map_json(heat_map)})
         except Problem as problem:

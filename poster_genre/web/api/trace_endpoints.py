@@ -30,7 +30,7 @@ from poster_genre.explain.layer_trace.formulas import Position
 from poster_genre.explain.layer_trace.receptive_field import receptive_field
 from poster_genre.explain.layer_trace.trace import Trace
 from poster_genre.genres import genre_index
-from poster_genre.web.api.deadline import before_deadline
+from poster_genre.web.api.deadline import Deadline, before_deadline
 from poster_genre.web.api.query_parameters import (
     background_of,
     is_lenient,
@@ -59,12 +59,13 @@ async def start_session(request: Request) -> Response:
         if len(form.pictures) > 1:
             raise Problem(422, "one picture at a time can be traced")
         decoding = state.decoders.decode(form.pictures, ["image 1"], own_page)
-        [pixels] = await before_deadline(request, state.limits, decoding)
+        deadline = Deadline(request, state.limits)
+        [pixels] = await deadline.wait_for(decoding)
     if isinstance(pixels, str):
         if is_lenient(request):
             return JSONResponse({"error": pixels})
         raise Problem(422, pixels)
-    started = await before_deadline(request, state.limits, state.traces.start(pixels, own_page))
+    started = await deadline.wait_for(state.traces.start(pixels, own_page))
     return JSONResponse(
         {
             "token": started.token,
@@ -123,7 +124,10 @@ async def numbers(request: Request) -> Response:
         whole_number(request, "channel"),
     )
     input_channel = optional_whole_number(request, "input")
-    computations = or_not_found(lambda: computation_chain(trace, step, position, input_channel))
+    computations = await traces.queue.run(
+        lambda: or_not_found(lambda: computation_chain(trace, step, position, input_channel)),
+        from_own_page(request.headers),
+    )
     for each in computations:
         if each["kind"] == "input":
             each |= pixel_of(traces, token, position, mirrored)
@@ -156,7 +160,10 @@ async def genre(request: Request) -> Response:
     trace = await requested_trace(request)
     name = request.path_params["genre"]
     index = or_not_found(lambda: genre_index(name), "there is no such genre")
-    return JSONResponse(or_not_found(lambda: contributions(trace, index)))
+    found = await state_of(request).traces.queue.run(
+        lambda: or_not_found(lambda: contributions(trace, index)), from_own_page(request.headers)
+    )
+    return JSONResponse(found)
 
 
 async def filters(request: Request) -> Response:

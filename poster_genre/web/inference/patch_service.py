@@ -12,8 +12,7 @@ from poster_genre.data.transforms import load_poster
 from poster_genre.explain.layer_trace.steps import Step
 from poster_genre.explain.layer_trace.strongest_patches import StrongestPatches, find_strongest_patches
 from poster_genre.model.trained_model import TrainedModel
-from poster_genre.web.inference.capacity import Capacity
-from poster_genre.web.inference.priority_threads import PriorityThreads
+from poster_genre.web.inference.trace_queue import TraceQueue
 from poster_genre.web.limits import Limits
 
 T = TypeVar("T")
@@ -35,23 +34,17 @@ class PatchService:
     ) -> None:
         self.model, self.steps, self.posters = model, steps, posters
         self.source = f"{DRAWN} drawn posters" if posters is None else f"{len(posters):,} posters of the data"
-        self.capacity = Capacity(limits.traces, limits.for_pages, limits.retry_after)
-        self._thread = PriorityThreads(1, "patches")
+        self.queue = TraceQueue(limits, "patches")
 
     async def run(self, work: Callable[[StrongestPatches], T], own_page: bool) -> T:
         """``work(patches)`` on the thread; the first time takes seconds. Problem 503 where it is full."""
-        with self.capacity.reserve(1, own_page):
-            return await self._thread.run(lambda: work(self._patches), own_page)
+        return await self.queue.run(lambda: work(self._patches), own_page)
 
     @functools.cached_property
     def _patches(self) -> StrongestPatches:
         size = self.model.spec.input_size
         pixels = drawn_posters(size) if self.posters is None else self.posters
         return find_strongest_patches(self.steps, self.model, pixels)
-
-    def close(self) -> None:
-        """Finish the work that is waiting, then end the thread. Blocks."""
-        self._thread.close()
 
 
 def drawn_posters(size: tuple[int, int]) -> np.ndarray:

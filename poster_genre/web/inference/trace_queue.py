@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
 from poster_genre.web.inference.capacity import Capacity
 from poster_genre.web.inference.priority_threads import PriorityThreads
 from poster_genre.web.limits import Limits
-from poster_genre.web.problem_details import answer_too_late
 
 T = TypeVar("T")
 
 
 class TraceQueue:
-    """Runs one piece of work after the other. Used on the event loop alone."""
+    """Runs one piece of work after the other, on a thread called ``name``. Used on the event loop alone."""
 
-    def __init__(self, limits: Limits) -> None:
-        self.limits = limits
+    def __init__(self, limits: Limits, name: str = "trace") -> None:
         self.capacity = Capacity(limits.traces, limits.for_pages, limits.retry_after)
-        self._thread = PriorityThreads(1, "trace")
+        self._thread = PriorityThreads(1, name)
 
     async def run(self, work: Callable[[], T], own_page: bool) -> T:
-        """The result of ``work``. Problem 503 where the queue is full, or after ``limits.answer_seconds``.
+        """The result of ``work``. Problem 503 where the queue is full.
 
         Work that is still waiting when the coroutine is cancelled is dropped.
         """
         with self.capacity.reserve(1, own_page):
-            try:
-                async with asyncio.timeout(self.limits.answer_seconds):
-                    return await self._thread.run(work, own_page)
-            except TimeoutError:
-                raise answer_too_late(self.limits.retry_after) from None
+            return await self._thread.run(work, own_page)
 
     def close(self) -> None:
         """Finish the work that is waiting, then end the thread. Blocks."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +14,7 @@ from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.data.transforms import load_poster
 from poster_genre.explain.layer_trace.steps import network_steps
 from poster_genre.explain.layer_trace.trace import Trace, trace_poster
+from poster_genre.web.api.deadline import Deadline
 from poster_genre.web.inference.trace_queue import TraceQueue
 from poster_genre.web.inference.trace_sessions import TraceSessions
 from poster_genre.web.limits import Limits
@@ -107,12 +107,17 @@ def test_a_full_trace_queue_answers_503() -> None:
     asyncio.run(run())
 
 
-def test_a_trace_past_its_deadline_is_answered_too_late() -> None:
+def test_a_deadline_counts_all_the_work_of_a_request() -> None:
+    class Connected:
+        async def receive(self) -> dict[str, str]:
+            await asyncio.sleep(60)
+            return {"type": "http.disconnect"}
+
     async def run() -> None:
-        queue = TraceQueue(Limits(answer_seconds=0.02))
+        deadline = Deadline(Connected(), Limits(answer_seconds=0.6))  # type: ignore[arg-type]
+        await deadline.wait_for(asyncio.sleep(0.4))
         with pytest.raises(Problem, match="took too long") as caught:
-            await queue.run(lambda: time.sleep(0.2), own_page=False)
-        assert (caught.value.status, queue.capacity.in_use) == (503, 0)
-        queue.close()
+            await deadline.wait_for(asyncio.sleep(0.4))
+        assert caught.value.status == 503
 
     asyncio.run(run())
