@@ -44,15 +44,15 @@ class HostOriginCheck:
             )
         if method in SAFE_METHODS:
             return None
-        origin = headers.get("origin")
-        if origin is not None and not same_site(origin, host):
+        others = [origin for origin in headers.getlist("origin") if not same_site(origin, host)]
+        if others:
             return Problem(
                 403,
-                f"requests from the pages of other sites are not answered: the page is from {quoted(origin)} "
-                f"and this server is {quoted(host)}. Behind a proxy, have it pass on the Host header (nginx: "
-                "proxy_set_header Host $http_host)",
+                "requests from the pages of other sites are not answered: the page is from "
+                f"{quoted(others[0])} and this server is {quoted(host)}. Behind a proxy, have it pass on the "
+                "Host header (nginx: proxy_set_header Host $http_host)",
             )
-        if headers.get("sec-fetch-site") == "cross-site":
+        if "cross-site" in headers.getlist("sec-fetch-site"):
             return Problem(403, "requests from the pages of other sites are not answered")
         return None
 

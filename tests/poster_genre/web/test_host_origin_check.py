@@ -213,3 +213,34 @@ def test_an_origin_is_compared_without_the_default_ports(origin: str, host: str,
 )
 def test_the_name_is_parsed_from_a_host_header(host: str, name: str | None) -> None:
     assert host_name(host) == name
+
+
+@pytest.mark.parametrize("name", ["Origin", "Sec-Fetch-Site"])
+def test_a_second_header_does_not_hide_another_site(live: Any, poster: bytes, name: str) -> None:
+    own, other = (live.url, "http://evil.example") if name == "Origin" else ("same-origin", "cross-site")
+    for values in ((own, other), (other, own)):
+        problem(live.predict(poster, headers=[(name, value) for value in values]), 403)
+
+
+@pytest.mark.parametrize(
+    ("request_line", "hosts", "status"),
+    [
+        ("GET /healthz HTTP/1.1", ["{own}", "evil.example"], 400),
+        ("GET /healthz HTTP/1.1", ["evil.example", "{own}"], 400),
+        ("GET /healthz HTTP/1.1", [], 400),
+        ("GET /healthz HTTP/1.0", [], 421),
+        ("GET http://{own}/healthz HTTP/1.1", ["evil.example"], 421),
+        ("GET http://evil.example/healthz HTTP/1.1", ["{own}"], 404),
+        ("CONNECT evil.example:443 HTTP/1.1", ["evil.example:443"], 421),
+        ("GET /healthz HTTP/1.1", ["{own}"], 200),
+    ],
+)
+def test_no_form_of_a_request_gets_past_the_host_check(
+    live: Any, request_line: str, hosts: list[str], status: int
+) -> None:
+    own = f"127.0.0.1:{live.port}"
+    lines = [request_line, *(f"Host: {host}" for host in hosts), "Connection: close", "", ""]
+    with socket.create_connection(("127.0.0.1", live.port), timeout=10) as connection:
+        connection.sendall("\r\n".join(lines).format(own=own).encode())
+        answer = connection.makefile("rb").readline()
+    assert int(answer.split()[1]) == status
