@@ -111,14 +111,22 @@ async def abandoned_traces(port: int, end: float) -> None:
         await asyncio.sleep(0.5)
 
 
-async def greedy_clients(port: int, end: float) -> None:
-    """64 clients that send a small picture as soon as they have the answer to the one before."""
+def greedy_clients(headers: str = "") -> Attack:
+    """64 clients that send a small picture as soon as they have the answer to the one before.
+
+    ``headers`` go with each request, such as ``OWN_PAGE``, which claims that a page of the server sent it.
+    """
     from PIL import Image
 
     out = io.BytesIO()
     Image.new("RGB", (300, 444), "navy").save(out, "JPEG")
-    request, answers = post_request("/api/v1/predict", port, out.getvalue()), Responses()
-    await asyncio.gather(*(client(port, [request], 0, answers, end, 10**9) for _ in range(64)))
+
+    async def attack(port: int, end: float) -> None:
+        request = post_request("/api/v1/predict", port, out.getvalue(), headers=headers)
+        answers = Responses()
+        await asyncio.gather(*(client(port, [request], 0, answers, end, 10**9) for _ in range(64)))
+
+    return attack
 
 
 ATTACKS: dict[str, Attack] = {
@@ -127,5 +135,6 @@ ATTACKS: dict[str, Attack] = {
     "4 of 16-bit grey": many_pixels("I;16", 4, 8),
     "4 with transparency": many_pixels("RGBA", 4, 8),
     "abandoned Inside posts": abandoned_traces,
-    "64 greedy clients": greedy_clients,
+    "64 greedy clients": greedy_clients(),
+    "64 that claim to be the page": greedy_clients(OWN_PAGE),
 }
