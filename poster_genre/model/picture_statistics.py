@@ -38,11 +38,11 @@ def _statistics(picture: np.ndarray) -> np.ndarray:
     coarse = (picture >> (8 - BITS)).astype(np.int64)
     colours = (coarse[..., 0] << 2 * BITS) + (coarse[..., 1] << BITS) + coarse[..., 2]
     shares = np.sort(np.bincount(colours.ravel(), minlength=8**BITS))[::-1] / colours.size
-    values = picture.astype(np.float32)
-    lightness = values.mean(axis=2)
-    right, below = (np.abs(np.diff(values, axis=axis)).max(axis=2) for axis in (1, 0))
-    rows, columns = (values.std(axis=axis).mean(axis=1) for axis in (1, 0))
-    border = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
+    planes = np.ascontiguousarray(picture.transpose(2, 0, 1), np.float32)  # reduces faster than channels last
+    lightness = planes.mean(axis=0)
+    right, below = (np.abs(np.diff(planes, axis=axis)).max(axis=0) for axis in (2, 1))
+    rows, columns = (planes.std(axis=axis).mean(axis=0) for axis in (2, 1))
+    border = np.concatenate([planes[:, 0], planes[:, -1], planes[:, :, 0], planes[:, :, -1]], axis=1)
     return np.array(
         [
             shares[0],
@@ -58,7 +58,7 @@ def _statistics(picture: np.ndarray) -> np.ndarray:
             np.log1p(np.median(rows)),
             np.log1p(columns.min()),
             np.log1p(np.median(columns)),
-            np.log1p(border.std(axis=0).mean()),
+            np.log1p(border.std(axis=1).mean()),
         ],
         np.float64,
     )

@@ -1,13 +1,13 @@
 // The colour legend of one map: its own scale, and how many of its numbers lie beyond it.
-import { narrow } from "./numbers.js";
+import { endOfScale } from "./numbers.js";
 
 const STRONGEST = ["8,46,104", "116,44,0", "178,218,255", "255,228,168"]; // red, green, blue of both ends, light and dark
 
 // scale: the number that the strongest colour stands for. Larger ones have the same colour, which the text says.
 export function writeLegend(tones, clipped, map, scale) {
   const [low, , high] = tones.children;
-  low.textContent = `≤ ${narrow(-scale)}`;
-  high.textContent = `≥ ${narrow(scale)}`;
+  low.textContent = `≤ ${endOfScale(-scale)}`;
+  high.textContent = `≥ ${endOfScale(scale)}`;
   const share = map ? clippedShare(map) : 0;
   clipped.textContent = share >= 0.01 ? `${Math.round(100 * share)} % at an end of the scale` : "";
 }

@@ -17,6 +17,11 @@ export function narrow(x) {
   return written(x, size < 1e-3 ? 1 : size < 1e-2 ? 2 : 3);
 }
 
+// The same at the end of a colour scale, where a small number may have two digits.
+export function endOfScale(x) {
+  return digits > 4 || Math.abs(x) >= 1e-2 ? narrow(x) : written(x, 2);
+}
+
 // The power of ten that a table's numbers are written in units of: 0 unless all of them are small.
 export function commonPower(numbers) {
   const largest = Math.max(...numbers.map(Math.abs));
