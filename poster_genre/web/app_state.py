@@ -64,7 +64,7 @@ class AppState:
         self.decoders.close()
         self.explanations.close()
         self.traces.queue.close()
-        self.patches.queue.close()
+        self.patches.close()
         self.predictions.close()
 
 

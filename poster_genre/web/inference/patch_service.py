@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import numpy as np
 
 from poster_genre.data.transforms import load_poster
+from poster_genre.errors import PosterGenreError
 from poster_genre.explain.layer_trace.steps import Step
 from poster_genre.explain.layer_trace.strongest_patches import StrongestPatches, find_strongest_patches
 from poster_genre.model.trained_model import TrainedModel
@@ -35,6 +37,7 @@ class PatchService:
         self.model, self.steps, self.posters = model, steps, posters
         self.source = f"{DRAWN} drawn posters" if posters is None else f"{len(posters):,} posters of the data"
         self.queue = TraceQueue(limits, "patches")
+        self._closing = threading.Event()
 
     async def run(self, work: Callable[[StrongestPatches], T], own_page: bool) -> T:
         """``work(patches)`` on the thread; the first time takes seconds. Problem 503 where it is full."""
@@ -44,7 +47,16 @@ class PatchService:
     def _patches(self) -> StrongestPatches:
         size = self.model.spec.input_size
         pixels = drawn_posters(size) if self.posters is None else self.posters
-        return find_strongest_patches(self.steps, self.model, pixels)
+        return find_strongest_patches(self.steps, self.model, pixels, self._stop_if_closing)
+
+    def _stop_if_closing(self, _: float) -> None:
+        if self._closing.is_set():
+            raise PosterGenreError("the server is stopping")
+
+    def close(self) -> None:
+        """Break off a search, finish what else is waiting, then end the thread. Blocks."""
+        self._closing.set()
+        self.queue.close()
 
 
 def drawn_posters(size: tuple[int, int]) -> np.ndarray:

@@ -1,10 +1,10 @@
 // The predict page: pictures come in by drop, paste, file or example; each becomes an entry; one is shown.
-import { RequestFailed, explain, predict } from "./api.js";
+import { RequestFailed, predict } from "./api.js";
 import { percent } from "./result_card.js";
 import { element } from "./element.js";
 import { shrinkIfLarge, limitsOf } from "./shrink_picture.js";
-import { galleryCard, summary } from "./gallery.js";
-import { drawHeatMap } from "./heat_map.js";
+import { renderGallery } from "./gallery.js";
+import { showMap, stopExplaining } from "./explaining.js";
 import { fillRows } from "./genre_row.js";
 import { guessBoxes, verdict } from "./guessing.js";
 import { takeIncoming } from "./incoming.js";
@@ -18,11 +18,6 @@ const UNSURE = "Not sure: the numbers are close to those of the average poster, 
 const UNLIKE = "This does not look like a film poster: it is further from the posters the network knows than 98 of 100 posters are. Its numbers mean little here.";
 const SEVERAL = "A film may have several genres, so the numbers need not sum to 100 %.";
 const MARK = "The mark on a bar is the average poster.";
-const METHODS = {
-  "grad-cam": "Takes a moment: shows which regions of the last feature maps raise the genre's score (Grad-CAM).",
-  occlusion: "Takes a few seconds: covers the poster piece by piece, and measures how far the genre falls (occlusion).",
-};
-const BRIGHT = { "grad-cam": "raises the score of", occlusion: "lowers, when it is covered, the probability of" };
 
 const $ = (id) => document.getElementById(id);
 const limits = limitsOf(document.querySelector(".desk"));
@@ -33,7 +28,6 @@ const averages = JSON.parse(document.querySelector(".desk").dataset.averages);
 let entries = [];
 let current = null;
 let reading = 0;
-let explaining = null; // the AbortController of the heat map that is being computed
 let chosen = []; // the genres of the guess that is being made
 
 // Adding posters.
@@ -115,7 +109,7 @@ function show(entry) {
 }
 
 function render(entry) {
-  renderGallery();
+  renderGallery(entries, current, showFromGallery);
   if (entry !== current) return;
   const { state, result } = entry;
   $("drop").hidden = true;
@@ -204,79 +198,7 @@ function choose(genre) {
   if (current.genre) bringIntoView($("stage"));
 }
 
-function stopExplaining() {
-  explaining?.abort();
-  explaining = null;
-  $("progress").classList.remove("busy");
-}
-
-function showMap(entry) {
-  const method = document.querySelector('input[name="method"]:checked').value;
-  for (const button of document.querySelectorAll(".genre")) {
-    button.ariaPressed = String(Boolean(entry.genre) && button.dataset.genre === entry.genre);
-  }
-  const map = entry.genre && entry.maps.get(`${method} ${entry.genre}`);
-  $("hide").hidden = !entry.genre;
-  $("method-text").textContent = METHODS[method];
-  $("scale").hidden = !map;
-  $("heat").hidden = !map;
-  $("frame").classList.toggle("mapped", Boolean(map));
-  if (map) {
-    drawHeatMap($("heat"), map);
-    const bright = `Bright: what ${BRIGHT[method]} ${map.genre}.`;
-    $("why-text").textContent = map.strength > 0 ? bright : `Nothing on this poster ${BRIGHT[method]} ${map.genre}.`;
-  } else if (entry.genre) {
-    explainGenre(entry, entry.genre, method);
-  } else {
-    $("why-text").textContent = "Choose a genre to see where on the poster it shows.";
-  }
-}
-
-async function explainGenre(entry, genre, method) {
-  const mine = new AbortController();
-  explaining = mine;
-  const progress = $("progress");
-  progress.value = 0;
-  progress.classList.toggle("busy", method === "occlusion");
-  $("why-text").textContent = `Looking for ${genre} …`;
-  try {
-    const step = (done, of) => {
-      if (explaining === mine) progress.value = done / of;
-    };
-    entry.maps.set(`${method} ${genre}`, await explain(entry.blob, genre, method, step, mine.signal));
-    if (explaining === mine) {
-      stopExplaining();
-      showMap(entry);
-    }
-  } catch (error) {
-    if (error.name === "AbortError") return;
-    if (!(error instanceof RequestFailed)) throw error;
-    if (explaining === mine) {
-      stopExplaining();
-      $("why-text").textContent = error.message;
-    }
-  }
-}
-
 // Several posters.
-
-function renderGallery() {
-  $("gallery").hidden = entries.length < 2;
-  const shelf = $("shelf");
-  while (shelf.children.length > entries.length) shelf.lastChild.remove();
-  entries.forEach((entry, i) => {
-    if (!shelf.children[i]) shelf.append(galleryCard(showFromGallery));
-    const button = shelf.children[i].firstChild;
-    button.entry = entry;
-    button.ariaCurrent = String(entry === current);
-    const [thumb, text] = button.children;
-    if (thumb.dataset.url !== entry.url) {
-      thumb.dataset.url = entry.url;
-      thumb.src = entry.url;
-    }
-    text.replaceChildren(element("span", { className: "file", textContent: entry.name }), ...summary(entry));
-  });
-}
 
 function showFromGallery(entry) {
   show(entry);
@@ -293,7 +215,7 @@ function forget() {
 function clear() {
   forget();
   deletePoster();
-  renderGallery();
+  renderGallery(entries, current, showFromGallery);
   for (const id of ["frame", "unseen", "heat", "problem", "left-out", "guess", "verdict", "result-text"]) $(id).hidden = true;
   for (const id of ["clear", "more", "keep", "why"]) $(id).hidden = true;
   delete $("poster").dataset.url;
