@@ -111,6 +111,18 @@ def test_a_number_of_the_gradient_above_leads_to_its_own_gradient(open_inside: O
     page.wait_for_selector('.computation.focused[data-kind="convolution"]')
 
 
+def test_every_step_has_its_gradient_written_out(open_inside: Open, trace: Trace) -> None:
+    page = open_inside()
+    page.select_option("#direction", "Drama")
+    page.wait_for_selector('.computation.focused[data-kind="gradient"]')
+    for step in trace.steps:
+        choose(page, step.index, 1, 0, 0)
+        text = page.text_content('.computation.focused[data-kind="gradient"]')
+        assert "The library's own backward pass" in text
+        assert "undefined" not in text
+        assert "NaN" not in text
+
+
 def test_the_window_slides_with_the_pointer_and_comes_back(open_inside: Open) -> None:
     page = open_inside()
     choose(page, 4, 1, 5, 4)
