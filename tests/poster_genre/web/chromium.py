@@ -70,11 +70,19 @@ def opener(browser: Any, live: Any) -> Iterator[Open]:
 
 def shot(page: Any, name: str, **options: Any) -> None:
     """Keep a picture of the page, once transitions are over."""
-    folder = os.environ.get("POSTER_GENRE_SCREENSHOTS")
-    if folder:
-        Path(folder).mkdir(parents=True, exist_ok=True)
+    if folder := screenshots():
         page.wait_for_timeout(500)
-        page.screenshot(path=Path(folder) / f"{name}.png", **options)
+        page.screenshot(path=folder / f"{name}.png", **options)
+
+
+def screenshots() -> Path | None:
+    """The folder for pictures, made where it is missing; None where none are wanted."""
+    named = os.environ.get("POSTER_GENRE_SCREENSHOTS")
+    if not named:
+        return None
+    folder = Path(named)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def violations(page: Any) -> list[tuple[str, str, str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from PIL import Image
 from poster_genre.classifier import PosterGenreClassifier
 from poster_genre.explain.explain import explain
 from poster_genre.model.out_of_distribution import PosterDistance
-from tests.poster_genre.web.chromium import Encode, Open, file, shot, shown, upload
+from tests.poster_genre.web.chromium import Encode, Open, file, screenshots, shot, shown, upload
 
 
 def test_a_genre_shows_its_heat_map_over_the_poster(
@@ -112,5 +111,5 @@ def test_the_result_can_be_saved_as_a_picture_and_as_json(open_page: Open, live:
     with Image.open(saved.value.path()) as card:
         assert (card.format, card.size) == ("PNG", (1200, 800))
         assert len(card.convert("RGB").getcolors(2**24)) > 100
-        if folder := os.environ.get("POSTER_GENRE_SCREENSHOTS"):
-            card.save(Path(folder) / "card.png")
+        if folder := screenshots():
+            card.save(folder / "card.png")
