@@ -91,7 +91,8 @@ class TrainedModel:
         1e-5; ``MINICNN_FUSION=off`` in the environment runs it layer by layer.
         """
         [outputs] = self._outputs(pixels, fusion.steps_of(self.fast_network()))
-        return self._probabilities(outputs, calibrated)
+        raw = self._raw(outputs)
+        return self._calibrated(raw) if calibrated else raw
 
     def answers(self, pixels: np.ndarray) -> Answers:
         """The calibrated probabilities of uint8 pixels (N, h, w, 3), and which pictures are unlike posters.
@@ -100,9 +101,13 @@ class TrainedModel:
         """
         if self.distance is None:
             return Answers(self.probabilities(pixels), None)
+        raw, descriptions = self.raw_and_descriptions(pixels)
+        return Answers(self._calibrated(raw), self.distance.exceeded(descriptions))
+
+    def raw_and_descriptions(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Probabilities without calibration, (N, 25), and ``descriptions``: one pass through the network."""
         embeddings, outputs = self._outputs(pixels, *self._body_and_head())
-        descriptions = descriptions_of(pixels, embeddings.mean(axis=1))
-        return Answers(self._probabilities(outputs, True), self.distance.exceeded(descriptions))
+        return self._raw(outputs), descriptions_of(pixels, embeddings.mean(axis=1))
 
     def embedding(self, pixels: np.ndarray) -> np.ndarray:
         """What the last dense layer reads, (N, d) float32, of uint8 pixels (N, h, w, 3).
@@ -139,10 +144,13 @@ class TrainedModel:
         one = largest_activation(self.network, (1, *self.spec.input_size, 3))
         return max(1, min(BATCH, BATCH_NUMBERS // one))
 
-    def _probabilities(self, outputs: np.ndarray, calibrated: bool) -> np.ndarray:
+    def _raw(self, outputs: np.ndarray) -> np.ndarray:
         """Probabilities (N, 25) from the network's outputs for every view, (N, views, 25)."""
-        raw = self.spec.probabilities(outputs).mean(axis=1)
-        return raw if not calibrated or self.calibration is None else self.calibration.apply(raw)
+        return self.spec.probabilities(outputs).mean(axis=1)
+
+    def _calibrated(self, raw: np.ndarray) -> np.ndarray:
+        """Probabilities (N, 25), calibrated if there is a calibration."""
+        return raw if self.calibration is None else self.calibration.apply(raw)
 
     def _body_and_head(self) -> tuple[Sequence[Layer], Sequence[Layer]]:
         """The steps before the last dense layer, and those from it on. PosterGenreError without one."""
@@ -180,14 +188,18 @@ def with_calibration(model: TrainedModel, pixels: np.ndarray, labels: np.ndarray
 
     Thresholds and the distance from posters are fitted on them too.
     """
-    raw = model.probabilities(pixels, calibrated=False)
+    if ends_in_dense(model):
+        raw, descriptions = model.raw_and_descriptions(pixels)
+        distance = fit_poster_distance(descriptions)
+    else:
+        raw, distance = model.probabilities(pixels, calibrated=False), None
     calibration = fit_calibration(labels, raw, model.priors)
     return replace(
         model,
         calibration=calibration,
         thresholds=fit_thresholds(labels, calibration.apply(raw)),
         thresholds_from=f"highest F1 on {len(pixels)} validation posters",
-        distance=fit_poster_distance(model.descriptions(pixels)) if ends_in_dense(model) else None,
+        distance=distance,
     )
 
 

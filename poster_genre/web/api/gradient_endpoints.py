@@ -13,22 +13,20 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from poster_genre.explain.layer_trace import images
 from poster_genre.explain.layer_trace.computation import check_position
 from poster_genre.explain.layer_trace.gradient_computation import gradient_chain, gradient_image
 from poster_genre.explain.layer_trace.gradients import gradient_scale, gradient_sizes
 from poster_genre.explain.layer_trace.trace import GenreGradients, Trace
 from poster_genre.genres import GENRES, genre_index
-from poster_genre.web.api.query_parameters import (
-    background_of,
-    is_mirrored,
-    optional_whole_number,
-    whole_number,
+from poster_genre.web.api.query_parameters import is_mirrored, optional_whole_number
+from poster_genre.web.api.trace_endpoints import (
+    SESSION,
+    map_pictures,
+    or_not_found,
+    requested_position,
+    under_session,
 )
-from poster_genre.web.api.trace_endpoints import SESSION, or_not_found, png_response, under_session
 from poster_genre.web.app_state import state_of
-from poster_genre.web.inference.step_descriptions import MAX_MAPS
-from poster_genre.web.problem_details import Problem
 from poster_genre.web.security.host_origin_check import from_own_page
 
 
@@ -51,33 +49,18 @@ async def sizes(request: Request) -> Response:
 
 async def maps(request: Request) -> Response:
     """``channel`` and ``background`` as for the feature maps."""
-    traces = state_of(request).traces
     trace, _ = await requested_gradients(request)
-    step, background = request.path_params["step"], background_of(request)
-    channel = optional_whole_number(request, "channel")
+    step, channel = request.path_params["step"], optional_whole_number(request, "channel")
     or_not_found(lambda: check_position(trace.steps, step, (0, 0, channel or 0)))
     image = or_not_found(lambda: gradient_image(trace, step))
-    if image.shape[2] > MAX_MAPS and channel is None:
-        raise Problem(422, f"step {step} has more than {MAX_MAPS} channels; choose one with channel=0")
-
-    def draw() -> bytes:
-        scale = gradient_scale(image)
-        if channel is None:
-            return images.atlas(image, scale, background)
-        return images.map_image(image[:, :, channel], scale, background)
-
-    return png_response(await traces.queue.run(draw, from_own_page(request.headers)))
+    return await map_pictures(request, image, gradient_scale)
 
 
 async def numbers(request: Request) -> Response:
     """``output`` of which output channel of a reading convolution the cells are listed."""
     traces, step = state_of(request).traces, request.path_params["step"]
     trace, _ = await requested_gradients(request)
-    position = (
-        whole_number(request, "row"),
-        whole_number(request, "column"),
-        whole_number(request, "channel"),
-    )
+    position = requested_position(request)
     output = optional_whole_number(request, "output")
     chain = await traces.queue.run(
         lambda: or_not_found(lambda: gradient_chain(trace, step, position, output)),

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+import numpy as np
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -95,22 +96,38 @@ async def poster(request: Request) -> Response:
 
 async def maps(request: Request) -> Response:
     """``channel=17`` gives that map alone, in full size; ``background=dark`` colours for a dark page."""
-    traces = state_of(request).traces
     trace = await requested_trace(request)
+    step, channel = request.path_params["step"], optional_whole_number(request, "channel")
+    or_not_found(lambda: check_position(trace.steps, step, (0, 0, channel or 0)))
+    return await map_pictures(request, trace.image(step), images.display_scale)
+
+
+async def map_pictures(
+    request: Request, image: np.ndarray, scale_of: Callable[[np.ndarray], float]
+) -> Response:
+    """The maps of an image (height, width, channels) as tiles, or the one that ``channel`` names.
+
+    ``scale_of`` the image is what the strongest colour stands for. Problem 422 for too many tiles.
+    """
     step, background = request.path_params["step"], background_of(request)
     channel = optional_whole_number(request, "channel")
-    or_not_found(lambda: check_position(trace.steps, step, (0, 0, channel or 0)))
-    image = trace.image(step)
     if image.shape[2] > MAX_MAPS and channel is None:
         raise Problem(422, f"step {step} has more than {MAX_MAPS} channels; choose one with channel=0")
 
     def draw() -> bytes:
-        scale = images.display_scale(image)
+        scale = scale_of(image)
         if channel is None:
             return images.atlas(image, scale, background)
         return images.map_image(image[:, :, channel], scale, background)
 
-    return png_response(await traces.queue.run(draw, from_own_page(request.headers)))
+    queue = state_of(request).traces.queue
+    return png_response(await queue.run(draw, from_own_page(request.headers)))
+
+
+def requested_position(request: Request) -> Position:
+    """(row, column, channel) that a request is about."""
+    row, column, channel = (whole_number(request, name) for name in ("row", "column", "channel"))
+    return row, column, channel
 
 
 async def numbers(request: Request) -> Response:
@@ -118,11 +135,7 @@ async def numbers(request: Request) -> Response:
     traces, mirrored = state_of(request).traces, is_mirrored(request)
     token, step = request.path_params["token"], request.path_params["step"]
     trace = await traces.trace_with_fused(token, mirrored, from_own_page(request.headers))
-    position = (
-        whole_number(request, "row"),
-        whole_number(request, "column"),
-        whole_number(request, "channel"),
-    )
+    position = requested_position(request)
     input_channel = optional_whole_number(request, "input")
     computations = await traces.queue.run(
         lambda: or_not_found(lambda: computation_chain(trace, step, position, input_channel)),

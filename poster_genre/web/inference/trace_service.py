@@ -70,9 +70,7 @@ class TraceService:
             return trace
         pixels = view_of(self.sessions.pixels(token), mirrored)
         fused = await self.queue.run(lambda: fused_outputs(self.steps, self.model, pixels), own_page)
-        trace = replace(trace, fused=fused)
-        self.sessions.store_trace(token, mirrored, trace)
-        return trace
+        return self._add(token, mirrored, trace, fused=fused)
 
     async def trace_with_gradients(
         self, token: str, mirrored: bool, genre: int, own_page: bool
@@ -83,9 +81,14 @@ class TraceService:
         if gradients is None or gradients.genre != genre:
             work = partial(genre_gradients, trace, self.model.network, genre)
             gradients = await self.queue.run(work, own_page)
-            trace = replace(trace, gradients=gradients)
-            self.sessions.store_trace(token, mirrored, trace)
+            trace = self._add(token, mirrored, trace, gradients=gradients)
         return trace, gradients
+
+    def _add(self, token: str, mirrored: bool, trace: Trace, **parts: Any) -> Trace:
+        """The trace with these parts, stored; what another request added to it meanwhile stays."""
+        trace = replace(self.sessions.trace(token, mirrored) or trace, **parts)
+        self.sessions.store_trace(token, mirrored, trace)
+        return trace
 
     def warm_up(self, pixels: np.ndarray) -> None:
         """Trace a poster as ``start`` does, and compute what the first click needs."""

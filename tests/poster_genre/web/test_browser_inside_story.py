@@ -135,6 +135,17 @@ def test_the_window_slides_with_the_pointer_and_comes_back(open_inside: Open) ->
     page.wait_for_function(f"before => {picture} === before", arg=before)
 
 
+def test_the_maps_of_a_genre_get_no_frame_under_the_pointer(open_inside: Open) -> None:
+    page = open_inside()
+    page.locator("#genres button").first.click()
+    page.wait_for_selector('.computation[data-kind="genre"]')
+    page.wait_for_load_state("networkidle")
+    picture = "document.getElementById('view-map').toDataURL()"
+    before = page.evaluate(picture)
+    page.hover("#view-map", position={"x": 4, "y": 4})
+    assert page.evaluate(picture) == before
+
+
 def test_the_products_add_up_under_the_pointer(open_inside: Open) -> None:
     page = open_inside()
     page.check("#digits")

@@ -3,7 +3,7 @@ import { addingUp } from "./adding_up.js";
 import { el } from "./elements.js";
 import { explained } from "./glossary.js";
 import { differenceText, number, signed, term, whole } from "./numbers.js";
-import { addendBars, channelName, formula, grid, positionButton, productBars, productGrids, result, rows } from "./widgets.js";
+import { addendBars, channelName, chooseButton, formula, grid, positionButton, productBars, productGrids, result, rows } from "./widgets.js";
 
 const BRANCHES = { body: "main path", projection: "shortcut" };
 
@@ -14,16 +14,11 @@ export function computationBlock(computation, page, focused) {
   const made = el(
     "section",
     { className: `computation${focused ? " focused" : ""}`, data: { step: String(computation.step), kind: computation.kind } },
-    el("div", { className: "computation-head" }, title, jump(computation, page, focused)),
+    el("div", { className: "computation-head" }, title, chooseButton(computation, page, focused)),
     ...WRITERS[computation.kind](computation, page, step),
   );
   made.append(check(computation));
   return made;
-}
-
-function jump(computation, page, focused) {
-  if (focused) return el("span", { className: "badge" }, "chosen");
-  return el("button", { type: "button", className: "plain tiny", onclick: () => page.go(computation.step, computation.position) }, "Choose");
 }
 
 const WRITERS = {

@@ -3,18 +3,15 @@ import { addingUp } from "./adding_up.js";
 import { el } from "./elements.js";
 import { explained } from "./glossary.js";
 import { differenceText, number, term, whole } from "./numbers.js";
-import { addendBars, channelName, formula, grid, positionButton, productBars, productGrids, result, rows } from "./widgets.js";
+import { addendBars, channelName, chooseButton, formula, grid, positionButton, productBars, productGrids, result, rows } from "./widgets.js";
 
 // gradient: one of the chain of GET .../gradients/{genre}/numbers/{step}; page: as for computationBlock.
 export function gradientBlock(gradient, genre, page, focused) {
   const step = page.steps[gradient.step];
-  const badge = focused
-    ? el("span", { className: "badge" }, "chosen")
-    : el("button", { type: "button", className: "plain tiny", onclick: () => page.go(gradient.step, gradient.position) }, "Choose");
   return el(
     "section",
     { className: `computation${focused ? " focused" : ""}`, data: { step: String(gradient.step), kind: "gradient" } },
-    el("div", { className: "computation-head" }, el("h3", {}, ...explained(`Gradient at ${step.title}`)), badge),
+    el("div", { className: "computation-head" }, el("h3", {}, ...explained(`Gradient at ${step.title}`)), chooseButton(gradient, page, focused)),
     ...(gradient.terms.length ? [] : [start(gradient, genre)]),
     ...gradient.terms.flatMap((each) => [
       el("p", { className: "lead" }, `Passed back by “${page.steps[each.reader].title}”`),

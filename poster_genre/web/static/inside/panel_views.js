@@ -7,11 +7,11 @@ import { channelName } from "./widgets.js";
 const $ = (id) => document.getElementById(id);
 
 export class PanelViews {
-  // choosePixel(row, column) is called for a click on the map.
+  // choosePixel(row, column) is called for a click on the map that the number is on.
   constructor(choosePixel) {
     Object.assign(this, { shown: null, pictures: new Map(), requests: 0 });
-    $("view-map").addEventListener("click", (event) => this.shown && choosePixel(...this.pixel(event)));
-    $("view-map").addEventListener("pointermove", (event) => this.slide(this.shown && this.pixel(event)));
+    $("view-map").addEventListener("click", (event) => this.shown?.step.image && choosePixel(...this.pixel(event)));
+    $("view-map").addEventListener("pointermove", (event) => this.slide(this.shown?.step.image ? this.pixel(event) : null));
     $("view-map").addEventListener("pointerleave", () => this.slide(null));
     new ResizeObserver(() => this.draw()).observe($("view-poster").parentElement);
     $("caption-poster").replaceChildren(...explained("Receptive field"));

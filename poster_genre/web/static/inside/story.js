@@ -27,6 +27,8 @@ export class Story {
 
   show(session) {
     this.session = session;
+    this.ranked = session.genres.map((each, channel) => ({ ...each, channel })).sort((a, b) => b.probability - a.probability);
+    this.last = session.steps.find(({ genre_scores: scores }) => scores);
     const stages = stagesOf(session);
     const [poster] = session.steps;
     $("story").replaceChildren(
@@ -34,8 +36,7 @@ export class Story {
       ...stages.map((step) => this.stage(step, shortTitle(session.groups[step.group]))),
       el("li", { className: "story-genres" }, this.genres()),
     );
-    const all = session.genres.map((each, channel) => ({ ...each, channel })).sort(byProbability);
-    $("all-genres")?.replaceChildren(...all.map((each) => this.genreRow(each)));
+    $("all-genres")?.replaceChildren(...this.ranked.map((each) => this.genreRow(each)));
   }
 
   stage(step, title) {
@@ -88,19 +89,16 @@ export class Story {
   }
 
   genres() {
-    const ranked = this.session.genres.map((each, channel) => ({ ...each, channel })).sort(byProbability);
-    const last = this.session.steps.find(({ genre_scores: scores }) => scores);
-    const more = el("button", { type: "button", className: "plain tiny", onclick: () => this.toggle(last) }, `All ${ranked.length} genres`);
-    return el("div", {}, el("ul", { className: "bars all", id: "genres" }, ...ranked.slice(0, GENRES).map((each) => this.genreRow(each))), more);
+    const more = el("button", { type: "button", className: "plain tiny", onclick: () => this.toggle(this.last) }, `All ${this.ranked.length} genres`);
+    return el("div", {}, el("ul", { className: "bars all", id: "genres" }, ...this.ranked.slice(0, GENRES).map((each) => this.genreRow(each))), more);
   }
 
   genreRow({ genre, probability, channel }) {
-    const last = this.session.steps.find(({ genre_scores: scores }) => scores);
     const bar = el("span", { className: "fill", "aria-hidden": "true" });
     bar.style.width = `${100 * probability}%`;
     return el("li", {}, el(
       "button",
-      { type: "button", className: "genre-choice", "aria-pressed": "false", data: { channel: String(channel) }, onclick: () => this.choose(last.step, [0, 0, channel]) },
+      { type: "button", className: "genre-choice", "aria-pressed": "false", data: { channel: String(channel) }, onclick: () => this.choose(this.last.step, [0, 0, channel]) },
       el("span", { className: "name" }, genre),
       el("span", { className: "axis" }, bar),
       el("span", { className: "value" }, percent(probability)),
@@ -120,8 +118,4 @@ function mapText(step, size) {
   const pixels = `${step.width} × ${step.height}`;
   if (step.step === 0) return size ? `${channelName(step, size.strongest)}\n${pixels}` : `three colours\n${pixels}`;
   return `map ${size ? size.strongest : step.most_varied} of ${step.channels}\n${pixels}`;
-}
-
-function byProbability(a, b) {
-  return b.probability - a.probability;
 }

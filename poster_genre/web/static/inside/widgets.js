@@ -17,6 +17,12 @@ export function positionButton(page, index, [row, column, channel]) {
   return el("button", { type: "button", className: "plain tiny", onclick: () => page.go(index, [row, column, channel]) }, `${whose}${step.title}, ${where}`);
 }
 
+// Beside the title of a block: a button that chooses its number, or that it is the chosen one.
+export function chooseButton({ step, position }, page, chosen) {
+  if (chosen) return el("span", { className: "badge" }, "chosen");
+  return el("button", { type: "button", className: "plain tiny", onclick: () => page.go(step, position) }, "Choose");
+}
+
 export function formula(text) {
   return el("p", { className: "formula" }, text);
 }
