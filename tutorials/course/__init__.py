@@ -1,0 +1,1 @@
+"""The checks behind the exercises of the course: one module a chapter, and ``exercise``, which they share."""
