@@ -5,12 +5,12 @@
     python tutorials/build_notebooks.py --write 05 06      only the chapters 5 and 6
 
 A source, chapters/NN_name.md, becomes NN_name.ipynb for students and solutions/NN_name.ipynb. In the first,
-what stands between ``### BEGIN SOLUTION`` and ``### END SOLUTION`` is replaced by a stub. The check makes and
-runs every notebook again: its cells must be those of the source, what it prints must be what is stored, and it
-must be done within the time limit. Numbers may differ by one in the last printed digit; in cells with the tag
-"trained", whose numbers come from float32 training, by a tenth; cells with the tag "measured" (times) are not
-compared. Cells with the tag "live" (sliders) are run, but their outputs are not stored. Pictures must be
-there, but are not compared: they differ by a few bytes between versions of matplotlib.
+what stands between ``### BEGIN SOLUTION`` and ``### END SOLUTION`` is replaced by a stub. The check makes
+and runs every notebook again: its cells must be those of the source, what it prints must be what is stored,
+and it must be done within the time limit. Numbers may differ by one in the last printed digit; in cells with
+the tag "trained", whose numbers come from float32 training, by a tenth; cells with the tag "measured" (times)
+are not compared. Cells with the tag "live" (sliders) are run, but their outputs are not stored. Pictures
+must be there, but are not compared: they differ by a few bytes between versions of matplotlib.
 """
 
 from __future__ import annotations
@@ -151,6 +151,7 @@ def differences(stored: nbformat.NotebookNode, new: nbformat.NotebookNode) -> li
 def build(source: Path, *, solutions: bool, write: bool) -> tuple[bool, str]:
     """Make and run one notebook, then store it or compare it: whether all is well, and a line on it."""
     path = targets(source)[solutions]
+    path.parent.mkdir(exist_ok=True)
     name = path.relative_to(FOLDER)
     notebook = made(source, solutions=solutions)
     try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minicnn.serialize import atomic_write
-from minicnn.visualize import BLUE, GREEN, GREY, INK, ORANGE
+from minicnn.visualize.style import BLUE, GREEN, GREY, INK, ORANGE
 from poster_genre.data.inspection import Inspection
 from poster_genre.data.splits import SPLITS
 from poster_genre.genres import GENRES, N_GENRES

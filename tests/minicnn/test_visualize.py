@@ -88,7 +88,8 @@ def test_history_with_gaps_is_drawn(rows, tmp_path):
 def drawn_axes(monkeypatch, draw):
     """The axes of the figure that ``draw`` would have saved."""
     caught = []
-    monkeypatch.setattr(visualize, "_save", lambda figure, path: caught.append(figure))
+    for module in (visualize.curves, visualize.tensors):
+        monkeypatch.setattr(module, "save_figure", lambda figure, path: caught.append(figure))
     draw()
     return caught[0].axes
 

@@ -1,9 +1,9 @@
 """Exercises whose check names the mistake.
 
 An ``Exercise`` runs a learner's function on a few inputs and compares every array that it returns with the
-right one. Where an array is wrong it looks for the mistake that explains it: first among the mistakes that are
-typical of the exercise, each of which is a way to compute the wrong value, then among those that can happen
-anywhere (axes in another order, a constant factor, a wrong border).
+right one. Where an array is wrong it looks for the mistake that explains it: first among the mistakes that
+are typical of the exercise, each of which is a way to compute the wrong value, then among those that can
+happen anywhere (axes in another order, a constant factor, a wrong border).
 """
 
 from __future__ import annotations
