@@ -20,8 +20,8 @@ _geometry = functools.lru_cache(maxsize=1024)(ConvGeometry.of)
 class Conv2D(Layer):
     """Slides small filters over an image; each output pixel is a weighted sum of the pixels under a filter.
 
-        y[n, i, j, o] = bias[o] + sum over p, q, c of  x[n, r, s, c] * weight[p, q, c, o]
-        with  r = i * stride + p * dilation - top,   s = j * stride + q * dilation - left
+        y[n, i, j, o] = bias[o] + sum over p, q, c of  x[n, h, v, c] * weight[p, q, c, o]
+        with  h = i * stride + p * dilation - top,   v = j * stride + q * dilation - left
 
     and x = 0 outside the image. (Strictly a cross-correlation: the filter is not flipped.)
 
@@ -29,8 +29,8 @@ class Conv2D(Layer):
         OH = floor((H + top + bottom - ((kh - 1) * dilation + 1)) / stride) + 1      and OW likewise.
 
     Backward, with dy = dL/dy of shape (N, OH, OW, O):
-        dx[n, r, s, c]      = sum over o and i, j, p, q that read (r, s), dy[n, i, j, o] * weight[p, q, c, o]
-        dweight[p, q, c, o] = sum over n, i, j of  dy[n, i, j, o] * x[n, r, s, c]
+        dx[n, h, v, c]      = sum over o and i, j, p, q that read (h, v), dy[n, i, j, o] * weight[p, q, c, o]
+        dweight[p, q, c, o] = sum over n, i, j of  dy[n, i, j, o] * x[n, h, v, c]
         dbias[o]            = sum over n, i, j of  dy[n, i, j, o]
 
     ``kernel_size``, ``stride``, ``dilation``: an integer or a pair (vertical, horizontal).

@@ -210,7 +210,7 @@ class Exercise:
 
 
 class Questions:
-    """Questions with one right word each, and what each wrong word that is offered overlooks.
+    """A function that answers questions, each with one right word, and what each wrong word overlooks.
 
     ``right``  the answer to each question, by the question's name.
     ``wrong``  a sentence for a wrong answer, by (question, answer).
@@ -220,17 +220,26 @@ class Questions:
         self.name, self.right, self.wrong = name, dict(right), dict(wrong)
         self.choices = sorted(set(self.right.values()) | {answer for _, answer in self.wrong})
 
-    def __call__(self, answers: Mapping[str, str | None]) -> None:
-        """Check the answers and print what was found."""
-        print(self.diagnose(answers))
+    def __call__(self, attempt: Callable[[], Any]) -> None:
+        """Check the answers that an attempt returns, a dictionary by question, and print what was found."""
+        print(self.diagnose(attempt))
 
-    def diagnose(self, answers: Mapping[str, str | None]) -> Report:
-        """One finding a question; an answer of None is one that is not given yet."""
+    def diagnose(self, attempt: Callable[[], Any]) -> Report:
+        """One finding a question; an answer of None, or a missing one, is not given yet."""
+        try:
+            answers = attempt()
+        except NotImplementedError:
+            answers = {}
+        except Exception as error:  # whatever a learner's code raises is what the learner must see
+            return Report(self.name, (Finding(self.name, "raised", f"{self.name} {_where(error, ())}"),))
+        if not isinstance(answers, Mapping):
+            text = f"{self.name} returns {type(answers).__name__}, expected a dictionary from each question"
+            return Report(self.name, (Finding(self.name, "type", f"{text} to its answer."),))
         return Report(
             self.name, tuple(self._finding(question, answers.get(question)) for question in self.right)
         )
 
-    def _finding(self, question: str, answer: str | None) -> Finding:
+    def _finding(self, question: str, answer: Any) -> Finding:
         if answer is None:
             return Finding(question, "unfilled", f"{question}: not answered yet.")
         if answer == self.right[question]:
@@ -263,7 +272,7 @@ def _constant_ratio(value: np.ndarray, right: np.ndarray) -> float | None:
 
 def _where(error: Exception, case: Arguments) -> str:
     """An exception as one line: its type and text, the learner's line, and the shapes of the arguments."""
-    shapes = ", ".join(str(a.shape) if isinstance(a, np.ndarray) else repr(a)[:40] for a in case)
+    shapes = ", ".join(str(a.shape) if isinstance(a, np.ndarray) else repr(a)[:40] for a in case) or "none"
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
     line = f" in line {frames[0].lineno} of the cell, `{frames[0].line}`" if frames else ""
     return f"raised {type(error).__name__}: {error}{line}. The arguments were {shapes}."
