@@ -1,0 +1,183 @@
+"""Checks of chapter 1: from pixels to the network's input and back, and from logits to genres."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from course.exercise import Exercise, Mistake
+from poster_genre.data.transforms import Normalisation
+
+Array = np.ndarray
+MEAN, STD = np.array([0.49, 0.44, 0.41]), np.array([0.34, 0.33, 0.30])
+
+
+def _pictures() -> list[tuple[Any, ...]]:
+    rng = np.random.default_rng(10)
+    return [(rng.integers(0, 256, shape, dtype=np.uint8), MEAN, STD) for shape in ((5, 4, 3), (3, 7, 3))]
+
+
+def _input(pixels: Array, mean: Array, std: Array) -> Array:
+    return Normalisation(tuple(mean), tuple(std)).apply(pixels[None])
+
+
+network_input = Exercise(
+    "network_input",
+    cases=_pictures,
+    answer=_input,
+    outputs=("x",),
+    mistakes=(
+        Mistake(
+            "0..255",
+            "x",
+            "The pixels are not divided by 255: mean and std are on the scale of 0 to 1.",
+            lambda pixels, mean, std: (pixels[None] - mean) / std,
+        ),
+        Mistake(
+            "not normalised",
+            "x",
+            "The pixels are scaled to 0..1, and that is all. Subtract the mean, divide by the deviation.",
+            lambda pixels, mean, std: pixels[None] / 255,
+        ),
+        Mistake(
+            "BGR",
+            "x",
+            "The channels are in the order blue, green, red. Pillow and this library use red, green, blue.",
+            lambda pixels, mean, std: (pixels[None, :, :, ::-1] / 255 - mean) / std,
+        ),
+        Mistake(
+            "CHW",
+            "x",
+            "The channels come before the rows, (1, 3, H, W), as in PyTorch. This library uses NHWC.",
+            lambda pixels, mean, std: _input(pixels, mean, std).transpose(0, 3, 1, 2),
+        ),
+        Mistake(
+            "no batch",
+            "x",
+            "The axis of the images is missing. One picture is a batch of one: pixels[None].",
+            lambda pixels, mean, std: _input(pixels, mean, std)[0],
+        ),
+        Mistake(
+            "divided first",
+            "x",
+            "It is divided by the deviation before the mean is subtracted.",
+            lambda pixels, mean, std: pixels[None] / 255 / std - mean,
+        ),
+        Mistake(
+            "no deviation",
+            "x",
+            "It is not divided by the standard deviation.",
+            lambda pixels, mean, std: pixels[None] / 255 - mean,
+        ),
+    ),
+    rtol=1e-6,
+)
+
+
+def _inputs() -> list[tuple[Any, ...]]:
+    """Inputs of pictures, changed so that some lie between two pixel values and some beyond 0 and 255."""
+    rng = np.random.default_rng(11)
+    noise = [rng.uniform(-0.02, 0.02, (1, *shape)) for shape in ((5, 4, 3), (3, 7, 3))]
+    extreme = [np.where(rng.random(n.shape) < 0.2, rng.choice([-9, 9], n.shape), n) for n in noise]
+    cases = zip(_pictures(), extreme, strict=True)
+    return [((_input(*case) + change).astype(np.float32), MEAN, STD) for case, change in cases]
+
+
+def _scaled(x: Array, mean: Array, std: Array) -> Array:
+    return (x.astype(np.float64) * std + mean) * 255
+
+
+picture_of = Exercise(
+    "picture_of",
+    cases=_inputs,
+    answer=lambda x, mean, std: np.rint(_scaled(x, mean, std)).clip(0, 255).astype(np.uint8),
+    outputs=("pixels",),
+    mistakes=(
+        Mistake(
+            "cut off",
+            "pixels",
+            "The numbers are cut off, not rounded: 199.9 became 199. Round before you convert.",
+            lambda x, mean, std: _scaled(x, mean, std).clip(0, 255).astype(np.uint8),
+        ),
+        Mistake(
+            "wrapped",
+            "pixels",
+            "Numbers below 0 and above 255 wrap around: 256 became 0. Clip before you convert.",
+            lambda x, mean, std: np.rint(_scaled(x, mean, std)).astype(np.int64).astype(np.uint8),
+        ),
+        Mistake(
+            "mean first",
+            "pixels",
+            "The mean is added before the multiplication. Undo the steps in reverse order.",
+            lambda x, mean, std: np.rint((x + mean) * std * 255).clip(0, 255),
+        ),
+        Mistake(
+            "0..1",
+            "pixels",
+            "The numbers are on the scale of 0 to 1: multiply by 255.",
+            lambda x, mean, std: np.rint(_scaled(x, mean, std) / 255).clip(0, 255),
+        ),
+        Mistake(
+            "forward again",
+            "pixels",
+            "This normalises once more. The way back multiplies by the deviation and adds the mean.",
+            lambda x, mean, std: np.rint((x - mean) / std * 255).clip(0, 255),
+        ),
+    ),
+)
+
+
+def _logits() -> list[tuple[Any, ...]]:
+    rng = np.random.default_rng(12)
+    return [(rng.standard_normal(25) * 3, 3), (rng.standard_normal(25) * 2, 5)]
+
+
+def _first(logits: Array, k: int) -> tuple[Array, Array]:
+    best = np.argsort(-logits, kind="stable")[:k]
+    return best, 0.5 * (1 + np.tanh(logits[best] / 2))
+
+
+def _softmax(logits: Array, k: int) -> Array:
+    powers = np.exp(logits - logits.max())
+    return (powers / powers.sum())[_first(logits, k)[0]]
+
+
+first_genres = Exercise(
+    "first_genres",
+    cases=_logits,
+    answer=_first,
+    outputs=("best", "probabilities"),
+    mistakes=(
+        Mistake(
+            "least first",
+            "best",
+            "These are the least probable genres. argsort puts the smallest first.",
+            lambda logits, k: np.argsort(logits)[:k],
+        ),
+        Mistake(
+            "worst of the best first",
+            "best",
+            "The right genres, with the best one last.",
+            lambda logits, k: _first(logits, k)[0][::-1],
+        ),
+        Mistake(
+            "logits",
+            "probabilities",
+            "These are the logits. The sigmoid makes probabilities of them.",
+            lambda logits, k: logits[_first(logits, k)[0]],
+        ),
+        Mistake(
+            "softmax",
+            "probabilities",
+            "This is the softmax, which makes the 25 sum to 1. Genres are not exclusive: use the sigmoid.",
+            _softmax,
+        ),
+        Mistake(
+            "sign of the exponent",
+            "probabilities",
+            "These are the probabilities that the genre is absent. The exponent is -z.",
+            lambda logits, k: 1 - _first(logits, k)[1],
+        ),
+    ),
+)
