@@ -14,14 +14,14 @@ from build_notebooks import CHAPTERS, made
 
 
 def attempt(chapter: int, name: str, *changes: tuple[str, str]) -> Callable[..., Any]:
-    """The function ``name`` as the solution of a chapter defines it, with parts of its text replaced.
+    """The function or class ``name`` that the solution of a chapter defines, parts of its text replaced.
 
     Each change is (text, replacement); the text must be in the solution's cell.
     """
     [source] = CHAPTERS.glob(f"{chapter:02}_*.md")
     cells = [cell.source for cell in made(source, solutions=True).cells if cell.cell_type == "code"]
     imports = [line for cell in cells for line in cell.splitlines() if line.startswith(("import ", "from "))]
-    [text] = [cell for cell in cells if f"def {name}(" in cell]
+    [text] = [cell for cell in cells if f"def {name}(" in cell or f"class {name}(" in cell]
     for before, after in changes:
         assert before in text, f"the solution of {name} has no {before!r}"
         text = text.replace(before, after)

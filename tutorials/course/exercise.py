@@ -12,6 +12,7 @@ import itertools
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -273,6 +274,7 @@ def _constant_ratio(value: np.ndarray, right: np.ndarray) -> float | None:
 def _where(error: Exception, case: Arguments) -> str:
     """An exception as one line: its type and text, the learner's line, and the shapes of the arguments."""
     shapes = ", ".join(str(a.shape) if isinstance(a, np.ndarray) else repr(a)[:40] for a in case) or "none"
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
+    own = str(Path(__file__).parent)  # the checks, which call what the learner wrote
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(own)]
     line = f" in line {frames[0].lineno} of the cell, `{frames[0].line}`" if frames else ""
     return f"raised {type(error).__name__}: {error}{line}. The arguments were {shapes}."
