@@ -5,8 +5,8 @@
     y = patches @ filters,   dfilters = patches.T @ dy,   dpatches = dy @ filters.T
 
 and the gradient of x is every number of dpatches added to the pixel that it was copied from (col2im). NumPy
-only. A patch matrix has OH * OW * kh * kw numbers for the H * W of a channel: nearly kh * kw times as many for
-stride 1 and a large image. So a few images at a time are laid out.
+only. A patch matrix has OH * OW * kh * kw numbers for the H * W of a channel: nearly kh * kw times as many
+for stride 1 and a large image. So a few images at a time are laid out.
 """
 
 from __future__ import annotations
