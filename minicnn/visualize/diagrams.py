@@ -114,7 +114,8 @@ def wiring(axes: Axes, *, inputs: int, kernel: int, stride: int = 1, dilation: i
 def receptive_field(axes: Axes, sizes: Sequence[int], *, image: tuple[int, int], title: str = "") -> None:
     """Squares of growing receptive fields around the centre of an image (height, width), one a layer.
 
-    ``sizes``: the field of one output number of each layer, in pixels of the image.
+    ``sizes``: the field of one output number of each layer, in pixels of the image. It stands at the upper
+    right corner of its square, where there is room.
     """
     if not len(sizes) or min(sizes) < 1:
         raise ValueError(f"receptive_field: expected sizes of at least 1 pixel, got {list(sizes)}")
@@ -122,14 +123,17 @@ def receptive_field(axes: Axes, sizes: Sequence[int], *, image: tuple[int, int],
     from matplotlib.patches import Rectangle
 
     height, width = image
+    reach, labelled = max(height, width, *sizes) / 2, np.inf
     axes.add_patch(Rectangle((0, 0), width, height, fill=False, ec=GREY, lw=1.5))
     for number, size in reversed(list(enumerate(sizes))):
         colour = colormaps["viridis"](number / max(1, len(sizes) - 1) * 0.9)
         corner = ((width - size) / 2, (height - size) / 2)
         axes.add_patch(Rectangle(corner, size, size, fill=False, ec=colour, lw=2))
-        text = f"{size}"
-        axes.text(corner[0] + size, corner[1], text, color=colour, fontsize=8, ha="right", va="bottom")
-    reach = max(height, width, *sizes) / 2
+        if labelled - size > 0.2 * reach:  # two texts would overlap
+            axes.text(
+                corner[0] + size, corner[1], str(size), color=colour, fontsize=8, ha="right", va="bottom"
+            )
+            labelled = size
     axes.set_xlim(width / 2 - 1.05 * reach, width / 2 + 1.05 * reach)
     axes.set_ylim(height / 2 + 1.05 * reach, height / 2 - 1.05 * reach)
     axes.set_aspect("equal")
