@@ -29,13 +29,13 @@ const WRITERS = {
   ],
   convolution,
   normalisation: (a) => [
-    formula("(x − mean) ÷ √(variance + ε) × γ + β"),
+    formula("(x − mean) ÷ √(variance + ε) × weight + bias"),
     rows([
       ["x, from the layer before", number(a.x)],
       [`− mean ${term(a.mean)}`, number(a.centred)],
       [`÷ √(${number(a.variance)} + ${number(a.eps)}) = ${number(a.deviation)}`, number(a.normalised)],
-      [`× γ ${term(a.gamma)}`, number(a.scaled)],
-      [`+ β ${term(a.beta)}`, number(a.computed)],
+      [`× weight ${term(a.gamma)}`, number(a.scaled)],
+      [`+ bias ${term(a.beta)}`, number(a.computed)],
     ]),
     result("", a.value),
   ],

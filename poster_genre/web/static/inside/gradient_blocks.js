@@ -57,10 +57,10 @@ const WRITERS = {
     ]),
   ],
   normalisation: (a, page, reader, position) => [
-    formula("gradient above × γ ÷ √(variance + ε)"),
+    formula("gradient above × weight ÷ √(variance + ε)"),
     rows([
       [["gradient above, of ", positionButton(page, reader.step, position)], number(a.upstream)],
-      [`× γ ${term(a.gamma)}`, number(a.upstream * a.gamma)],
+      [`× weight ${term(a.gamma)}`, number(a.upstream * a.gamma)],
       [`÷ √(${number(a.variance)} + ${number(a.eps)}) = ${number(a.deviation)}`, number(a.computed)],
     ]),
   ],
