@@ -1,0 +1,334 @@
+"""Checks of chapter 8: momentum, AdamW, and the spread of initial weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from course.exercise import Exercise, Mistake
+from minicnn.init import fans
+from minicnn.layer import Parameter
+from minicnn.optim import SGD, Adam, AdamW, Optimizer
+
+Array = np.ndarray
+
+
+def _run(
+    make: Callable[[dict[str, Parameter]], Optimizer], w: Array, gradients: Array
+) -> tuple[Array, dict[str, Array]]:
+    """The weights after steps along given gradients, and the optimiser's arrays."""
+    parameter = Parameter(w.copy())
+    optimizer = make({"w": parameter})
+    for gradient in gradients:
+        parameter.grad[...] = gradient
+        optimizer.step()
+    return parameter.data, optimizer.state()
+
+
+def _velocity(w: Array, gradients: Array, lr: float, mu: float, **settings: Any) -> tuple[Array, Array]:
+    data, state = _run(lambda p: SGD(p, lr, momentum=mu, **settings), w, gradients)
+    return data, state["velocity/w"]
+
+
+def _damped(w: Array, gradients: Array, lr: float, mu: float) -> tuple[Array, Array]:
+    return _velocity(w, (1 - mu) * gradients, lr, mu)
+
+
+def _old_velocity(w: Array, gradients: Array, lr: float, mu: float) -> Array:
+    """Weights that move before the velocity changes: they never see the last gradient."""
+    return _velocity(w, gradients[:-1], lr, mu)[0]
+
+
+def _sequences(seed: int) -> list[tuple[Array, Array]]:
+    rng = np.random.default_rng(seed)
+    return [(rng.standard_normal(d), 2 * rng.standard_normal((t, d))) for t, d in ((5, 3), (4, 6))]
+
+
+momentum = Exercise(
+    "momentum",
+    cases=lambda: [
+        (w, g, lr, mu) for (w, g), lr, mu in zip(_sequences(80), (0.1, 0.3), (0.9, 0.5), strict=True)
+    ],
+    answer=_velocity,
+    outputs=("w", "v"),
+    mistakes=(
+        Mistake(
+            "damped",
+            "w",
+            "The gradient is multiplied by 1 - mu: that is an average, as in Adam. Momentum adds: "
+            "v = mu * v + g.",
+            lambda *case: _damped(*case)[0],
+        ),
+        Mistake(
+            "old velocity",
+            "w",
+            "The weights move along the velocity of the step before. Change v first, then w.",
+            _old_velocity,
+        ),
+        Mistake(
+            "nesterov",
+            "w",
+            "This is Nesterov's variant, which moves along g + mu * v. Here w moves along v.",
+            lambda *case: _velocity(*case, nesterov=True)[0],
+        ),
+        Mistake(
+            "no memory",
+            "w",
+            "These are the weights of plain descent: the velocity does not keep its past.",
+            lambda w, g, lr, mu: w - lr * g.sum(axis=0),
+        ),
+        Mistake(
+            "uphill",
+            "w",
+            "The weights move along the gradient, so the loss grows. Subtract lr * v.",
+            lambda w, g, lr, mu: 2 * w - _velocity(w, g, lr, mu)[0],
+        ),
+        Mistake(
+            "damped",
+            "v",
+            "The gradient is multiplied by 1 - mu: that is an average. Momentum adds: v = mu * v + g.",
+            lambda *case: _damped(*case)[1],
+        ),
+        Mistake(
+            "lr in v",
+            "v",
+            "The learning rate is in the velocity. v sums bare gradients, and lr is multiplied in when w "
+            "moves; else a schedule would change the past.",
+            lambda w, g, lr, mu: lr * _velocity(w, g, lr, mu)[1],
+        ),
+        Mistake(
+            "no memory",
+            "v",
+            "It is the last gradient alone. The velocity keeps mu times what it was.",
+            lambda w, g, lr, mu: g[-1],
+        ),
+    ),
+)
+
+
+def _adamw(
+    w: Array, gradients: Array, lr: float, beta1: float, beta2: float, eps: float, decay: float
+) -> tuple[Array, Array, Array]:
+    """The right weights and moments, by the library."""
+    settings: dict[str, Any] = {"betas": (beta1, beta2), "eps": eps, "weight_decay": decay}
+    data, state = _run(lambda p: AdamW(p, lr, **settings), w, gradients)
+    return data, state["first_moment/w"], state["second_moment/w"]
+
+
+def _mixed_in(
+    w: Array, gradients: Array, lr: float, beta1: float, beta2: float, eps: float, decay: float
+) -> tuple[Array, Array, Array]:
+    """Adam with the decay as a penalty in the gradient."""
+    settings: dict[str, Any] = {"betas": (beta1, beta2), "eps": eps, "weight_decay": decay}
+    data, state = _run(lambda p: Adam(p, lr, **settings), w, gradients)
+    return data, state["first_moment/w"], state["second_moment/w"]
+
+
+def _by_hand(
+    *,
+    first: int = 1,
+    correct: str = "mv",
+    root: Callable[[Array, float], Array] = lambda v, eps: np.sqrt(v) + eps,
+    shrink: Callable[[float, float], float] = lambda lr, decay: 1 - lr * decay,
+    shrink_last: bool = False,
+) -> Callable[..., Array]:
+    """A function that gives the weights of AdamW with something changed.
+
+    ``first`` the number of the first step; ``correct`` which averages are corrected; ``root`` of v and eps;
+    ``shrink`` the factor of the decay, from lr and decay; ``shrink_last``: after Adam's step.
+    """
+
+    def value(
+        w: Array, gradients: Array, lr: float, beta1: float, beta2: float, eps: float, decay: float
+    ) -> Array:
+        m, v = np.zeros_like(w), np.zeros_like(w)
+        factor = shrink(lr, decay)
+        for t, g in enumerate(gradients, start=first):
+            m, v = beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g**2
+            m_hat = m / np.float64(1 - beta1**t) if "m" in correct else m
+            v_hat = v / np.float64(1 - beta2**t) if "v" in correct else v
+            w = w if shrink_last else w * factor
+            w = w - lr * m_hat / root(v_hat, eps)
+            w = w * factor if shrink_last else w
+        return w
+
+    return value
+
+
+MIXED = (
+    "The decay is mixed into the gradient, as in Adam with a penalty: it is then divided by sqrt(v). In "
+    "AdamW w is multiplied by 1 - lr * decay, and m and v see the bare gradient."
+)
+SUMMED = "The gradients are added up, as in momentum. These are averages: multiply the new one by 1 - beta."
+
+
+def _summed(gradients: Array, beta: float) -> Array:
+    total = np.zeros_like(gradients[0])
+    for g in gradients:
+        total = beta * total + g
+    return total
+
+
+adamw = Exercise(
+    "adamw",
+    cases=lambda: [
+        (w, g, lr, 0.9, beta2, eps, decay)
+        for (w, g), lr, beta2, eps, decay in zip(
+            _sequences(81), (0.1, 0.02), (0.99, 0.999), (1e-3, 1e-2), (0.1, 2.0), strict=True
+        )
+    ],
+    answer=_adamw,
+    outputs=("w", "m", "v"),
+    mistakes=(
+        Mistake("decay mixed in", "w", MIXED, lambda *case: _mixed_in(*case)[0]),
+        Mistake(
+            "no decay",
+            "w",
+            "These are the weights of Adam without decay.",
+            lambda w, g, lr, beta1, beta2, eps, decay: _adamw(w, g, lr, beta1, beta2, eps, 0.0)[0],
+        ),
+        Mistake(
+            "decay without lr",
+            "w",
+            "The decay is not multiplied by the learning rate: the factor is 1 - lr * decay.",
+            _by_hand(shrink=lambda lr, decay: 1 - decay),
+        ),
+        Mistake(
+            "growth",
+            "w",
+            "The weights grow by the factor 1 + lr * decay. A decay shrinks them.",
+            _by_hand(shrink=lambda lr, decay: 1 + lr * decay),
+        ),
+        Mistake(
+            "decay last",
+            "w",
+            "The decay comes after Adam's step, and shrinks that too. Multiply the weights first.",
+            _by_hand(shrink_last=True),
+        ),
+        Mistake(
+            "t from 0",
+            "w",
+            "The first step has t = 0: 1 - beta**0 is 0, and the division gives no number. Count from 1.",
+            _by_hand(first=0),
+        ),
+        Mistake(
+            "t from 2",
+            "w",
+            "The first step has t = 2. Count t up before it is used only if it begins at 0.",
+            _by_hand(first=2),
+        ),
+        Mistake(
+            "not corrected",
+            "w",
+            "m and v are used as they are. Both began at 0: divide them by 1 - beta**t.",
+            _by_hand(correct=""),
+        ),
+        Mistake(
+            "v not corrected",
+            "w",
+            "m is corrected and v is not. Divide v by 1 - beta2**t.",
+            _by_hand(correct="m"),
+        ),
+        Mistake(
+            "m not corrected",
+            "w",
+            "v is corrected and m is not. Divide m by 1 - beta1**t.",
+            _by_hand(correct="v"),
+        ),
+        Mistake(
+            "eps inside",
+            "w",
+            "eps is under the square root. Adam adds it to the root.",
+            _by_hand(root=lambda v, eps: np.sqrt(v + eps)),
+        ),
+        Mistake(
+            "no root",
+            "w",
+            "It is divided by v. v has the unit of the gradient squared: divide by its square root.",
+            _by_hand(root=lambda v, eps: v + eps),
+        ),
+        Mistake("decay mixed in", "m", MIXED, lambda *case: _mixed_in(*case)[1]),
+        Mistake("summed", "m", SUMMED, lambda *case: _summed(case[1], case[3])),
+        Mistake(
+            "corrected",
+            "m",
+            "This is m_hat. Return the average before its correction; the next step needs it.",
+            lambda *case: _adamw(*case)[1] / (1 - case[3] ** len(case[1])),
+        ),
+        Mistake(
+            "betas swapped",
+            "m",
+            "m is averaged with beta2. beta1 is for m, beta2 for v.",
+            lambda w, g, lr, beta1, beta2, *rest: _adamw(w, g, lr, beta2, beta1, *rest)[1],
+        ),
+        Mistake("decay mixed in", "v", MIXED, lambda *case: _mixed_in(*case)[2]),
+        Mistake("summed", "v", SUMMED, lambda *case: _summed(case[1] ** 2, case[4])),
+        Mistake(
+            "not squared",
+            "v",
+            "The gradient is not squared. v averages g**2.",
+            lambda *case: (1 - case[4]) * _summed(case[1], case[4]),
+        ),
+        Mistake(
+            "corrected",
+            "v",
+            "This is v_hat. Return the average before its correction; the next step needs it.",
+            lambda *case: _adamw(*case)[2] / (1 - case[4] ** len(case[1])),
+        ),
+        Mistake(
+            "betas swapped",
+            "v",
+            "v is averaged with beta1. beta1 is for m, beta2 for v.",
+            lambda w, g, lr, beta1, beta2, *rest: _adamw(w, g, lr, beta2, beta1, *rest)[2],
+        ),
+    ),
+)
+
+
+he_std = Exercise(
+    "he_std",
+    cases=lambda: [((20, 50),), ((3, 5, 4, 16),), ((1, 1, 6, 32),)],
+    answer=lambda shape: np.sqrt(2 / fans(shape)[0]),
+    outputs=("std",),
+    mistakes=(
+        Mistake(
+            "fan-out for fan-in",
+            "std",
+            "It is made from the fan-out, the numbers that one input goes to. For the forward pass count the "
+            "products that are added up in one output: leave out the last axis, not the one before.",
+            lambda shape: np.sqrt(2 / fans(shape)[1]),
+        ),
+        Mistake(
+            "variance",
+            "std",
+            "This is the variance, 2 / fan-in. The standard deviation is its square root.",
+            lambda shape: 2 / fans(shape)[0],
+        ),
+        Mistake(
+            "relu forgotten",
+            "std",
+            "This keeps the size without a ReLU. A ReLU halves the mean square: the variance is 2 / fan-in.",
+            lambda shape: np.sqrt(1 / fans(shape)[0]),
+        ),
+        Mistake(
+            "window forgotten",
+            "std",
+            "Only the channels are counted. A convolution adds up kh * kw * C products.",
+            lambda shape: np.sqrt(2 / shape[-2]),
+        ),
+        Mistake(
+            "glorot",
+            "std",
+            "This is Glorot's compromise, 2 / (fan-in + fan-out). He's variance is 2 / fan-in.",
+            lambda shape: np.sqrt(2 / sum(fans(shape))),
+        ),
+        Mistake(
+            "all weights",
+            "std",
+            "All weights are counted. An output number reads only those of its own filter.",
+            lambda shape: np.sqrt(2 / np.prod(shape)),
+        ),
+    ),
+)
