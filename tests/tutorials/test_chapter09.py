@@ -182,6 +182,7 @@ def test_a_wrong_backward_pass_is_named(changes, found):
         ([("y = np.maximum(s, 0)", "y = s")], {"y": "no ReLU"}),
         ([("dx = ds + ", "dx = ")], {"dx": "skip forgotten"}),
         ([("dx = ds + dz @ w1.T", "dx = ds")], {"dx": "body forgotten"}),
+        ([("dx = ds + dz @ w1.T", "dx = dy")], {"dx": "dy"}),
         ([("dx = ds + ", "dx = dy + ")], {"dx": "skip before the ReLU"}),
         ([("ds + dz @ w1.T", "ds * (dz @ w1.T)")], {"dx": "multiplied"}),
         ([("dy * (s > 0)", "dy")], {"dx": "last ReLU", "dw1": "last ReLU", "dw2": "last ReLU"}),

@@ -385,6 +385,13 @@ residual_block = Exercise(
             lambda *case: _parts(*case)["ds"],
         ),
         Mistake(
+            "dy",
+            "dx",
+            "This is dy as it came. It passes the last ReLU first, dy * (s > 0), and what comes through the "
+            "body is added.",
+            lambda *case: case[3],
+        ),
+        Mistake(
             "skip before the ReLU",
             "dx",
             "The skip passes on dy as it is. It lies before the last ReLU, so what it passes on is "
