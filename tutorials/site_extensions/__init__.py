@@ -1,0 +1,1 @@
+"""Sphinx extensions of the site, one idea a file; ``conf.py`` lists them."""
