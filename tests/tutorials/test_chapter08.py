@@ -120,6 +120,8 @@ def test_a_wrong_adamw_is_named(changes, found):
     [
         ([("(1 - beta1) * g", "g")], {"m": "summed"}),
         ([("(1 - beta2) * g**2", "g**2")], {"v": "summed"}),
+        ([("m_hat = m /", "m_hat = m = m /")], {"m": "correction kept"}),
+        ([("v_hat = v /", "v_hat = v = v /")], {"v": "correction kept"}),
         ([("m = beta1 * m + (1 - beta1)", "m = beta2 * m + (1 - beta2)")], {"m": "betas swapped"}),
         ([("v = beta2 * v + (1 - beta2)", "v = beta1 * v + (1 - beta1)")], {"v": "betas swapped"}),
     ],
@@ -142,6 +144,7 @@ def test_an_average_of_gradients_that_are_not_squared_is_named():
         ([("np.sqrt(2 / fan_in)", "2 / fan_in")], "variance"),
         ([("np.sqrt(2 /", "np.sqrt(1 /")], "relu forgotten"),
         ([("fan_in = fan_in * size", "pass")], "window forgotten"),
+        ([("np.sqrt(2 / fan_in)", "np.sqrt(2 / shape[-1])")], "filters"),
         ([("*window, fan_in, _ = shape", "*window, fan_in = shape")], "all weights"),
         ([("np.sqrt(2 / fan_in)", "np.sqrt(2 / (fan_in + fan_in * shape[-1] / shape[-2]))")], "glorot"),
     ],

@@ -171,6 +171,20 @@ def _summed(gradients: Array, beta: float) -> Array:
     return total
 
 
+KEPT = (
+    "The corrected average is kept, so the next step corrects it once more. Give it a name of its own, and "
+    "leave the average as it is."
+)
+
+
+def _correction_kept(gradients: Array, beta: float) -> Array:
+    """An average that is replaced by its correction in each step."""
+    average = np.zeros_like(gradients[0])
+    for t, g in enumerate(gradients, start=1):
+        average = (beta * average + (1 - beta) * g) / (1 - beta**t)
+    return average
+
+
 adamw = Exercise(
     "adamw",
     cases=lambda: [
@@ -257,6 +271,7 @@ adamw = Exercise(
             "This is m_hat. Return the average before its correction; the next step needs it.",
             lambda *case: _adamw(*case)[1] / (1 - case[3] ** len(case[1])),
         ),
+        Mistake("correction kept", "m", KEPT, lambda *case: _correction_kept(case[1], case[3])),
         Mistake(
             "betas swapped",
             "m",
@@ -277,6 +292,7 @@ adamw = Exercise(
             "This is v_hat. Return the average before its correction; the next step needs it.",
             lambda *case: _adamw(*case)[2] / (1 - case[4] ** len(case[1])),
         ),
+        Mistake("correction kept", "v", KEPT, lambda *case: _correction_kept(case[1] ** 2, case[4])),
         Mistake(
             "betas swapped",
             "v",
@@ -317,6 +333,12 @@ he_std = Exercise(
             "std",
             "Only the channels are counted. A convolution adds up kh * kw * C products.",
             lambda shape: np.sqrt(2 / shape[-2]),
+        ),
+        Mistake(
+            "filters",
+            "std",
+            "It is made from the number of filters. Count the numbers that go into one output.",
+            lambda shape: np.sqrt(2 / shape[-1]),
         ),
         Mistake(
             "glorot",
