@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -18,8 +19,7 @@ def attempt(chapter: int, name: str, *changes: tuple[str, str]) -> Callable[...,
 
     Each change is (text, replacement); the text must be in the solution's cell.
     """
-    [source] = CHAPTERS.glob(f"{chapter:02}_*.md")
-    cells = [cell.source for cell in made(source, solutions=True).cells if cell.cell_type == "code"]
+    cells = _code_cells(chapter)
     imports = [line for cell in cells for line in cell.splitlines() if line.startswith(("import ", "from "))]
     [text] = [cell for cell in cells if f"def {name}(" in cell or f"class {name}(" in cell]
     for before, after in changes:
@@ -29,3 +29,9 @@ def attempt(chapter: int, name: str, *changes: tuple[str, str]) -> Callable[...,
     exec("\n".join(imports), namespace)
     exec(compile(text, f"<{name}>", "exec"), namespace)
     return namespace[name]
+
+
+@functools.cache
+def _code_cells(chapter: int) -> list[str]:
+    [source] = CHAPTERS.glob(f"{chapter:02}_*.md")
+    return [cell.source for cell in made(source, solutions=True).cells if cell.cell_type == "code"]
