@@ -51,6 +51,19 @@ def test_rows_of_a_formula_stand_one_below_the_other(latex):
     assert mathml.mathml(latex, block=True).count("<mtr>") == 2
 
 
+@pytest.mark.parametrize(
+    ("latex", "typeset"),
+    [
+        (r"\max(a)", '<mi>max</mi><mo stretchy="false">'),
+        (r"\log p", '<mi>log</mi><mspace width="0.167em" /><mi>p</mi>'),
+        (r"\log(p)", '<mi>log</mi><mo stretchy="false">'),
+        (r"f'", "<mrow><mi>f</mi><mi>&#x02032;</mi></mrow>"),
+    ],
+)
+def test_function_names_and_primes_are_set_as_tex_sets_them(latex, typeset):
+    assert typeset in mathml.mathml(latex, block=False)
+
+
 def test_every_formula_of_the_course_is_understood():
     found = 0
     for chapter in sorted((SOURCES / "chapters").glob("*.md")):

@@ -16,6 +16,15 @@ from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
 
+TYPESETTING = (
+    (re.compile(r"<mo>([A-Za-z]+)</mo>(?=<mo[^>]*>(?:&#x00028;|\())"), r"<mi>\1</mi>"),  # max(a, b)
+    (
+        re.compile(r"(<mi>(?:log|ln|exp|sin|cos|tanh)</mi>)(?!<mo|</)"),
+        r'\1<mspace width="0.167em" />',
+    ),  # log p
+    (re.compile(r"<msup>(<mi>[^<]*</mi>)(<mi>&#x0203[2-4];</mi>)</msup>"), r"<mrow>\1\2</mrow>"),  # f'
+)
+
 
 def mathml(latex: str, *, block: bool) -> str:
     """A formula as a ``<math>`` element. ValueError where it is not understood.
@@ -30,6 +39,16 @@ def mathml(latex: str, *, block: bool) -> str:
     unknown = re.search(r"\\\w*|<mi>&</mi>|linebreak", element)
     if unknown:
         raise ValueError(f"{unknown[0]!r} is not understood")
+    return typeset(element)
+
+
+def typeset(element: str) -> str:
+    """MathML with the distances that TeX gives function names, and with primes of full size.
+
+    The font's primes are small and raised already.
+    """
+    for pattern, replacement in TYPESETTING:
+        element = pattern.sub(replacement, element)
     return element
 
 
