@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import runpy
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,12 +13,13 @@ import pytest
 from minicnn.gradcheck import check_layer
 from poster_genre.data.dataset import load_dataset
 from poster_genre.drawing.synthetic import write_dataset
-from tests.tutorials.test_site import SOURCES
+
+HOW_TO = Path(__file__).parents[2] / "tutorials" / "how_to"
 
 
 def program(name: str) -> dict:
     """The names that a program of a how-to page defines."""
-    return runpy.run_path(str(SOURCES / "how_to" / f"{name}.py"))
+    return runpy.run_path(str(HOW_TO / f"{name}.py"))
 
 
 def test_the_gradients_of_the_example_layer_are_right():

@@ -113,6 +113,20 @@ def test_lines_that_begin_with_names_are_fields(docstring):
     ]
 
 
+def test_an_indented_block_of_fields_is_fields():
+    document = parsed(
+        "One request:\n    ``body``    bytes,\n                and *more*\n    ``side``    pixels\n"
+        "All:\n    ``queue``   pictures"
+    )
+    assert not list(document.findall(nodes.literal_block))
+    items = [item.children[0].astext() for item in document.findall(nodes.definition_list_item)]
+    assert items == ["body", "side", "queue"]
+    assert [p.astext() for p in document.children if isinstance(p, nodes.paragraph)] == [
+        "One request:",
+        "All:",
+    ]
+
+
 def test_a_sentence_that_begins_with_a_name_is_no_field():
     document = parsed("``fuse(model)`` looks for blocks\nin a row. ``Trainer`` fuses.")
     assert not list(document.findall(nodes.definition_list))

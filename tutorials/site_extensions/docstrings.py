@@ -14,6 +14,7 @@ Elsewhere characters mean themselves, except that double backquotes enclose code
 from __future__ import annotations
 
 import re
+import textwrap
 from typing import Any
 
 from sphinx.application import Sphinx
@@ -58,11 +59,16 @@ def _paragraph(lines: list[str]) -> list[str]:
         return lines
     if outer and ITEM.match(lines[0]):
         return _items(lines)
-    if outer and FIRST_FIELD.match(lines[0]) and all(FIELD.match(line) for line in outer):
+    if outer and _are_fields(lines):
         return _fields(lines)
     if outer and all(COLUMNS.match(line) and not re.search(r"[.:;,)] {2}", line) for line in outer):
         return _literal(lines)
     return _prose_and_blocks(lines)
+
+
+def _are_fields(lines: list[str]) -> bool:
+    outer = [line for line in lines if line and not _indented(line)]
+    return bool(FIRST_FIELD.match(lines[0])) and all(FIELD.match(line) for line in outer)
 
 
 def _prose_and_blocks(lines: list[str]) -> list[str]:
@@ -75,15 +81,24 @@ def _prose_and_blocks(lines: list[str]) -> list[str]:
         while end < len(lines) and (not lines[end] or _indented(lines[end]) == block):
             end += 1
         part = lines[start:end]
-        result += _literal(part) if block else [*escaped("\n".join(part)).split("\n"), ""]
+        if not block:
+            result += [*escaped("\n".join(part)).split("\n"), ""]
+        elif _are_fields(without_margin(part)):
+            result += _fields(without_margin(part))
+        else:
+            result += _literal(part)
         start = end
     return result
 
 
 def _literal(lines: list[str]) -> list[str]:
     """A block in which every character stays where it is."""
-    margin = min(len(line) - len(line.lstrip()) for line in lines if line)
-    return [".. code-block:: text", "", *("   " + line[margin:] for line in lines), ""]
+    return [".. code-block:: text", "", *("   " + line for line in without_margin(lines)), ""]
+
+
+def without_margin(lines: list[str]) -> list[str]:
+    """The lines without the indentation that they have in common."""
+    return textwrap.dedent("\n".join(lines)).split("\n")
 
 
 def _fields(lines: list[str]) -> list[str]:
@@ -95,7 +110,7 @@ def _fields(lines: list[str]) -> list[str]:
             result += ["", match[1], f"   {match[3]}"] if match[3] else ["", match[1], "   \\"]
         else:
             result.append(f"   {line.strip()}")
-    text = "\n".join(result)
+    text = "\n".join([*result, ""])
     return [line.rstrip() for line in escaped(text).split("\n")]
 
 
