@@ -22,11 +22,12 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import jupytext
 import nbformat
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from jupyter_client.blocking import BlockingKernelClient
+from jupyter_client.manager import start_new_kernel
 
 FOLDER = Path(__file__).resolve().parent
 CHAPTERS, SOLUTIONS = FOLDER / "chapters", FOLDER / "solutions"
@@ -35,11 +36,17 @@ LIMIT = 120
 
 SOLUTION = re.compile(r"^( *)### BEGIN SOLUTION\n(.*?)^ *### END SOLUTION\n?", re.DOTALL | re.MULTILINE)
 STUB = r"\1# Your code here.\n\1raise NotImplementedError\n"
+OUTPUTS = ("stream", "display_data", "execute_result", "error")
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
 NUMBER = re.compile(r"[-+]?\d[\d,]*\.?\d*(?:e[-+]?\d+)?")
 SEARCH_PATH = """# The checks of the exercises are one folder up.
 import sys
 
 sys.path.insert(0, "..")"""
+
+
+class CellError(Exception):
+    """A cell failed, or did not end in time; the text has the cell and what it raised."""
 
 
 def targets(source: Path) -> tuple[Path, Path]:
@@ -69,23 +76,48 @@ def made(source: Path, *, solutions: bool) -> nbformat.NotebookNode:
 def run(notebook: nbformat.NotebookNode, folder: Path) -> float:
     """Run a notebook, fill in its outputs and return the seconds that it took.
 
-    Raises CellExecutionError, CellTimeoutError or DeadKernelError.
+    Raises CellError where a cell fails or does not end in time.
     """
-    client = NotebookClient(
-        notebook, timeout=LIMIT, kernel_name="python3", resources={"metadata": {"path": folder}}
-    )
-    with client.setup_kernel():
+    manager, client = start_new_kernel(kernel_name="python3", cwd=str(folder))
+    try:
         started = time.monotonic()
-        for number, cell in enumerate(notebook.cells):
-            client.execute_cell(cell, number)
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                execute(client, cell)
         seconds = time.monotonic() - started
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
     for cell in notebook.cells:
-        cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
             live = "live" in tags(cell)
             cell.outputs = [] if live else [kept(o) for o in cell.outputs if o.get("name") != "stderr"]
-    notebook.metadata.pop("widgets", None)
     return seconds
+
+
+def execute(client: BlockingKernelClient, cell: nbformat.NotebookNode) -> None:
+    """Run a cell and store its outputs; texts that it prints one after the other become one output."""
+    outputs: list[nbformat.NotebookNode] = []
+
+    def receive(message: dict[str, Any]) -> None:
+        if message["header"]["msg_type"] not in OUTPUTS:
+            return
+        output = nbformat.v4.output_from_msg(message)
+        if outputs and output.output_type == "stream" and outputs[-1].get("name") == output.name:
+            outputs[-1].text += output.text
+        else:
+            outputs.append(output)
+
+    try:
+        reply = client.execute_interactive(
+            cell.source, timeout=LIMIT, allow_stdin=False, output_hook=receive
+        )["content"]
+    except TimeoutError:
+        raise CellError(f"it did not end within {LIMIT} seconds:\n{cell.source}") from None
+    cell.outputs, cell.execution_count = outputs, reply["execution_count"]
+    if reply["status"] != "ok":
+        trace = "\n".join(reply.get("traceback", ["the kernel stopped"]))
+        raise CellError(f"{cell.source}\n{ANSI.sub('', trace)}")
 
 
 def kept(output: nbformat.NotebookNode) -> nbformat.NotebookNode:
@@ -156,7 +188,7 @@ def build(source: Path, *, solutions: bool, write: bool) -> tuple[bool, str]:
     notebook = made(source, solutions=solutions)
     try:
         seconds = run(notebook, path.parent)
-    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+    except CellError as error:
         return False, f"{name}: a cell failed\n{error}"
     if seconds > LIMIT:
         return False, f"{name}: took {seconds:.0f} seconds, more than {LIMIT}"

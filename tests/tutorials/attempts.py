@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 pytest.importorskip("jupytext")
-pytest.importorskip("nbclient")
+pytest.importorskip("jupyter_client")
 
 from build_notebooks import CHAPTERS, made
 

@@ -61,6 +61,11 @@ def test_a_wrong_shift_is_named(change, key):
             "stride",
         ),
         ([("// stride + 1", "// stride")], "off by one"),
+        ([("np.zeros((oh, ow))", "np.zeros((oh, ow), dtype=int)")], "whole numbers"),
+        ([("* w).sum()", "* w[::-1]).sum()")], "rows flipped"),
+        ([("* w).sum()", "* w[:, ::-1]).sum()")], "columns flipped"),
+        ([("stride * j : stride * j + kw", "j : j + kw")], "stride of the rows"),
+        ([("stride * i : stride * i + kh", "i : i + kh")], "stride of the columns"),
         ([("kh, kw = w.shape", "stride = 1; kh, kw = w.shape")], "stride ignored"),
     ],
 )
@@ -68,27 +73,25 @@ def test_a_wrong_convolution_is_named(changes, key):
     assert chapter02.convolve.diagnose(attempt(2, "convolve", *changes)).keys == {"y": key}
 
 
+HALVES = "total // 2, total - total // 2"
+
+
 @pytest.mark.parametrize(
-    ("change", "before", "after"),
+    ("change", "key"),
     [
-        (
-            ("total // 2, total - total // 2", "kernel // 2, kernel // 2"),
-            "half the kernel",
-            "half the kernel",
-        ),
-        (("output = -(-size // stride)", "stride = 1; output = size"), "stride ignored", "half the kernel"),
-        (
-            ("total // 2, total - total // 2", "total - total // 2, total // 2"),
-            "odd one first",
-            "odd one first",
-        ),
-        (("kernel - size, 0)", "kernel - size, -99)"), "negative", "negative"),
-        (("-(-size // stride)", "size // stride"), "rounded down", "rounded down"),
+        ((HALVES, "kernel // 2, kernel // 2"), "half the kernel"),
+        (("output = -(-size // stride)", "stride = 1; output = size"), "stride ignored"),
+        ((HALVES, "total - total // 2, total // 2"), "odd one first"),
+        ((HALVES, "total // 2, total // 2"), "odd one lost"),
+        (("kernel - size, 0)", "kernel - size, -99)"), "negative"),
+        (("-(-size // stride)", "size // stride"), "rounded down"),
+        (("max((output - 1) * stride + kernel - size, 0)", "max(kernel - stride, 0)"), "kernel - stride"),
+        (("(output - 1) * stride", "output * stride"), "one step too many"),
     ],
 )
-def test_a_wrong_padding_is_named(change, before, after):
+def test_a_wrong_padding_is_named(change, key):
     found = chapter02.same_padding.diagnose(attempt(2, "same_padding", change))
-    assert found.keys == {"before": before, "after": after}
+    assert found.keys == {"before, after": key}
 
 
 def test_an_unfilled_exercise_says_what_to_do():

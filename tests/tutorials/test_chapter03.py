@@ -61,7 +61,7 @@ def test_the_right_kernels_and_pools_are_those_of_scipy():
         (
             "receptive_field",
             [("jump *= stride", "jump = stride")],
-            {"field": "last stride alone", "jump": "other"},
+            {"field": "last stride alone", "jump": "last stride"},
         ),
         (
             "receptive_field",
@@ -70,6 +70,30 @@ def test_the_right_kernels_and_pools_are_those_of_scipy():
                 ("(kernel - 1)", "(kernel - 1 + 2 * padding)"),
             ],
             {"field": "other", "jump": "right"},
+        ),
+        (
+            "receptive_field",
+            [("dilation * (kernel - 1)", "(dilation * (kernel - 1) + 1)")],
+            {"field": "span for span - 1", "jump": "right"},
+        ),
+        (
+            "receptive_field",
+            [("field, jump = 1, 1", "field, jump = 0, 1")],
+            {"field": "starts at 0", "jump": "right"},
+        ),
+        (
+            "receptive_field",
+            [("in layers:", "in layers[::-1]:")],
+            {"field": "last layer first", "jump": "right"},
+        ),
+        ("receptive_field", [("return field, jump", "return jump, field")], {"receptive_field": "order"}),
+        ("max_pool", [("window.max()", "max(0, window.max())")], {"y": "starts at 0", "dx": "right"}),
+        ("max_pool", [("] = dy[i, j]", "] = 0")], {"y": "right", "dx": "nothing"}),
+        ("max_pool", [("] = dy[i, j]", "] = 1")], {"y": "right", "dx": "ones"}),
+        (
+            "max_pool",
+            [("] = dy[i, j]", "] = dy[i, j] * x[2 * i + p, 2 * j + q]")],
+            {"y": "right", "dx": "times x"},
         ),
         (
             "receptive_field",

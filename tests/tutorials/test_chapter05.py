@@ -52,6 +52,11 @@ def test_the_solution_is_right(name):
         ([("dy.sum(axis=(0, 1, 2))", "dy.sum(axis=0)")], {"db": "batch only"}),
         ([("dy.sum(axis=(0, 1, 2))", "np.zeros(dy.shape[3])")], {"db": "forgotten"}),
         ([("dy.sum(axis=(0, 1, 2))", "dy.mean(axis=(0, 1, 2))")], {"db": "mean"}),
+        ([("range(dy.shape[1])", "range(dy.shape[1] - 1)")], {"dx": "last row", "dw": "last row"}),
+        ([("range(dy.shape[2])", "range(dy.shape[2] - 1)")], {"dx": "last column", "dw": "last column"}),
+        ([("dy[:, i, j], w)", "dy[:, i, j], w[::-1])")], {"dx": "flipped"}),
+        ([("dy[:, i, j], w)", "dy[:, i, j], w[:, ::-1])")], {"dx": "flipped"}),
+        ([("dy.sum(axis=(0, 1, 2))", "dy.sum(axis=(0, 1, 3))")], {"db": "wrong axes"}),
         ([("dy.sum(axis=(0, 1, 2))", "dy[:, :-1, :-1].sum(axis=(0, 1, 2))")], {"db": "border"}),
     ],
 )
@@ -66,7 +71,33 @@ def test_a_wrong_backward_pass_is_named(changes, found):
         (("w[::-1]", "w"), "not rotated"),
         (("np.pad(dy, kw - 1)", "np.pad(dy[::-1], kw - 1)"), "dy reversed"),
         (("range(len(dy) + kw - 1)", "range(kw - 1, len(dy))"), "not padded"),
+        (
+            (
+                "return np.array([(padded[h : h + kw] * rotated).sum() for h in range(len(dy) + kw - 1)])",
+                "return np.array([sum(dy[h - p] * w[p] for p in range(kw) if h - p < len(dy)) "
+                "for h in range(len(dy) + kw - 1)])",
+            ),
+            "wrapped",
+        ),
+        (("np.pad(dy, kw - 1)", "np.pad(dy, kw)"), "one place late"),
     ],
 )
 def test_a_wrong_gather_is_named(change, found):
     assert chapter05.gather_dx.diagnose(attempt(5, "gather_dx", change)).keys == {"dx": found}
+
+
+def test_gradients_in_another_order_are_named():
+    change = ("return dx, dw, db", "return dw, dx, db")
+    found = chapter05.conv_backward.diagnose(attempt(5, "conv_backward", change))
+    assert found.keys == {"conv_backward": "order"}
+
+
+def test_a_list_of_float32_gradients_is_right():
+    changes = [
+        (
+            "np.zeros_like(x), np.zeros_like(w)",
+            "np.zeros(x.shape, np.float32), np.zeros(w.shape, np.float32)",
+        ),
+        ("return dx, dw, db", "return [dx, dw, db]"),
+    ]
+    assert chapter05.conv_backward.diagnose(attempt(5, "conv_backward", *changes)).passed

@@ -16,7 +16,7 @@ def test_the_solution_is_right(name):
 
 
 def test_the_right_gradient_has_the_error_of_the_formula():
-    (_, x, h), (_, angles, step) = chapter06.central_gradient.cases()
+    (_, x, h), (_, angles, step), _ = chapter06.central_gradient.cases()
     expected = 3 * x**2 + h**2  # the error of x**3 is h**2 exactly
     expected[0, 0] += x[-1, -1]
     expected[-1, -1] += x[0, 0]
@@ -36,7 +36,16 @@ def test_the_right_gradient_has_the_error_of_the_formula():
         ([("above[index] += h", "pass"), ("(2 * h)", "h")], "backward"),
         ([("(2 * h)", "h")], "twice"),
         ([("above[index] += h", "above += h"), ("below[index] -= h", "below -= h")], "all at once"),
-        ([("/ (2 * h)", "/ 2 * h")], "factor"),
+        ([("/ (2 * h)", "/ 2 * h")], "precedence"),
+        ([("below[index] -= h", "pass")], "half"),
+        ([("+= h", "+= 1e-5"), ("-= h", "-= 1e-5"), ("(2 * h)", "2e-5")], "h not used"),
+        (
+            [
+                ("    for index", "    above, below = x.copy(), x.copy()\n    for index"),
+                ("        above, below = x.copy(), x.copy()\n        above", "        above"),
+            ],
+            "steps remain",
+        ),
     ],
 )
 def test_a_wrong_gradient_is_named(changes, key):

@@ -117,7 +117,9 @@ class _ViewExercise(Exercise):
     def diagnose(self, attempt: Callable[..., Any]) -> Report:
         def with_memory(row: Array, size: int) -> Any:
             value = attempt(row, size)
-            return None if value is None else (value, bool(np.shares_memory(value, row)))
+            if value is None:
+                return None
+            return value, isinstance(value, np.ndarray) and bool(np.shares_memory(value, row))
 
         return super().diagnose(with_memory)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from course.exercise import Exercise, Mistake
+from course.exercise import Exercise, Mistake, Report
 from poster_genre.data.transforms import Normalisation
 
 Array = np.ndarray
@@ -59,6 +60,36 @@ network_input = Exercise(
             lambda pixels, mean, std: _input(pixels, mean, std)[0],
         ),
         Mistake(
+            "precedence",
+            "x",
+            "Only the mean is divided by the deviation. Subtract first: parentheses around the difference.",
+            lambda pixels, mean, std: pixels[None] / 255 - mean / std,
+        ),
+        Mistake(
+            "multiplied",
+            "x",
+            "It is multiplied by the deviation. Dividing by it brings the spread to 1.",
+            lambda pixels, mean, std: (pixels[None] / 255 - mean) * std,
+        ),
+        Mistake(
+            "whole numbers",
+            "x",
+            "// divides whole numbers: nearly every pixel becomes 0. Use /.",
+            lambda pixels, mean, std: (pixels[None] // 255 - mean) / std,
+        ),
+        Mistake(
+            "255 last",
+            "x",
+            "The division by 255 comes last. mean and std are on the scale of 0 to 1: divide first.",
+            lambda pixels, mean, std: (pixels[None] - mean) / std / 255,
+        ),
+        Mistake(
+            "0..255, no batch",
+            "x",
+            "The pixels are not divided by 255, and the axis of the images is missing: pixels[None].",
+            lambda pixels, mean, std: (pixels - mean) / std,
+        ),
+        Mistake(
             "divided first",
             "x",
             "It is divided by the deviation before the mean is subtracted.",
@@ -88,41 +119,101 @@ def _scaled(x: Array, mean: Array, std: Array) -> Array:
     return (x.astype(np.float64) * std + mean) * 255
 
 
-picture_of = Exercise(
+class _PictureExercise(Exercise):
+    """An exercise whose array must also have the dtype of pixels."""
+
+    def diagnose(self, attempt: Callable[..., Any]) -> Report:
+        def with_dtype(*case: Any) -> Any:
+            value = attempt(*case)
+            return None if value is None else (value, str(np.asarray(value).dtype))
+
+        return super().diagnose(with_dtype)
+
+
+def _pixels(values: Array) -> Array:
+    """Rounded and clipped, as a picture must be."""
+    return np.rint(values).clip(0, 255)
+
+
+def _as_uint8(values: Array) -> Array:
+    """What ``astype(np.uint8)`` makes of numbers: cut off, and modulo 256."""
+    return values.astype(np.int64).astype(np.uint8)
+
+
+def _mistake(key: str, says: str, wrong: Callable[[Array, Array, Array], Array]) -> Mistake:
+    return Mistake(key, "pixels", says, wrong)
+
+
+picture_of = _PictureExercise(
     "picture_of",
     cases=_inputs,
-    answer=lambda x, mean, std: np.rint(_scaled(x, mean, std)).clip(0, 255).astype(np.uint8),
-    outputs=("pixels",),
+    answer=lambda x, mean, std: (_pixels(_scaled(x, mean, std)), "uint8"),
+    outputs=("pixels", "dtype"),
     mistakes=(
-        Mistake(
+        _mistake(
+            "cut off and wrapped",
+            "The numbers are neither rounded nor clipped: 199.9 became 199, and 256 became 0.",
+            lambda x, mean, std: _as_uint8(_scaled(x, mean, std)),
+        ),
+        _mistake(
             "cut off",
-            "pixels",
             "The numbers are cut off, not rounded: 199.9 became 199. Round before you convert.",
-            lambda x, mean, std: _scaled(x, mean, std).clip(0, 255).astype(np.uint8),
+            lambda x, mean, std: np.floor(_scaled(x, mean, std).clip(0, 255)),
         ),
-        Mistake(
+        _mistake(
             "wrapped",
-            "pixels",
             "Numbers below 0 and above 255 wrap around: 256 became 0. Clip before you convert.",
-            lambda x, mean, std: np.rint(_scaled(x, mean, std)).astype(np.int64).astype(np.uint8),
+            lambda x, mean, std: _as_uint8(np.rint(_scaled(x, mean, std))),
         ),
-        Mistake(
+        _mistake(
+            "not rounded",
+            "The numbers are clipped and not rounded: a pixel is a whole number.",
+            lambda x, mean, std: _scaled(x, mean, std).clip(0, 255),
+        ),
+        _mistake(
+            "not clipped",
+            "There are numbers below 0 and above 255. A pixel has none: clip.",
+            lambda x, mean, std: np.rint(_scaled(x, mean, std)),
+        ),
+        _mistake(
+            "neither rounded nor clipped",
+            "The numbers are neither rounded nor clipped: a pixel is a whole number from 0 to 255.",
+            _scaled,
+        ),
+        _mistake(
             "mean first",
-            "pixels",
             "The mean is added before the multiplication. Undo the steps in reverse order.",
-            lambda x, mean, std: np.rint((x + mean) * std * 255).clip(0, 255),
+            lambda x, mean, std: _pixels((x + mean) * std * 255),
         ),
-        Mistake(
+        _mistake(
+            "mean forgotten",
+            "The mean is not added.",
+            lambda x, mean, std: _pixels(x * std * 255),
+        ),
+        _mistake(
+            "deviation forgotten",
+            "It is not multiplied by the standard deviation.",
+            lambda x, mean, std: _pixels((x + mean) * 255),
+        ),
+        _mistake(
+            "divided",
+            "It is divided by the deviation. The input was divided by it: multiply.",
+            lambda x, mean, std: _pixels((x / std + mean) * 255),
+        ),
+        _mistake(
             "0..1",
-            "pixels",
             "The numbers are on the scale of 0 to 1: multiply by 255.",
-            lambda x, mean, std: np.rint(_scaled(x, mean, std) / 255).clip(0, 255),
+            lambda x, mean, std: _pixels(_scaled(x, mean, std) / 255),
         ),
-        Mistake(
+        _mistake(
+            "0..1",
+            "The numbers are on the scale of 0 to 1: multiply by 255.",
+            lambda x, mean, std: _scaled(x, mean, std) / 255,
+        ),
+        _mistake(
             "forward again",
-            "pixels",
             "This normalises once more. The way back multiplies by the deviation and adds the mean.",
-            lambda x, mean, std: np.rint((x - mean) / std * 255).clip(0, 255),
+            lambda x, mean, std: _pixels((x - mean) / std * 255),
         ),
     ),
 )
@@ -156,6 +247,12 @@ first_genres = Exercise(
             lambda logits, k: np.argsort(logits)[:k],
         ),
         Mistake(
+            "sorted values",
+            "best",
+            "These are the logits themselves, sorted. np.argsort gives the indices.",
+            lambda logits, k: np.sort(logits)[::-1][:k],
+        ),
+        Mistake(
             "worst of the best first",
             "best",
             "The right genres, with the best one last.",
@@ -172,6 +269,14 @@ first_genres = Exercise(
             "probabilities",
             "This is the softmax, which makes the 25 sum to 1. Genres are not exclusive: use the sigmoid.",
             _softmax,
+        ),
+        Mistake(
+            "softmax of the k",
+            "probabilities",
+            "This is a softmax over the k genres: they sum to 1. Genres are not exclusive: use the sigmoid.",
+            lambda logits, k: (
+                np.exp(logits[_first(logits, k)[0]]) / np.exp(logits[_first(logits, k)[0]]).sum()
+            ),
         ),
         Mistake(
             "sign of the exponent",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -69,10 +70,10 @@ def _images() -> list[tuple[Any, ...]]:
     ]
 
 
-def _neighbours(x: Array, w: Array, stride: int) -> Array:
-    """The first windows of a convolution with stride 1, as many as the stride leaves."""
+def _neighbours(x: Array, w: Array, steps: tuple[int, int], stride: int) -> Array:
+    """The first windows of a convolution with other steps, as many as the stride leaves."""
     rows, columns = _convolution(x, w, stride).shape
-    return _convolution(x, w, 1)[:rows, :columns]
+    return _convolution(x, w, 1)[:: steps[0], :: steps[1]][:rows, :columns]
 
 
 def _one_short(x: Array, w: Array, stride: int) -> Array:
@@ -95,7 +96,7 @@ convolve = Exercise(
             "stride",
             "y",
             "Windows begin at i, not at stride * i.",
-            _neighbours,
+            lambda x, w, stride: _neighbours(x, w, (1, 1), stride),
         ),
         Mistake(
             "off by one",
@@ -103,6 +104,36 @@ convolve = Exercise(
             "The last row and column of windows are missing. The number of windows is the number of steps "
             "plus one, for the window before the first step.",
             _one_short,
+        ),
+        Mistake(
+            "whole numbers",
+            "y",
+            "The sums are cut to whole numbers: an array made with dtype=int holds no others.",
+            lambda x, w, stride: np.trunc(_convolution(x, w, stride)),
+        ),
+        Mistake(
+            "rows flipped",
+            "y",
+            "The rows of the kernel are in reverse order. Networks lay it on as it is.",
+            lambda x, w, stride: _convolution(x, w[::-1], stride),
+        ),
+        Mistake(
+            "columns flipped",
+            "y",
+            "The columns of the kernel are in reverse order. Networks lay it on as it is.",
+            lambda x, w, stride: _convolution(x, w[:, ::-1], stride),
+        ),
+        Mistake(
+            "stride of the rows",
+            "y",
+            "The columns of the windows begin at j, not at stride * j.",
+            lambda x, w, stride: _neighbours(x, w, (stride, 1), stride),
+        ),
+        Mistake(
+            "stride of the columns",
+            "y",
+            "The rows of the windows begin at i, not at stride * i.",
+            lambda x, w, stride: _neighbours(x, w, (1, stride), stride),
         ),
         Mistake(
             "stride ignored",
@@ -118,47 +149,66 @@ def _same(size: int, kernel: int, stride: int) -> tuple[int, int]:
     return resolve_padding("same", (size, size), (kernel, kernel), (stride, stride))[0]
 
 
+def _pads(key: str, says: str, pads: Callable[[int, int, int], tuple[int, int]]) -> Mistake:
+    return Mistake(key, "before, after", says, lambda *case: np.array(pads(*case)))
+
+
 same_padding = Exercise(
     "same_padding",
-    cases=lambda: [(7, 3, 1), (8, 4, 1), (8, 3, 2), (9, 4, 2), (9, 2, 3), (4, 1, 4)],
-    answer=_same,
-    outputs=("before", "after"),
-    mistakes=tuple(
-        mistake
-        for output, index in (("before", 0), ("after", 1))
-        for mistake in (
-            Mistake(
-                "half the kernel",
-                output,
-                "This is half the kernel on each side, which is right for an odd kernel and stride 1. With "
-                "another stride or an even kernel the number of zeros differs.",
-                lambda size, kernel, stride: kernel // 2,
-            ),
-            Mistake(
-                "stride ignored",
-                output,
-                "This keeps the size of the row. With a stride the output has ceil(size / stride) pixels.",
-                lambda size, kernel, stride, index=index: _same(size, kernel, 1)[index],
-            ),
-            Mistake(
-                "odd one first",
-                output,
-                "The extra zero of an odd total is before the row. It belongs after it.",
-                lambda size, kernel, stride, index=index: _same(size, kernel, stride)[1 - index],
-            ),
-            Mistake(
-                "negative",
-                output,
-                "It is negative where the row is longer than the windows need. Then nothing is added.",
-                lambda size, kernel, stride, index=index: _unclipped(size, kernel, stride)[index],
-            ),
-            Mistake(
-                "rounded down",
-                output,
-                "The output is taken as size / stride rounded down. It is rounded up.",
-                lambda size, kernel, stride, index=index: _rounded_down(size, kernel, stride)[index],
-            ),
-        )
+    cases=lambda: [
+        (7, 3, 1),
+        (8, 4, 1),
+        (8, 3, 2),
+        (9, 4, 2),
+        (9, 2, 3),
+        (4, 1, 4),
+        (11, 7, 3),
+        (10, 5, 4),
+    ],
+    answer=lambda *case: np.array(_same(*case)),
+    outputs=("before, after",),
+    mistakes=(
+        _pads(
+            "half the kernel",
+            "This is half the kernel on each side, which is right for an odd kernel and stride 1. With "
+            "another stride or an even kernel the number of zeros differs.",
+            lambda size, kernel, stride: (kernel // 2, kernel // 2),
+        ),
+        _pads(
+            "stride ignored",
+            "This keeps the size of the row. With a stride the output has ceil(size / stride) pixels.",
+            lambda size, kernel, stride: _same(size, kernel, 1),
+        ),
+        _pads(
+            "odd one first",
+            "The extra zero of an odd total is before the row. It belongs after it.",
+            lambda size, kernel, stride: _same(size, kernel, stride)[::-1],
+        ),
+        _pads(
+            "odd one lost",
+            "The extra zero of an odd total is missing.",
+            lambda size, kernel, stride: (sum(_same(size, kernel, stride)) // 2,) * 2,
+        ),
+        _pads(
+            "negative",
+            "It is negative where the row is longer than the windows need. Then nothing is added.",
+            lambda size, kernel, stride: _unclipped(size, kernel, stride),
+        ),
+        _pads(
+            "rounded down",
+            "The output is taken as size / stride rounded down. It is rounded up.",
+            lambda size, kernel, stride: _rounded_down(size, kernel, stride),
+        ),
+        _pads(
+            "kernel - stride",
+            "A total of kernel - stride is right only where the stride divides the size.",
+            lambda size, kernel, stride: _halves(max(kernel - stride, 0)),
+        ),
+        _pads(
+            "one step too many",
+            "The last window begins at (output - 1) * stride: there are output - 1 steps.",
+            lambda size, kernel, stride: _halves(max(-(-size // stride) * stride + kernel - size, 0)),
+        ),
     ),
 )
 

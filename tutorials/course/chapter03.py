@@ -70,10 +70,34 @@ receptive_field = Exercise(
             lambda layers: _walk(layers, lambda k, s, p, d, jump: d * k * jump),
         ),
         Mistake(
+            "span for span - 1",
+            "field",
+            "A window that spans s inputs adds s - 1 steps to the field, not s.",
+            lambda layers: _walk(layers, lambda k, s, p, d, jump: (d * (k - 1) + 1) * jump),
+        ),
+        Mistake(
+            "starts at 0",
+            "field",
+            "It is one too small. Before the first layer a pixel sees itself: the field begins at 1.",
+            lambda layers: _field(layers)[0] - 1,
+        ),
+        Mistake(
+            "last layer first",
+            "field",
+            "The layers are taken from the last to the first. Strides act on the layers after them.",
+            lambda layers: _walk(layers[::-1], lambda k, s, p, d, jump: d * (k - 1) * jump),
+        ),
+        Mistake(
             "dilation forgotten",
             "field",
             "The dilation is left out: a kernel spans dilation * (kernel - 1) + 1 inputs.",
             lambda layers: _walk(layers, lambda k, s, p, d, jump: (k - 1) * jump),
+        ),
+        Mistake(
+            "last stride",
+            "jump",
+            "This is the stride of the last layer. The jump is the product of all strides.",
+            lambda layers: layers[-1][1],
         ),
         Mistake(
             "sum of strides",
@@ -143,7 +167,7 @@ def _pools() -> list[tuple[Array, Array]]:
     rng = np.random.default_rng(31)
     sizes = ((4, 6), (6, 4))
     return [
-        (rng.permutation(h * w).reshape(h, w) - 9.5, rng.standard_normal((h // 2, w // 2))) for h, w in sizes
+        (rng.permutation(h * w).reshape(h, w) - 18.5, rng.standard_normal((h // 2, w // 2))) for h, w in sizes
     ]
 
 
@@ -178,10 +202,34 @@ max_pool = Exercise(
             ),
         ),
         Mistake(
+            "starts at 0",
+            "y",
+            "Negative maxima became 0: the search for the largest number starts at 0. Start at the first.",
+            lambda x, dy: np.maximum(_pool(x, dy)[0], 0),
+        ),
+        Mistake(
             "largest size",
             "y",
             "This is the number of the largest size, whatever its sign. A maximum keeps the sign in mind.",
             lambda x, dy: _largest_size(x),
+        ),
+        Mistake(
+            "nothing",
+            "dx",
+            "It is 0 everywhere. The largest number of each window passes dy on.",
+            lambda x, dy: np.zeros_like(x),
+        ),
+        Mistake(
+            "ones",
+            "dx",
+            "There are ones at the largest numbers. By the chain rule they are multiplied by dy.",
+            lambda x, dy: _pool(x, np.ones_like(dy))[1],
+        ),
+        Mistake(
+            "times x",
+            "dx",
+            "dy is multiplied by the number itself. The slope of a maximum is 1.",
+            lambda x, dy: x * _pool(x, dy)[1],
         ),
         Mistake(
             "to all",

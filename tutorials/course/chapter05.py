@@ -25,7 +25,7 @@ def _convolution(dy: Array, x: Array, w: Array, stride: int) -> tuple[Array, Arr
 def _cases() -> list[tuple[Any, ...]]:
     rng = np.random.default_rng(50)
     cases: list[tuple[Any, ...]] = []
-    for stride, (height, width) in ((1, (6, 5)), (2, (7, 9))):
+    for stride, (height, width) in ((1, (6, 7)), (2, (7, 9))):
         x, w = rng.standard_normal((2, height, width, 3)), rng.standard_normal((3, 2, 3, 4))
         output = ((height - 3) // stride + 1, (width - 2) // stride + 1)
         cases.append((rng.standard_normal((2, *output, 4)), x, w, stride))
@@ -42,10 +42,13 @@ def _last_window(dy: Array, x: Array, w: Array, stride: int) -> tuple[Array, Arr
     return dx, dw
 
 
-def _without_last(dy: Array) -> Array:
-    """dy with its last row and column set to 0: what loops that end one too early see."""
+def _without_last(dy: Array, *, row: bool = True, column: bool = True) -> Array:
+    """dy with its last row or column, or both, set to 0: what loops that end one too early see."""
     shorter = dy.copy()
-    shorter[:, -1] = shorter[:, :, -1] = 0
+    if row:
+        shorter[:, -1] = 0
+    if column:
+        shorter[:, :, -1] = 0
     return shorter
 
 
@@ -63,6 +66,9 @@ ROTATED = (
 )
 ASSIGNED = "Each window overwrites what the windows before it put there. Contributions add up: use += ."
 SHORT = "The last row and column of dy are left out. The loops must run over all of dy's positions."
+SHORT_ROW = "The last row of dy is left out. The loop over i must run over all of dy's rows."
+SHORT_COLUMN = "The last column of dy is left out. The loop over j must run over all of dy's columns."
+HALF = "The kernel is flipped along one of its two axes. The scatter form uses it as it is."
 STRIDE = "These are the sums of a stride of 1. The window of output i begins at stride * i."
 
 conv_backward = Exercise(
@@ -74,6 +80,21 @@ conv_backward = Exercise(
         Mistake("rotated", "dx", ROTATED, lambda dy, x, w, s: _convolution(dy, x, w[::-1, ::-1], s)[0]),
         Mistake("assigned", "dx", ASSIGNED, lambda *case: _last_window(*case)[0]),
         Mistake("border", "dx", SHORT, lambda dy, *rest: _convolution(_without_last(dy), *rest)[0]),
+        *(
+            Mistake(
+                key,
+                output,
+                says,
+                lambda dy, *rest, index=index, cut=cut: _convolution(_without_last(dy, **cut), *rest)[index],
+            )
+            for index, output in enumerate(("dx", "dw", "db"))
+            for key, says, cut in (
+                ("last row", SHORT_ROW, {"column": False}),
+                ("last column", SHORT_COLUMN, {"row": False}),
+            )
+        ),
+        Mistake("flipped", "dx", HALF, lambda dy, x, w, s: _convolution(dy, x, w[::-1], s)[0]),
+        Mistake("flipped", "dx", HALF, lambda dy, x, w, s: _convolution(dy, x, w[:, ::-1], s)[0]),
         Mistake("stride", "dx", STRIDE, lambda *case: _stride_ignored(*case)[0]),
         Mistake(
             "rotated",
@@ -98,6 +119,12 @@ conv_backward = Exercise(
             lambda dy, *rest: dy.sum(axis=0),
         ),
         Mistake(
+            "wrong axes",
+            "db",
+            "The filters are summed too. One number a filter: only the last axis stays.",
+            lambda dy, *rest: dy.sum(axis=(0, 1, 3)),
+        ),
+        Mistake(
             "forgotten",
             "db",
             "It is 0: the bias has a gradient too.",
@@ -118,6 +145,15 @@ def _rows() -> list[tuple[Any, ...]]:
     return [(rng.standard_normal(size), rng.standard_normal(kernel)) for size, kernel in ((5, 3), (4, 2))]
 
 
+def _wrapped(dy: Array, w: Array) -> Array:
+    """dx with dy[h - p] for h - p below 0 taken from the end of dy, as Python indexes."""
+    dx = np.zeros(len(dy) + len(w) - 1)
+    for h, p in np.ndindex(len(dx), len(w)):
+        if h - p < len(dy):
+            dx[h] += dy[h - p] * w[p]
+    return dx
+
+
 gather_dx = Exercise(
     "gather_dx",
     cases=_rows,
@@ -136,6 +172,25 @@ gather_dx = Exercise(
             "dx",
             "dy is reversed. It is the kernel that is laid on in reverse.",
             lambda dy, w: np.convolve(dy[::-1], w, mode="full"),
+        ),
+        Mistake(
+            "wrapped",
+            "dx",
+            "A negative index reads from the end of dy: dy[-1] is its last number. Outside of its range dy "
+            "counts as 0.",
+            _wrapped,
+        ),
+        Mistake(
+            "one place late",
+            "dx",
+            "dy is padded by kw zeros in front; with kw - 1 the first window holds its first number.",
+            lambda dy, w: np.append(0, np.convolve(dy, w))[: len(dy) + len(w) - 1],
+        ),
+        Mistake(
+            "half the padding",
+            "dx",
+            "dy is padded as for an output of its own size. dx is longer: pad by kw - 1 on both sides.",
+            lambda dy, w: np.convolve(np.pad(dy, len(w) // 2), w, mode="valid"),
         ),
         Mistake(
             "not padded",

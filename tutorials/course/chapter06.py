@@ -18,7 +18,7 @@ Function = Callable[[Array], float]
 
 
 def _cubes(x: Array) -> float:
-    return float((x**3).sum() + x[0, 0] * x[-1, -1])
+    return float((x**3).sum() + x.flat[0] * x.flat[-1])
 
 
 def _sines(x: Array) -> float:
@@ -27,7 +27,11 @@ def _sines(x: Array) -> float:
 
 def _cases() -> list[tuple[Any, ...]]:
     rng = np.random.default_rng(60)
-    return [(_cubes, rng.standard_normal((2, 3)), 1e-2), (_sines, rng.standard_normal((3, 2)), 5e-2)]
+    return [
+        (_cubes, rng.standard_normal((2, 3)), 1e-2),
+        (_sines, rng.standard_normal((3, 2)), 5e-2),
+        (_cubes, rng.standard_normal((2, 2, 2)), 2e-2),
+    ]
 
 
 def _differences(f: Function, x: Array, up: float, down: float, distance: float) -> Array:
@@ -38,6 +42,16 @@ def _differences(f: Function, x: Array, up: float, down: float, distance: float)
         above[index] += up
         below[index] -= down
         out[index] = (f(above) - f(below)) / distance
+    return out
+
+
+def _remaining(f: Function, x: Array, h: float) -> Array:
+    """Central differences with one pair of copies, in which every step stays."""
+    out, above, below = np.zeros_like(x), x.copy(), x.copy()
+    for index in np.ndindex(x.shape):
+        above[index] += h
+        below[index] -= h
+        out[index] = (f(above) - f(below)) / (2 * h)
     return out
 
 
@@ -64,6 +78,30 @@ central_gradient = Exercise(
             "gradient",
             "It is twice the slope: the two points are 2 h apart.",
             lambda f, x, h: _differences(f, x, h, h, h),
+        ),
+        Mistake(
+            "half",
+            "gradient",
+            "This is half of a one-sided difference: (f(x + h) - f(x)) / 2 h. Step to both sides.",
+            lambda f, x, h: _differences(f, x, h, 0, 2 * h),
+        ),
+        Mistake(
+            "precedence",
+            "gradient",
+            "/ 2 * h divides by 2 and multiplies by h. Write / (2 * h).",
+            lambda f, x, h: _differences(f, x, h, h, 2 / h),
+        ),
+        Mistake(
+            "h not used",
+            "gradient",
+            "It is the slope itself, or one of a step other than h. Use the h that is given.",
+            lambda f, x, h: numerical_gradient(f, x),
+        ),
+        Mistake(
+            "steps remain",
+            "gradient",
+            "The numbers that were moved before are still moved. Make the copies anew for each number.",
+            _remaining,
         ),
         Mistake(
             "all at once",

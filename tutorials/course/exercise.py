@@ -8,7 +8,6 @@ happen anywhere (axes in another order, a constant factor, a wrong border).
 
 from __future__ import annotations
 
-import itertools
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from course import diagnosis
 
 Arguments = tuple[Any, ...]
 
@@ -116,98 +117,70 @@ class Exercise:
             if changed:
                 text = f"changes its argument number {changed[0] + 1}, which the caller still needs."
                 return self._single("argument changed", text)
-            values = result if isinstance(result, tuple) and len(self.outputs) > 1 else (result,)
+            values = self._separate(result)
             if len(values) != len(self.outputs):
                 wanted = f"{len(self.outputs)} values ({', '.join(self.outputs)})"
                 return self._single("count", f"returns {len(values)} value(s), expected {wanted}.")
             tried.append(kept)
             got.append(values)
-        findings = [self._finding(i, tried, [values[i] for values in got]) for i in range(len(self.outputs))]
+        right = [self._right(case) for case in tried]
+        arrays = []
+        for index, name in enumerate(self.outputs):
+            try:
+                arrays.append([np.asarray(values[index]) for values in got])
+            except ValueError:
+                return self._single("ragged", f"returns a {name} whose rows have unlike lengths.")
+        order = diagnosis.other_order(list(zip(*arrays, strict=True)), right, self.rtol)
+        if order is not None:
+            names = ", ".join(self.outputs[place] for place in order)
+            return self._single(
+                "order", f"returns the right values as {names}, expected {', '.join(self.outputs)}."
+            )
+        findings = [
+            self._finding(i, tried, arrays[i], [values[i] for values in right])
+            for i in range(len(self.outputs))
+        ]
         return Report(self.name, tuple(findings))
+
+    def _separate(self, result: Any) -> tuple[Any, ...]:
+        """The outputs in what an attempt returned; a list or an array of as many values will do."""
+        if len(self.outputs) == 1:
+            return (result,)
+        if isinstance(result, (tuple, list)):
+            return tuple(result)
+        if isinstance(result, np.ndarray) and result.ndim and len(result) == len(self.outputs):
+            return tuple(result)
+        return (result,)
+
+    def _right(self, case: Arguments) -> tuple[np.ndarray, ...]:
+        answer = self.answer(*case)
+        return tuple(np.asarray(value) for value in (answer if len(self.outputs) > 1 else (answer,)))
 
     def _single(self, key: str, text: str) -> Report:
         return Report(self.name, (Finding(self.name, key, f"{self.name} {text}"),))
 
-    def _right(self, case: Arguments, index: int) -> Any:
-        right = self.answer(*case)
-        return right[index] if len(self.outputs) > 1 else right
-
-    def _finding(self, index: int, cases: Sequence[Arguments], got: Sequence[Any]) -> Finding:
+    def _finding(
+        self, index: int, cases: Sequence[Arguments], values: list[np.ndarray], right: list[np.ndarray]
+    ) -> Finding:
         """Compare one output over all cases."""
         name = self.outputs[index]
-        right = [np.asarray(self._right(case, index)) for case in cases]
-        try:
-            values = [np.asarray(value) for value in got]
-        except ValueError:
-            return Finding(name, "ragged", f"{name}: is not an array; its rows have unlike lengths.")
-        shape = right[0].shape
-        label = f"{name} {shape}" if shape else name
-        if all(map(self._agree, values, right)):
-            return Finding(name, "right", f"{label}: right")
+        wrong = [i for i, pair in enumerate(zip(values, right, strict=True)) if not self._agree(*pair)]
+        if not wrong:
+            shape = right[0].shape
+            return Finding(name, "right", f"{name} {shape}: right" if shape else f"{name}: right")
         for mistake in self.mistakes:
             if mistake.output == name and self._explains(mistake, cases, values):
-                return Finding(name, mistake.key, f"{label}: wrong. {mistake.says}")
-        case = next(i for i, pair in enumerate(zip(values, right, strict=True)) if not self._agree(*pair))
-        key, text = self._general(values[case], right[case])
-        return Finding(name, key, f"{label}: wrong. {text}")
+                return Finding(name, mistake.key, f"{name}: wrong. {mistake.says}")
+        key, text, case = diagnosis.general(values, right, self.rtol)
+        return Finding(name, key, f"{name}: wrong. {text} Case {case + 1}: {_arguments(cases[case])}.")
 
     def _agree(self, value: np.ndarray, right: np.ndarray) -> bool:
-        if value.shape != right.shape or value.dtype.kind not in "biufU":
-            return False
-        if right.dtype.kind == "U" or value.dtype.kind == "U":
-            return bool((value == right).all())
-        scale = float(np.abs(right[np.isfinite(right)]).max(initial=0.0)) or 1.0
-        return bool(np.allclose(value, right, rtol=0, atol=self.rtol * scale, equal_nan=True))
+        return diagnosis.agree(value, right, self.rtol)
 
     def _explains(self, mistake: Mistake, cases: Sequence[Arguments], values: Sequence[np.ndarray]) -> bool:
         with np.errstate(all="ignore"):
             mistaken = [np.asarray(mistake.value(*case)) for case in cases]
         return all(map(self._agree, values, mistaken))
-
-    def _general(self, value: np.ndarray, right: np.ndarray) -> tuple[str, str]:
-        """The key of a mistake that can happen in any exercise, and a sentence on it."""
-        if value.dtype.kind not in "biufU":
-            return "type", f"It holds {value.dtype} values, expected numbers."
-        if right.dtype.kind == "U" or value.dtype.kind == "U":
-            return "other", f"It is {value.tolist()!r}."
-        if value.shape != right.shape:
-            return self._wrong_shape(value, right)
-        if not np.isfinite(value[np.isfinite(right)]).all():
-            where = tuple(map(int, np.argwhere(~np.isfinite(value) & np.isfinite(right))[0]))
-            return "not finite", f"There is {value[where]} at {where or 'the only position'}."
-        for axes in itertools.permutations(range(right.ndim)):
-            if list(axes) != sorted(axes) and self._agree(value, right.transpose(axes)):
-                return "axes", f"These are the right numbers with the axes in the order {axes}."
-        if self._agree(-value, right):
-            return "sign", "Every number has the wrong sign."
-        ratio = _constant_ratio(value, right)
-        if ratio is not None:
-            return "factor", f"Every number is {ratio:.4g} times what it should be."
-        for axis in range(right.ndim):
-            if self._agree(np.flip(value, axis), right):
-                return "reversed", f"These are the right numbers in reverse order along axis {axis}."
-        return self._where_wrong(value, right)
-
-    def _wrong_shape(self, value: np.ndarray, right: np.ndarray) -> tuple[str, str]:
-        text = f"Its shape is {value.shape}, expected {right.shape}."
-        if value.size == right.size and value.ndim == right.ndim:
-            for axes in itertools.permutations(range(right.ndim)):
-                if self._agree(value, right.transpose(axes)):
-                    return "axes", f"{text} These are the right numbers with the axes in the order {axes}."
-        return "shape", text
-
-    def _where_wrong(self, value: np.ndarray, right: np.ndarray) -> tuple[str, str]:
-        difference = np.abs(np.asarray(value, np.float64) - np.asarray(right, np.float64))
-        if not difference.ndim:
-            return "other", f"It is {value[()]:.6g}."
-        scale = float(np.abs(right).max()) or 1.0
-        wrong = difference > self.rtol * scale
-        where = tuple(map(int, np.unravel_index(int(difference.argmax()), difference.shape)))
-        text = f"{wrong.mean():.0%} of its numbers are off, most at {where}: {value[where]:.6g}."
-        inner = tuple(slice(1, -1) if size > 2 else slice(None) for size in right.shape)
-        if min(right.shape) > 0 and not wrong[inner].any():
-            return "border", f"Only numbers at the border are wrong. {text}"
-        return "other", text
 
 
 class Questions:
@@ -261,20 +234,15 @@ def _identical(a: Any, b: Any) -> bool:
     return callable(a) or not isinstance(a, (int, float, str)) or a == b
 
 
-def _constant_ratio(value: np.ndarray, right: np.ndarray) -> float | None:
-    """The number that ``value`` is a multiple of ``right`` by, or None."""
-    used = (right != 0) & np.isfinite(right)
-    if right.size < 2 or not used.any():
-        return None
-    ratios = np.asarray(value, np.float64)[used] / np.asarray(right, np.float64)[used]
-    same = np.allclose(ratios, ratios[0], rtol=1e-6, atol=0) and not np.asarray(value)[right == 0].any()
-    return float(ratios[0]) if same and ratios[0] != 0 else None
-
-
 def _where(error: Exception, case: Arguments) -> str:
-    """An exception as one line: its type and text, the learner's line, and the shapes of the arguments."""
-    shapes = ", ".join(str(a.shape) if isinstance(a, np.ndarray) else repr(a)[:40] for a in case) or "none"
+    """An exception as one line: its type and text, the learner's line, and the arguments."""
     own = str(Path(__file__).parent)  # the checks, which call what the learner wrote
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(own)]
     line = f" in line {frames[0].lineno} of the cell, `{frames[0].line}`" if frames else ""
-    return f"raised {type(error).__name__}: {error}{line}. The arguments were {shapes}."
+    return f"raised {type(error).__name__}: {error}{line}. {_arguments(case).capitalize()}."
+
+
+def _arguments(case: Arguments) -> str:
+    """The arguments of a case in a few words: the shapes of arrays, other values as they are."""
+    words = [str(a.shape) if isinstance(a, np.ndarray) else repr(a)[:40] for a in case]
+    return "the arguments were " + ", ".join(words) if words else "there were no arguments"
