@@ -152,6 +152,19 @@ SPLIT = "np.isin(films, np.unique(films)[-n_val:])"
             "right",
             "own statistics",
         ),
+        (
+            [
+                (
+                    "is_val =",
+                    "images = np.where(flip[:, None, None, None], images[:, :, ::-1], images); is_val =",
+                ),
+                ("train = np.where(flip[~is_val][:, None, None, None], train[:, :, ::-1], train)", ""),
+                ("train.mean(axis", "images.mean(axis"),
+                ("train.std(axis", "images.std(axis"),
+            ],
+            "statistics of all",
+            "prepared together",
+        ),
         ([("(val - mean) / std", "val")], "right", "not normalised"),
     ],
 )

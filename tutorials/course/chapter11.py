@@ -282,6 +282,13 @@ prepare = Exercise(
             lambda *case: _prepared(*case, mirror="both")[1],
         ),
         Mistake(
+            "prepared together",
+            "val",
+            "Val is mirrored, and normalised by the statistics of all posters, mirrored or not. Only train "
+            "is augmented, and the statistics are those of train.",
+            lambda *case: _prepared(*case, mirror="both", statistics="all")[1],
+        ),
+        Mistake(
             "own statistics",
             "val",
             "Val is normalised by its own mean and deviation. The network is trained on numbers made with "
