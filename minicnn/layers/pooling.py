@@ -126,11 +126,11 @@ class _GlobalPool2D(Layer):
 
 
 class GlobalAveragePool2D(_GlobalPool2D):
-    """The mean of each channel over the whole image, ``y[n, c] = sum over h, w of x[n, h, w, c] / (H * W)``.
+    """The mean of each channel over the whole image, ``y[n, c] = sum over h, v of x[n, h, v, c] / (H * W)``.
 
     Shapes: x (N, H, W, C), y (N, C), or (N, 1, 1, C) with ``keepdims=True``, which broadcasts against images.
 
-    Backward: dx[n, h, w, c] = dy[n, c] / (H * W).
+    Backward: dx[n, h, v, c] = dy[n, c] / (H * W).
     Sums are taken in float64: a float32 sum over a million pixels, one after the other, is off by a percent.
     """
 
@@ -151,7 +151,7 @@ class GlobalAveragePool2D(_GlobalPool2D):
 
 
 class GlobalMaxPool2D(_GlobalPool2D):
-    """The largest number of each channel in the whole image, ``y[n, c] = max over h, w of x[n, h, w, c]``.
+    """The largest number of each channel in the whole image, ``y[n, c] = max over h, v of x[n, h, v, c]``.
 
     Shapes: x (N, H, W, C), y (N, C), or (N, 1, 1, C) with ``keepdims=True``.
 

@@ -70,7 +70,7 @@ def conv2d_backward_weight(dy: np.ndarray, x: np.ndarray, geometry: ConvGeometry
 
 
 def channel_sums(x: np.ndarray) -> np.ndarray:
-    """``s[c] = sum over n,h,w of x[n,h,w,c]``: the gradient of a bias that every pixel had added."""
+    """``s[c] = sum over n,h,v of x[n,h,v,c]``: the gradient of a bias that every pixel had added."""
     rows = x.reshape(-1, x.shape[-1])
     return np.array([math.fsum(rows[:, c]) for c in range(rows.shape[1])], x.dtype)
 
