@@ -37,6 +37,23 @@ def _cut_off(eps: float) -> Losses:
     return lambda x, t: _from(np.clip(sigmoid(x), eps, 1 - eps), t)
 
 
+def _shifted(eps: float) -> Losses:
+    return lambda x, t: -(t * np.log(sigmoid(x) + eps) + (1 - t) * np.log(1 - sigmoid(x) + eps))
+
+
+def _cut_logits(at: float) -> Losses:
+    return lambda x, t: _bce(np.clip(x, -at, at), t)[0]
+
+
+def _with_tail(tail: Callable[[Array], Array]) -> Losses:
+    return lambda x, t: np.maximum(x, 0) - t * x + tail(x)
+
+
+def _with_two_tails(tail: Callable[[Array], Array]) -> Losses:
+    """The same in numbers, but 0 times an infinite tail is nan."""
+    return lambda x, t: t * (np.maximum(-x, 0) + tail(x)) + (1 - t) * (np.maximum(x, 0) + tail(x))
+
+
 def _log_softmax(x: Array) -> Array:
     shifted = x - x.max(axis=1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
@@ -62,6 +79,16 @@ SWAPPED = "The targets are exchanged: t must pick softplus(-x), and 1 - t softpl
 POSITIVE = "Only the answers with target 1 count. Add (1 - t) * softplus(x) for the others."
 NOT_FINITE = "It is not a finite number, because one of l is not."
 TWICE = "The sigmoid is applied twice: softplus takes the logit, not a probability."
+CUT_LOGITS = (
+    "The logits are cut off, so the loss stops growing where the answer is most wrong, and its gradient "
+    "there is 0. softplus needs no cut-off."
+)
+EXPONENT = (
+    "The exponent is not -|x|. log1p(exp(-|x|)) is the same for both signs of x, and the exponential in it "
+    "is at most 1."
+)
+NO_TAIL = "log1p(exp(-|x|)) is missing: max(x, 0) alone is softplus only far from 0."
+SQUARE = "This is the squared error of the probabilities. Take minus the logarithm of what is true."
 
 _WRONG: tuple[tuple[str, str, Losses], ...] = (
     ("log of 0", LOG_OF_0, lambda x, t: _from(1 / (1 + np.exp(-x)), t)),
@@ -76,6 +103,15 @@ _WRONG: tuple[tuple[str, str, Losses], ...] = (
     ("swapped", SWAPPED, lambda x, t: _bce(x, 1 - t)[0]),
     ("positives only", POSITIVE, lambda x, t: t * softplus(-x)),
     ("sigmoid twice", TWICE, lambda x, t: _bce(sigmoid(x), t)[0]),
+    *(("clipped", CLIPPED, _shifted(eps)) for eps in (1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15)),
+    *(("cut logits", CUT_LOGITS, _cut_logits(at)) for at in (10, 15, 20, 30, 50, 100, 500, 700)),
+    *(
+        ("exponent", EXPONENT, form(tail))
+        for tail in (lambda x: np.log1p(np.exp(-x)), lambda x: np.log1p(np.exp(np.abs(x))))
+        for form in (_with_tail, _with_two_tails)
+    ),
+    ("no tail", NO_TAIL, lambda x, t: np.maximum(x, 0) - t * x),
+    ("squared error", SQUARE, lambda x, t: (sigmoid(x) - t) ** 2),
 )
 
 
@@ -135,6 +171,10 @@ SQUARED = (
     "cross-entropy it cancels."
 )
 BY_P = "This is dl/dp. Multiply by the slope of the sigmoid, p (1 - p), which cancels the denominator."
+ONE_SIGN = (
+    "The sigmoid is right for one sign of x only. The numerator is 1 for a positive x and exp(-|x|) for a "
+    "negative one."
+)
 FRACTION = "exp(x) / (1 + exp(x)) is infinity / infinity for large x. Use a form with exp(-|x|)."
 
 bce_gradient = Exercise(
@@ -180,6 +220,26 @@ bce_gradient = Exercise(
             "This is logit minus target. Turn the logit into a probability first.",
             lambda x, t: (x - t) / x.size,
         ),
+        Mistake(
+            "multiplied",
+            "dx",
+            "It is multiplied by the number of answers. L is a mean: divide by x.size.",
+            lambda x, t: (sigmoid(x) - t) * x.size,
+        ),
+        Mistake("one sign", "dx", ONE_SIGN, lambda x, t: (sigmoid(-np.abs(x)) - t) / x.size),
+        Mistake("one sign", "dx", ONE_SIGN, lambda x, t: (sigmoid(np.abs(x)) - t) / x.size),
+        Mistake(
+            "mirrored",
+            "dx",
+            "This is the sigmoid of -x, the probability of *not* having the genre. Use 1 / (1 + exp(-x)).",
+            lambda x, t: (sigmoid(-x) - t) / x.size,
+        ),
+        Mistake(
+            "positives only",
+            "dx",
+            "Only the answers with target 1 have a gradient. For target 0 it is p.",
+            lambda x, t: t * (sigmoid(x) - t) / x.size,
+        ),
     ),
 )
 
@@ -224,6 +284,18 @@ baselines = Exercise(
             lambda train, val: (val == 0).all(axis=1).mean(),
         ),
         Mistake(
+            "complement",
+            "accuracy",
+            "The labels are uint8, whose ~ turns 0 into 255 and 1 into 254. Use val == 0 or 1 - val.",
+            lambda train, val: (~val).mean(),
+        ),
+        Mistake(
+            "percent",
+            "accuracy",
+            "It is in percent. Return the share, from 0 to 1.",
+            lambda train, val: 100 * (1 - val.mean()),
+        ),
+        Mistake(
             "leak",
             "loss",
             "The frequencies are those of val itself, which are to be predicted. Count on train.",
@@ -252,6 +324,24 @@ baselines = Exercise(
             "loss",
             "Only the answers with label 1 count. Add (1 - t) * log(1 - f) for the others.",
             lambda train, val: -(val * np.log(train.mean(axis=0))).mean(),
+        ),
+        Mistake(
+            "frequency as logit",
+            "loss",
+            "The frequency is taken for a logit. It is the probability already; its log-odds are the logit.",
+            lambda train, val: _bce(np.broadcast_to(train.mean(axis=0), val.shape), val)[1],
+        ),
+        Mistake(
+            "one half",
+            "loss",
+            "This is log 2, the loss of one half for every genre. Give each genre its frequency.",
+            lambda train, val: np.log(2),
+        ),
+        Mistake(
+            "smoothed",
+            "loss",
+            "The frequencies have one poster more of each kind, (count + 1) / (N + 2). Use plain means.",
+            lambda train, val: _constant((train.sum(axis=0) + 1) / (len(train) + 2), val),
         ),
     ),
 )
