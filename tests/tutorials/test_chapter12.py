@@ -232,3 +232,148 @@ QUANTILES = "low, high = np.quantile(differences, [0.025, 0.975])"
 )
 def test_a_wrong_interval_is_named(changes, found):
     assert wrong("paired_interval", *changes) == {"low": found, "high": found}
+
+
+AP_AND_RIGHT = {"precision": "right", "recall": "right", "ap": "right"}
+LAST = "np.append(ranked[1:] != ranked[:-1], True)"
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        (
+            [(LAST, "np.append(True, ranked[1:] != ranked[:-1])")],
+            dict.fromkeys(("precision", "recall", "ap"), "first of ties"),
+        ),
+        (
+            [(LAST, "np.append(ranked[1:] != ranked[:-1], False)")],
+            {"precision": "last left out", "recall": "last left out"},
+        ),
+        ([("np.arange(1, len(y) + 1)", "len(y)")], {"precision": "all posters", "ap": "other"}),
+        (
+            [
+                (
+                    "return precision, recall, ap",
+                    "return precision, np.cumsum(1 - y[order])[last] / (1 - y).sum(), ap",
+                )
+            ],
+            {"recall": "false positives"},
+        ),
+        (
+            [
+                (
+                    "np.diff(recall, prepend=0) * precision).sum()",
+                    "precision[np.diff(recall, prepend=0) > 0]).mean()",
+                )
+            ],
+            {"ap": "each rise alike"},
+        ),
+        (
+            [("* precision).sum()", "* np.maximum.accumulate(precision[::-1])[::-1]).sum()")],
+            {"ap": "interpolated"},
+        ),
+        (
+            [
+                (
+                    "np.diff(recall, prepend=0) * precision",
+                    "np.diff(recall[::-1], prepend=0) * precision[::-1]",
+                )
+            ],
+            {"ap": "ascending"},
+        ),
+    ],
+)
+def test_another_wrong_average_precision_is_named(changes, found):
+    assert wrong("average_precision", *changes) == AP_AND_RIGHT | found
+
+
+def test_scores_equal_to_the_threshold_that_are_not_named_are_found():
+    def strictly_above(y, score):
+        _, _, ap = chapter12.average_precision.answer(y, score)
+        above = score > np.unique(score)[::-1, None]
+        named, hits = above.sum(axis=1), (y * above).sum(axis=1)
+        return hits / np.maximum(named, 1), hits / y.sum(), ap
+
+    found = chapter12.average_precision.diagnose(strictly_above).keys
+    assert found == {"precision": "above only", "recall": "above only", "ap": "right"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ([("np.mean(each)", "np.median(each)")], "median"),
+        ([("np.mean(each)", "np.sum(each)")], "sum"),
+        ([("metrics.average_precision(", "metrics.roc_auc(")], "AUC"),
+        (
+            [("np.mean(each)", "metrics.micro_average_precision(y[:, counted], score[:, counted])")],
+            "micro",
+        ),
+        (
+            [
+                (">= min_positives", "> 0"),
+                ("np.mean(each)", "np.average(each, weights=y.sum(axis=0)[counted])"),
+            ],
+            "weighted",
+        ),
+    ],
+)
+def test_another_wrong_macro_mean_is_named(changes, found):
+    assert wrong("macro_mean", *changes) == {"macro": found}
+
+
+FITTED = "best_f1_threshold(y[~here], p[~here])"
+RETURN = "return thresholds, decisions"
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ([(FITTED, "y[~here].mean()")], {"thresholds": "share of positives", "decisions": "other"}),
+        (
+            [(FITTED, "best_f1_threshold(p[~here], y[~here])")],
+            {"thresholds": "arguments exchanged", "decisions": "other"},
+        ),
+        ([(RETURN, "return thresholds[fold], decisions")], {"thresholds": "one a poster"}),
+        ([(RETURN, "return thresholds, p >= thresholds.mean()")], {"decisions": "mean threshold"}),
+        ([(RETURN, "return thresholds, p")], {"decisions": "probabilities"}),
+        ([(RETURN, "return thresholds, decisions == y")], {"decisions": "right or wrong"}),
+    ],
+)
+def test_another_wrong_cross_fitting_is_named(changes, found):
+    assert wrong("cross_fitted_decisions", *changes) == {"thresholds": "right", "decisions": "right"} | found
+
+
+MEAN = "m, s = np.mean(differences), 1.96 * np.std(differences); low, high = m - s, m + s"
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ([(SUBTRACT, "differences.append(ap_second)")], "second alone"),
+        ([(SUBTRACT, "differences.append(ap_first)")], "first alone"),
+        (
+            [(SUBTRACT, "differences.append(metrics.average_precision(y[rows], (second - first)[rows]))")],
+            "scores subtracted",
+        ),
+        ([("np.quantile", "np.percentile")], "percents"),
+        ([(QUANTILES, MEAN)], "standard deviations"),
+        ([(QUANTILES, MEAN.replace("ences);", "ences, ddof=1);"))], "standard deviations"),
+        ([(QUANTILES, "low, high = min(differences), max(differences)")], "extremes"),
+        (
+            [
+                ("for rows in draws", "for rows, others in zip(draws, draws[::-1])"),
+                ("y[rows], first[rows]", "y[others], first[others]"),
+            ],
+            "unpaired",
+        ),
+    ],
+)
+def test_another_wrong_interval_is_named(changes, found):
+    assert wrong("paired_interval", *changes) == {"low": found, "high": found}
+
+
+def test_differences_without_their_sign_are_named():
+    keys = wrong(
+        "paired_interval", (SUBTRACT, SUBTRACT.replace("ap_second - ap_first", "abs(ap_second - ap_first)"))
+    )
+    assert keys["low"] == "absolute"

@@ -45,6 +45,46 @@ def _positives_first(y: Array, score: Array) -> float:
     return float((precision * y[order]).sum() / y.sum())
 
 
+def _first_rows(y: Array, score: Array) -> tuple[Array, Array, float]:
+    """At the first row of each group of ties instead of the last."""
+    order = np.argsort(-score, kind="stable")
+    ranked, hits = score[order], np.cumsum(y[order])
+    first = np.append(True, ranked[1:] != ranked[:-1])
+    precision, recall = (hits / np.arange(1, len(y) + 1))[first], (hits / y.sum())[first]
+    return precision, recall, float((np.diff(recall, prepend=0) * precision).sum())
+
+
+def _above(y: Array, score: Array) -> tuple[Array, Array]:
+    """Precision and recall of the scores above each distinct score, without those equal to it."""
+    named, hits = _counts(y, score)
+    named, hits = np.append(0, named[:-1]), np.append(0, hits[:-1])
+    return hits / np.maximum(named, 1), hits / y.sum()
+
+
+def _without_last(y: Array, score: Array) -> tuple[Array, Array]:
+    precision, recall, _ = _curve(y, score)
+    return precision[:-1], recall[:-1]
+
+
+def _upwards(y: Array, score: Array) -> float:
+    """With the distinct scores from the lowest on, so that the recall falls."""
+    precision, recall, _ = _curve(y, score)
+    return float((np.diff(recall[::-1], prepend=0) * precision[::-1]).sum())
+
+
+def _at_rises(y: Array, score: Array) -> float:
+    """The plain mean of the precisions at the thresholds where the recall rises."""
+    precision, recall, _ = _curve(y, score)
+    return float(precision[np.diff(recall, prepend=0) > 0].mean())
+
+
+def _interpolated(y: Array, score: Array) -> float:
+    """With the best precision at this recall or a higher one."""
+    precision, recall, _ = _curve(y, score)
+    best = np.maximum.accumulate(precision[::-1])[::-1]
+    return float((np.diff(recall, prepend=0) * best).sum())
+
+
 def _ranked_posters() -> list[tuple[Any, ...]]:
     rng = np.random.default_rng(120)
     cases: list[tuple[Any, ...]] = []
@@ -60,6 +100,12 @@ TIES = (
     "scores. No threshold divides equal scores: keep the last row of each group of ties."
 )
 ASCENDING = "The lowest score comes first. Sort by falling scores."
+FIRST_ROW = (
+    "It is read at the first row of each group of equal scores. All of them are named together: read it at "
+    "the last."
+)
+ABOVE = "The posters whose score equals the threshold are not named. Name them too: score >= threshold."
+LAST_ROW = "The last threshold is missing, the one that names every poster. The last row always counts."
 FROM_ZERO = "The posters named are counted from 0. At the first rank one poster is named: add 1."
 
 average_precision = Exercise(
@@ -78,6 +124,15 @@ average_precision = Exercise(
             "that of positives.",
             lambda y, s: _curve(y, s)[1],
         ),
+        Mistake("first of ties", "precision", FIRST_ROW, lambda y, s: _first_rows(y, s)[0]),
+        Mistake("above only", "precision", ABOVE, lambda y, s: _above(y, s)[0]),
+        Mistake("last left out", "precision", LAST_ROW, lambda y, s: _without_last(y, s)[0]),
+        Mistake(
+            "all posters",
+            "precision",
+            "The right ones are divided by the number of all posters. Divide by the number named so far.",
+            lambda y, s: _counts(y, s)[1] / len(y),
+        ),
         Mistake("ties", "recall", TIES, lambda y, s: _row_by_row(y, s)[1]),
         Mistake("ascending", "recall", ASCENDING, lambda y, s: _curve(y, -s)[1]),
         Mistake(
@@ -93,6 +148,15 @@ average_precision = Exercise(
             "It is divided by the number of all posters. Recall is the share of the positives.",
             lambda y, s: _curve(y, s)[1] * y.mean(),
         ),
+        Mistake("first of ties", "recall", FIRST_ROW, lambda y, s: _first_rows(y, s)[1]),
+        Mistake("above only", "recall", ABOVE, lambda y, s: _above(y, s)[1]),
+        Mistake("last left out", "recall", LAST_ROW, lambda y, s: _without_last(y, s)[1]),
+        Mistake(
+            "false positives",
+            "recall",
+            "This is the share of the negatives that are named. Recall is the share of the positives.",
+            lambda y, s: _curve(1 - y, s)[1],
+        ),
         Mistake("ties", "ap", TIES, lambda y, s: _row_by_row(y, s)[2]),
         Mistake(
             "ties in favour",
@@ -101,7 +165,23 @@ average_precision = Exercise(
             "are named together.",
             _positives_first,
         ),
+        Mistake("first of ties", "ap", FIRST_ROW, lambda y, s: _first_rows(y, s)[2]),
         Mistake("ascending", "ap", ASCENDING, lambda y, s: metrics.average_precision(y, -s)),
+        Mistake("ascending", "ap", ASCENDING, _upwards),
+        Mistake(
+            "each rise alike",
+            "ap",
+            "The precisions where the recall rises count alike. A threshold that names two positives at once "
+            "adds twice as much recall, and counts twice.",
+            _at_rises,
+        ),
+        Mistake(
+            "interpolated",
+            "ap",
+            "Each precision was replaced by the best one at a higher recall. That is the interpolated AP of "
+            "older benchmarks; take the precision as it is.",
+            _interpolated,
+        ),
         Mistake(
             "mean of precisions",
             "ap",
@@ -148,7 +228,7 @@ average_precision = Exercise(
 def _posters_and_genres() -> list[tuple[Any, ...]]:
     rng = np.random.default_rng(121)
     cases: list[tuple[Any, ...]] = []
-    for posters, positives, least in ((18, (9, 4, 3, 0), 4), (23, (0, 12, 5, 6, 2), 5)):
+    for posters, positives, least in ((18, (9, 4, 3, 0, 6), 4), (23, (0, 12, 5, 6, 2, 7), 5)):
         y = np.zeros((posters, len(positives)))
         for g, count in enumerate(positives):
             y[rng.permutation(posters)[:count], g] = 1
@@ -176,7 +256,8 @@ macro_mean = Exercise(
         Mistake(
             "undefined",
             "macro",
-            "It is NaN. A genre without a positive has no average precision: leave it out before the mean.",
+            "It is NaN. A genre without a positive, which has no average precision, is in the mean, or no "
+            "genre is left in it. Count the positives of each genre: y.sum(axis=0).",
             lambda y, s, least: np.nan,
         ),
         Mistake(
@@ -210,6 +291,42 @@ macro_mean = Exercise(
             lambda y, s, least: np.average(
                 _columns(y, s)[y.sum(axis=0) >= least], weights=y.sum(axis=0)[y.sum(axis=0) >= least]
             ),
+        ),
+        Mistake(
+            "weighted",
+            "macro",
+            "The genres are weighted by their positives, and those below the limit are in the mean. Every "
+            "genre that counts has the same weight.",
+            lambda y, s, least: np.average(
+                _columns(y, s)[y.sum(axis=0) > 0], weights=y.sum(axis=0)[y.sum(axis=0) > 0]
+            ),
+        ),
+        Mistake(
+            "micro",
+            "macro",
+            "This is the micro average over the genres that count. Take the AP of each genre first, then "
+            "the mean.",
+            lambda y, s, least: metrics.micro_average_precision(
+                y[:, y.sum(axis=0) >= least], s[:, y.sum(axis=0) >= least]
+            ),
+        ),
+        Mistake(
+            "sum",
+            "macro",
+            "This is the sum of the genres' APs. Divide by the number of genres that count.",
+            lambda y, s, least: _columns(y, s)[y.sum(axis=0) >= least].sum(),
+        ),
+        Mistake(
+            "median",
+            "macro",
+            "This is the median. The macro mean is the mean.",
+            lambda y, s, least: np.median(_columns(y, s)[y.sum(axis=0) >= least]),
+        ),
+        Mistake(
+            "AUC",
+            "macro",
+            "This is the macro mean of the AUC. Use metrics.average_precision.",
+            lambda y, s, least: metrics.macro_roc_auc(y, s, least),
         ),
         Mistake(
             "posters",
@@ -275,6 +392,26 @@ cross_fitted_decisions = Exercise(
             "best_f1_threshold.",
             lambda y, p, fold: np.full(fold.max() + 1, 0.5),
         ),
+        Mistake(
+            "one a poster",
+            "thresholds",
+            "There is one for each poster. Return one for each fold, (folds,).",
+            lambda y, p, fold: _cross_fitted(y, p, fold)[0][fold],
+        ),
+        Mistake(
+            "share of positives",
+            "thresholds",
+            "These are the shares of positives among the other folds. Choose with best_f1_threshold.",
+            lambda y, p, fold: np.array([y[fold != k].mean() for k in range(fold.max() + 1)]),
+        ),
+        Mistake(
+            "arguments exchanged",
+            "thresholds",
+            "Labels and probabilities are exchanged: best_f1_threshold(y, p).",
+            lambda y, p, fold: np.array(
+                [best_f1_threshold(p[fold != k], y[fold != k]) for k in range(fold.max() + 1)]
+            ),
+        ),
         Mistake("scored posters", "decisions", SCORED, lambda *c: _cross_fitted(*c, fitted_on="same")[1]),
         Mistake("all posters", "decisions", ALL, lambda *c: _cross_fitted(*c, fitted_on="all")[1]),
         Mistake(
@@ -291,6 +428,26 @@ cross_fitted_decisions = Exercise(
             _overwritten,
         ),
         Mistake(
+            "mean threshold",
+            "decisions",
+            "All posters are decided by the mean of the thresholds, which was chosen on every poster. Each "
+            "fold has its own.",
+            lambda y, p, fold: (p >= _cross_fitted(y, p, fold)[0].mean()).astype(float),
+        ),
+        Mistake(
+            "probabilities",
+            "decisions",
+            "These are the probabilities. A decision is 1 where the probability reaches the threshold, and "
+            "0 elsewhere.",
+            lambda y, p, fold: p,
+        ),
+        Mistake(
+            "right or wrong",
+            "decisions",
+            "This says whether each decision is right. Return the decisions themselves.",
+            lambda y, p, fold: (_cross_fitted(y, p, fold)[1] == y).astype(float),
+        ),
+        Mistake(
             "below",
             "decisions",
             "A genre is named where the probability is below its threshold. Name it from the "
@@ -304,11 +461,11 @@ cross_fitted_decisions = Exercise(
 def _two_models() -> list[tuple[Any, ...]]:
     rng = np.random.default_rng(123)
     cases: list[tuple[Any, ...]] = []
-    for posters, resamples in ((26, 40), (31, 60)):
+    for posters, resamples, gain in ((26, 40, 0.5), (31, 60, 0.1)):
         y = np.zeros(posters)
         y[rng.permutation(posters)[: posters // 2]] = 1
         first = y + rng.standard_normal(posters)
-        second = first + 0.5 * y + 0.3 * rng.standard_normal(posters)
+        second = first + gain * y + 0.3 * rng.standard_normal(posters)
         cases.append((y, first, second, rng.integers(posters, size=(resamples, posters))))
     return cases
 
@@ -322,8 +479,17 @@ def _ends(differences: Array, tail: float = 0.025) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def _resampled_difference(y: Array, first: Array, second: Array, draws: Array) -> Array:
+    return _resampled(y, second, draws) - _resampled(y, first, draws)
+
+
+def _normal(values: Array, ddof: int = 0) -> tuple[float, float]:
+    reach = 1.96 * values.std(ddof=ddof)
+    return values.mean() - reach, values.mean() + reach
+
+
 def _paired(y: Array, first: Array, second: Array, draws: Array, tail: float = 0.025) -> tuple[float, float]:
-    return _ends(_resampled(y, second, draws) - _resampled(y, first, draws), tail)
+    return _ends(_resampled_difference(y, first, second, draws), tail)
 
 
 def _own_ends(y: Array, first: Array, second: Array, draws: Array) -> tuple[Any, Any]:
@@ -336,7 +502,7 @@ def _fixed_labels(y: Array, first: Array, second: Array, draws: Array) -> tuple[
 
 
 def _of_the_mean(y: Array, first: Array, second: Array, draws: Array) -> tuple[float, float]:
-    differences = _resampled(y, second, draws) - _resampled(y, first, draws)
+    differences = _resampled_difference(y, first, second, draws)
     reach = 1.96 * differences.std(ddof=1) / np.sqrt(len(draws))
     return differences.mean() - reach, differences.mean() + reach
 
@@ -383,6 +549,55 @@ def _interval_mistakes() -> list[Mistake]:
             "resamples is already the standard error.",
             _of_the_mean,
         ),
+        "absolute": (
+            "The sign of the differences is lost. In a resample where the first model is better, the "
+            "difference is below 0.",
+            lambda *case: _ends(np.abs(_resampled_difference(*case))),
+        ),
+        "unpaired": (
+            "The two models are measured on resamples of their own. Index both with the same row of draws.",
+            lambda y, first, second, draws: _ends(
+                _resampled(y, second, draws) - _resampled(y, first, draws[::-1])
+            ),
+        ),
+        "unpaired ": (
+            "The two models are measured on resamples of their own. Index both with the same row of draws.",
+            lambda y, first, second, draws: _ends(
+                _resampled(y, second, draws[::-1]) - _resampled(y, first, draws)
+            ),
+        ),
+        "second alone": (
+            "This is the interval of the second model. Subtract the AP of the first in each resample.",
+            lambda *case: _own_ends(*case)[1],
+        ),
+        "first alone": (
+            "This is the interval of the first model. Subtract its AP from that of the second in each "
+            "resample.",
+            lambda *case: _own_ends(*case)[0],
+        ),
+        "scores subtracted": (
+            "The scores were subtracted, and then the AP taken. Subtract the two APs.",
+            lambda y, first, second, draws: _ends(_resampled(y, second - first, draws)),
+        ),
+        "percents": (
+            "np.percentile takes percents, 2.5 and 97.5; np.quantile takes 0.025 and 0.975.",
+            lambda *case: tuple(np.percentile(_resampled_difference(*case), [0.025, 0.975])),
+        ),
+        "standard deviations": (
+            "This is the mean and 1.96 standard deviations, which assumes a normal distribution. Take the "
+            "quantiles.",
+            lambda *case: _normal(_resampled_difference(*case)),
+        ),
+        "standard deviations ": (
+            "This is the mean and 1.96 standard deviations, which assumes a normal distribution. Take the "
+            "quantiles.",
+            lambda *case: _normal(_resampled_difference(*case), ddof=1),
+        ),
+        "extremes": (
+            "These are the smallest and the largest difference, and more resamples would spread them. Take "
+            "the 2.5 % and 97.5 % quantiles.",
+            lambda *case: (_resampled_difference(*case).min(), _resampled_difference(*case).max()),
+        ),
         "second fixed": (
             "Only the first model was resampled. Both must be measured on the same drawn posters.",
             lambda *case: _half_paired(*case, fixed="second"),
@@ -393,7 +608,7 @@ def _interval_mistakes() -> list[Mistake]:
         ),
     }
     return [
-        Mistake(key, end, says, lambda *case, way=way, i=i: way(*case)[i])
+        Mistake(key.strip(), end, says, lambda *case, way=way, i=i: way(*case)[i])
         for key, (says, way) in ways.items()
         for i, end in enumerate(("low", "high"))
     ]

@@ -244,5 +244,10 @@ def _where(error: Exception, case: Arguments) -> str:
 
 def _arguments(case: Arguments) -> str:
     """The arguments of a case in a few words: the shapes of arrays, other values as they are."""
-    words = [str(a.shape) if isinstance(a, np.ndarray) else repr(a)[:40] for a in case]
+    words = [str(a.shape) if isinstance(a, np.ndarray) else _short(a) for a in case]
     return "the arguments were " + ", ".join(words) if words else "there were no arguments"
+
+
+def _short(value: Any) -> str:
+    """A value on one line, in at most 40 characters."""
+    return "a function" if callable(value) else " ".join(repr(value).split())[:40]
