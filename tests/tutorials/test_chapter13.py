@@ -145,3 +145,92 @@ WITHOUT_QUERY = ("    likeness[query] = -np.inf\n", "")
 )
 def test_wrong_neighbours_are_named(changes, found):
     assert chapter13.nearest.diagnose(attempt(13, "nearest", *changes)).keys == {"indices": found}
+
+
+ALPHA = "gradient[0].mean(axis=(0, 1))"
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ([("one_hot[0, genre] = 1", "one_hot[...] = y")], {"alpha": "logits", "heat": "logits"}),
+        (
+            [(ALPHA, f"np.maximum({ALPHA}, 0)")],
+            {"alpha": "positive alone", "heat": "ReLU before the sum"},
+        ),
+        (
+            [(ALPHA, "np.maximum(gradient[0], 0).mean(axis=(0, 1))")],
+            {"alpha": "positive alone", "heat": "other"},
+        ),
+        ([(ALPHA, f"np.abs({ALPHA})")], {"alpha": "size", "heat": "other"}),
+        ([(ALPHA, "np.abs(gradient[0]).mean(axis=(0, 1))")], {"alpha": "size", "heat": "other"}),
+        ([(ALPHA, "gradient[0].max(axis=(0, 1))")], {"alpha": "largest", "heat": "other"}),
+        ([("(image * alpha).sum(", "(image * alpha).mean(")], {"heat": "mean of the channels"}),
+        ([("return alpha, heat", "return alpha, heat / heat.max()")], {"heat": "normalised"}),
+        ([("np.maximum(", "np.minimum(")], {"heat": "minimum"}),
+        (
+            [
+                ("layers[:-1]", "layers"),
+                ("np.maximum((image * alpha).sum(axis=2), 0)", "(image * alpha).sum(axis=2)"),
+            ],
+            {"alpha": "probability", "heat": "no ReLU"},
+        ),
+    ],
+)
+def test_another_wrong_grad_cam_is_named(changes, found):
+    keys = chapter13.grad_cam.diagnose(attempt(13, "grad_cam", *changes)).keys
+    assert keys == {"alpha": "right", "heat": "right"} | found
+
+
+LOST = "np.log(before / (1 - before)) - np.log(after / (1 - after))"
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ([("size * (i + 1)", "size * (i + 1) - 1"), ("size * (j + 1)", "size * (j + 1) - 1")], "too small"),
+        (
+            [
+                (
+                    "[size * i : size * (i + 1), size * j : size * (j + 1)]",
+                    "[size * j : size * (j + 1), size * i : size * (i + 1)]",
+                )
+            ],
+            "rows and columns",
+        ),
+        ([(LOST, "before / (1 - before) - after / (1 - after)")], "odds"),
+        ([(LOST, f"abs({LOST})")], "size of the loss"),
+        ([(LOST, "np.log(after / (1 - after))")], "after alone"),
+        ([("= fill", "= image.mean(axis=(0, 1))")], "mean colour"),
+    ],
+)
+def test_another_wrong_occlusion_is_named(changes, found):
+    assert chapter13.occlusion.diagnose(attempt(13, "occlusion", *changes)).keys == {"lost": found}
+
+
+BEST = "np.argsort(-likeness)[:k]"
+NORMALISED = "embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)"
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ([WITHOUT_QUERY, ("[:k]", "[: k + 1]")], "itself"),
+        ([("[:k]", "[: k + 1]")], "one too many"),
+        ([WITHOUT_QUERY, (BEST, "np.argsort(-np.delete(likeness, query))[:k]")], "shifted"),
+        ([(BEST, f"likeness[{BEST}]")], "cosines"),
+        ([(BEST, f"{BEST}[::-1]")], "nearest last"),
+        ([(BEST, f"np.sort({BEST})")], "not in order"),
+        ([("axis=1", "axis=0")], "columns normalised"),
+        ([WITHOUT_QUERY, (NORMALISED, "embeddings")], "not normalised"),
+        (
+            [
+                WITHOUT_QUERY,
+                ("unit @ unit[query]", "-np.linalg.norm(embeddings - embeddings[query], axis=1)"),
+            ],
+            "distance",
+        ),
+    ],
+)
+def test_other_wrong_neighbours_are_named(changes, found):
+    assert chapter13.nearest.diagnose(attempt(13, "nearest", *changes)).keys == {"indices": found}

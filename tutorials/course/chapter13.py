@@ -59,6 +59,24 @@ PROBABILITY = (
 ALL = "This is the gradient of all logits together. dy must be 1 for the genre and 0 for all others."
 SUM = "The gradient is summed over the cells. The weight of a channel is its mean."
 
+
+def _right_alpha(layers: Sequence[Layer], image: Array, genre: int) -> Array:
+    return _alpha(_gradient(layers[:-1], image, genre))
+
+
+def _of_logits(layers: Sequence[Layer], image: Array) -> Array:
+    """The gradient (h, w, C) where the logits themselves were given as dy."""
+    y = Sequential(layers[:-1]).forward(image[None])
+    return input_gradient(layers[:-1], image[None], y)[1][0]
+
+
+LOGITS = (
+    "dy holds the logits, so that every genre counts by its logit. dy must be 1 for the genre, 0 for others."
+)
+POSITIVE = "Negative gradients were left out. A channel whose growth lowers the logit has a weight below 0."
+SIZE = "The sizes of the gradient were taken. Keep its sign: a channel can be evidence against the genre."
+
+
 grad_cam = Exercise(
     "grad_cam",
     cases=_heads,
@@ -87,6 +105,27 @@ grad_cam = Exercise(
             "This is the mean of the image itself. The weights are the mean of the gradient.",
             lambda layers, image, genre: _alpha(image),
         ),
+        Mistake("logits", "alpha", LOGITS, lambda layers, image, genre: _alpha(_of_logits(layers, image))),
+        Mistake("positive alone", "alpha", POSITIVE, lambda *case: np.maximum(_right_alpha(*case), 0)),
+        Mistake(
+            "positive alone",
+            "alpha",
+            POSITIVE,
+            lambda layers, image, genre: _alpha(np.maximum(_gradient(layers[:-1], image, genre), 0)),
+        ),
+        Mistake("size", "alpha", SIZE, lambda *case: np.abs(_right_alpha(*case))),
+        Mistake(
+            "size",
+            "alpha",
+            SIZE,
+            lambda layers, image, genre: _alpha(np.abs(_gradient(layers[:-1], image, genre))),
+        ),
+        Mistake(
+            "largest",
+            "alpha",
+            "This is the largest gradient of the cells. The weight of a channel is the mean.",
+            lambda layers, image, genre: _gradient(layers[:-1], image, genre).max(axis=(0, 1)),
+        ),
         Mistake(
             "probability",
             "heat",
@@ -106,6 +145,41 @@ grad_cam = Exercise(
             lambda layers, image, genre: _heat(_gradient(layers[:-1], image, genre).sum(axis=(0, 1)), image),
         ),
         Mistake(
+            "logits",
+            "heat",
+            LOGITS,
+            lambda layers, image, genre: _heat(_alpha(_of_logits(layers, image)), image),
+        ),
+        Mistake(
+            "mean of the channels",
+            "heat",
+            "The channels were averaged. Add them: the map is a sum over the channels.",
+            lambda layers, image, genre: _heat(_right_alpha(layers, image, genre), image) / image.shape[2],
+        ),
+        Mistake(
+            "normalised",
+            "heat",
+            "The map was divided by its maximum. Leave it in logits, so that maps can be compared.",
+            lambda layers, image, genre: (lambda heat: heat / heat.max())(
+                _heat(_right_alpha(layers, image, genre), image)
+            ),
+        ),
+        Mistake(
+            "minimum",
+            "heat",
+            "Evidence against the genre was kept. Take the maximum with 0, not the minimum.",
+            lambda layers, image, genre: np.minimum(
+                (image * _right_alpha(layers, image, genre)).sum(axis=2), 0
+            ),
+        ),
+        Mistake(
+            "no ReLU",
+            "heat",
+            "It is that of the probability, and negative numbers are still there. Leave out the Sigmoid, and "
+            "take max(0, ...).",
+            lambda layers, image, genre: (image * _alpha(_gradient(layers, image, genre))).sum(axis=2),
+        ),
+        Mistake(
             "no ReLU",
             "heat",
             "Negative numbers, the evidence against the genre, are still there. The map is max(0, ...).",
@@ -114,8 +188,8 @@ grad_cam = Exercise(
         Mistake(
             "ReLU before the sum",
             "heat",
-            "Each channel's negative numbers are set to 0 before the channels are added. First add, then "
-            "take the maximum with 0.",
+            "Each channel's negative numbers (or weights) are set to 0 before the channels are added. First "
+            "add, then take the maximum with 0.",
             lambda layers, image, genre: np.maximum(
                 image * _alpha(_gradient(layers[:-1], image, genre)), 0
             ).sum(axis=2),
@@ -172,6 +246,8 @@ def _lost(
     keep: bool = False,
     inside: bool = True,
     scale: Callable[[Array], Array] = log_odds,
+    short: int = 0,
+    across: bool = False,
 ) -> Array:
     """The right map, or that of one mistake: other squares, squares that stay, all but the square covered."""
     step = size if step is None else step
@@ -179,7 +255,9 @@ def _lost(
     before, canvas = scale(np.array(probability(image))), image.copy()
     for i, j in np.ndindex(lost.shape):
         covered = canvas if keep else image.copy()
-        window = slice(step * i, step * i + size), slice(step * j, step * j + size)
+        row, column = (j, i) if across else (i, j)
+        reach = size - short
+        window = slice(step * row, step * row + reach), slice(step * column, step * column + reach)
         square = np.zeros(image.shape[:2], bool)
         square[window] = True
         covered[square if inside else ~square] = fill
@@ -231,6 +309,45 @@ occlusion = Exercise(
             lambda *case: _lost(*case, step=1),
         ),
         Mistake(
+            "too small",
+            "lost",
+            "The squares are one row and one column too small. The end of a slice is not part of it: "
+            "[size * i : size * (i + 1)].",
+            lambda *case: _lost(*case, short=1),
+        ),
+        Mistake(
+            "rows and columns",
+            "lost",
+            "Rows and columns are exchanged in the slices: i counts the rows, the first axis.",
+            lambda *case: _lost(*case, across=True),
+        ),
+        Mistake(
+            "odds",
+            "lost",
+            "This is the loss in odds, p / (1 - p). Take their logarithm.",
+            lambda *case: _lost(*case, scale=lambda p: p / (1 - p)),
+        ),
+        Mistake(
+            "size of the loss",
+            "lost",
+            "The sign is lost. Where the square was evidence against, the loss is below 0.",
+            lambda *case: np.abs(_lost(*case)),
+        ),
+        Mistake(
+            "after alone",
+            "lost",
+            "These are the log-odds with the square covered. What is lost is before minus after.",
+            lambda probability, image, size, fill: (
+                log_odds(np.array(probability(image))) - _lost(probability, image, size, fill)
+            ),
+        ),
+        Mistake(
+            "mean colour",
+            "lost",
+            "The squares have the mean colour of the image, not the colour fill.",
+            lambda probability, image, size, fill: _lost(probability, image, size, image.mean(axis=(0, 1))),
+        ),
+        Mistake(
             "outside",
             "lost",
             "All but the square is covered. Cover the square itself.",
@@ -275,6 +392,65 @@ nearest = Exercise(
             "indices",
             "These are the least alike: np.argsort puts the smallest first. Sort by minus the cosine.",
             lambda rows, query, k: np.argsort(_cosines(rows, query))[:k],
+        ),
+        Mistake(
+            "itself",
+            "indices",
+            "The poster itself is among them. Leave it out, and return k others.",
+            lambda rows, query, k: np.argsort(-_cosines(rows, query))[: k + 1],
+        ),
+        Mistake(
+            "one too many",
+            "indices",
+            "There is one more than k.",
+            lambda rows, query, k: _best(_cosines(rows, query), query, k + 1),
+        ),
+        Mistake(
+            "shifted",
+            "indices",
+            "The query was deleted before sorting, so that the rows behind it have moved up by one. Give it "
+            "a cosine of -inf instead.",
+            lambda rows, query, k: np.argsort(-np.delete(_cosines(rows, query), query))[:k],
+        ),
+        Mistake(
+            "cosines",
+            "indices",
+            "These are the cosines. Return the indices of the rows.",
+            lambda rows, query, k: _cosines(rows, query)[_best(_cosines(rows, query), query, k)],
+        ),
+        Mistake(
+            "nearest last",
+            "indices",
+            "These are the right rows with the nearest last. Reverse them.",
+            lambda rows, query, k: _best(_cosines(rows, query), query, k)[::-1],
+        ),
+        Mistake(
+            "not in order",
+            "indices",
+            "These are the right rows, sorted by their index. Sort them by falling cosine.",
+            lambda rows, query, k: np.sort(_best(_cosines(rows, query), query, k)),
+        ),
+        Mistake(
+            "columns normalised",
+            "indices",
+            "Each column was divided by its length. Divide each row: axis=1.",
+            lambda rows, query, k: (lambda unit: _best(unit @ unit[query], query, k))(
+                rows / np.linalg.norm(rows, axis=0)
+            ),
+        ),
+        Mistake(
+            "not normalised",
+            "indices",
+            "These have the largest product, the poster itself among them. Divide each row by its length, "
+            "and leave the poster out.",
+            lambda rows, query, k: np.argsort(-(rows @ rows[query]))[:k],
+        ),
+        Mistake(
+            "distance",
+            "indices",
+            "These have the smallest distance, the poster itself first. Use the cosine, which ignores the "
+            "lengths, and leave the poster out.",
+            lambda rows, query, k: np.argsort(np.linalg.norm(rows - rows[query], axis=1))[:k],
         ),
         Mistake(
             "not normalised",
