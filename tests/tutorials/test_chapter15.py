@@ -105,3 +105,80 @@ def test_a_wrong_filter_is_named(changes, found):
 def test_a_wrong_fold_is_named(change, found):
     keys = chapter15.fold.diagnose(attempt(15, "fold", change)).keys
     assert keys == {"w": "right", "b": "right"} | found
+
+
+SIZES = "oh, ow = (h - kh) // stride + 1, (w - kw) // stride + 1"
+
+
+@pytest.mark.parametrize(
+    ("sizes", "found"),
+    [
+        ("(h - kh) // stride, (w - kw) // stride", "one missing"),
+        ("(h - kh + 1) // stride, (w - kw + 1) // stride", "one inside"),
+        ("-(-(h - kh) // stride) + 1, -(-(w - kw) // stride) + 1", "rounded up"),
+        ("-(-h // stride), -(-w // stride)", "same padding"),
+        ("(h - kw) // stride + 1, (w - kh) // stride + 1", "kernel exchanged"),
+    ],
+)
+def test_a_wrong_output_size_is_named(sizes, found):
+    wrong = attempt(15, "count", (SIZES, f"oh, ow = {sizes}"))
+    assert chapter15.count.diagnose(wrong).keys == {"flops": found, "bytes": found}
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ([("ow * o * kh", "ow * kh")], {"flops": "one filter"}),
+        ([("o * kh * kw * c\n", "o * c\n")], {"flops": "no kernel"}),
+        (
+            [("2 * n * oh * ow * o * kh * kw * c", "n * oh * ow * o * (2 * kh * kw * c - 1)")],
+            {"flops": "one addition fewer"},
+        ),
+        ([("4 * numbers", "32 * numbers")], {"bytes": "bits"}),
+        ([("numbers = n * h * w * c + ", "numbers = ")], {"bytes": "no input"}),
+        (
+            [("numbers = n * h * w * c", "numbers = h * w * c"), ("c * o + n *", "c * o +")],
+            {"bytes": "one image"},
+        ),
+    ],
+)
+def test_another_wrong_count_is_named(changes, found):
+    keys = chapter15.count.diagnose(attempt(15, "count", *changes)).keys
+    assert keys == {"flops": "right", "bytes": "right"} | found
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ([("(d[2] - d[1])", "(d[1] - d[2])")], {"m": "sign at -1", "y": "sign at -1"}),
+        ([("(g[0] - g[1] + g[2]) / 2", "(g[0] - g[1] + g[2])")], {"m": "one half", "y": "one half"}),
+        ([("(g[0] + g[1] + g[2]) / 2", "(g[0] + g[1] + g[2])")], {"m": "one half", "y": "one half"}),
+        ([("g[0] - g[1]", "g[0] + g[1]")], {"m": "g at -1", "y": "g at -1"}),
+        ([("* -g[0]", "* g[0]")], {"m": "sign at 0", "y": "sign at 0"}),
+        ([("[m[0] + m[1] + m[2]", "[m[0] + m[1] + m[2] + m[3]")], {"y": "infinity in both"}),
+        ([("return m, y", "return d * [*g, g[2]], y")], {"m": "six products"}),
+    ],
+)
+def test_another_wrong_filter_is_named(changes, found):
+    keys = chapter15.two_outputs.diagnose(attempt(15, "two_outputs", *changes)).keys
+    assert keys == {"m": "right", "y": "right"} | found
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (("gamma / np.sqrt", "gamma * np.sqrt"), {"w": "multiplied", "b": "multiplied"}),
+        (
+            ("gamma / np.sqrt(variance + eps)", "np.sqrt(variance + eps) / gamma"),
+            {"w": "inverse", "b": "inverse"},
+        ),
+        (("(b - mean) + beta", "(b - mean + beta)"), {"b": "beta scaled"}),
+        (("+ beta", "- beta"), {"b": "beta subtracted"}),
+        (("(b - mean)", "(mean - b)"), {"b": "mean minus bias"}),
+        (("scale * (b - mean) + beta", "b"), {"b": "as before"}),
+        (("scale * (b - mean) + beta", "beta"), {"b": "beta alone"}),
+    ],
+)
+def test_another_wrong_fold_is_named(change, found):
+    keys = chapter15.fold.diagnose(attempt(15, "fold", change)).keys
+    assert keys == {"w": "right", "b": "right"} | found

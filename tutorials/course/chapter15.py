@@ -42,6 +42,49 @@ def _patches(x: Shape, w: Shape, stride: int) -> int:
     return math.prod(_output(x, w, stride)[:3]) * math.prod(w[:3])
 
 
+def _with_output(x: Shape, w: Shape, rows: int, columns: int) -> tuple[int, int]:
+    """FLOPs and bytes for an output of another size."""
+    outputs = x[0] * rows * columns * w[3]
+    return 2 * outputs * math.prod(w[:3]), 4 * (math.prod(x) + math.prod(w) + outputs)
+
+
+def _one_missing(x: Shape, w: Shape, stride: int) -> tuple[int, int]:
+    return _with_output(x, w, (x[1] - w[0]) // stride, (x[2] - w[1]) // stride)
+
+
+def _one_inside(x: Shape, w: Shape, stride: int) -> tuple[int, int]:
+    return _with_output(x, w, (x[1] - w[0] + 1) // stride, (x[2] - w[1] + 1) // stride)
+
+
+def _rounded_up(x: Shape, w: Shape, stride: int) -> tuple[int, int]:
+    return _with_output(x, w, -(-(x[1] - w[0]) // stride) + 1, -(-(x[2] - w[1]) // stride) + 1)
+
+
+def _same_padding(x: Shape, w: Shape, stride: int) -> tuple[int, int]:
+    return _with_output(x, w, -(-x[1] // stride), -(-x[2] // stride))
+
+
+def _exchanged(x: Shape, w: Shape, stride: int) -> tuple[int, int]:
+    return _with_output(x, w, (x[1] - w[1]) // stride + 1, (x[2] - w[0]) // stride + 1)
+
+
+OUTPUT_SIZES = (
+    ("one missing", "The output has (H - kh) // stride + 1 rows: the 1 is missing.", _one_missing),
+    (
+        "one inside",
+        "The 1 is added before the division by the stride. The output has (H - kh) // stride + 1 rows.",
+        _one_inside,
+    ),
+    (
+        "rounded up",
+        "The output size was rounded up. A patch that does not fit is left out: round down, //.",
+        _rounded_up,
+    ),
+    ("same padding", "These are for 'same' padding. The convolution has none.", _same_padding),
+    ("kernel exchanged", "Height and width of the kernel are exchanged.", _exchanged),
+)
+
+
 count = Exercise(
     "count",
     cases=_shapes,
@@ -66,6 +109,30 @@ count = Exercise(
             "These are the FLOPs of stride 1. With a stride there are fewer output positions.",
             lambda x, w, stride: _flops(x, w, 1),
         ),
+        *(
+            Mistake(key, output, says, lambda *case, _f=wrong, _i=index: _f(*case)[_i])
+            for index, output in enumerate(("flops", "bytes"))
+            for key, says, wrong in OUTPUT_SIZES
+        ),
+        Mistake(
+            "one filter",
+            "flops",
+            "These are the FLOPs of one filter. The layer has O of them.",
+            lambda x, w, stride: _flops(x, w, stride) // w[3],
+        ),
+        Mistake(
+            "no kernel",
+            "flops",
+            "The sum over the kernel is missing: an output number is a sum of kh * kw * C products.",
+            lambda x, w, stride: _flops(x, w, stride) // (w[0] * w[1]),
+        ),
+        Mistake(
+            "one addition fewer",
+            "flops",
+            "A sum of K products takes K - 1 additions, exactly. By convention each multiply-add counts as "
+            "two FLOPs, 2 K in all.",
+            lambda x, w, stride: math.prod(_output(x, w, stride)) * (2 * math.prod(w[:3]) - 1),
+        ),
         Mistake(
             "one image",
             "flops",
@@ -89,6 +156,21 @@ count = Exercise(
             "bytes",
             "These are 8 bytes a number. A float32 has 4.",
             lambda *case: 8 * _numbers(*case),
+        ),
+        Mistake(
+            "bits", "bytes", "These are bits: a float32 has 32 bits, 4 bytes.", lambda *c: 32 * _numbers(*c)
+        ),
+        Mistake(
+            "no input",
+            "bytes",
+            "The input is missing: it is read from memory too.",
+            lambda x, w, stride: 4 * (_numbers(x, w, stride) - math.prod(x)),
+        ),
+        Mistake(
+            "one image",
+            "bytes",
+            "Only one image is counted. The batch has N of them, in the input and in the output.",
+            lambda x, w, stride: 4 * _numbers((1, *x[1:]), w, stride),
         ),
         Mistake(
             "duplication",
@@ -146,6 +228,29 @@ def _whole(d: Array, g: Array) -> Array:
 ROTATED = "The taps are in reverse order. y[0] begins with d[0] g[0]: the filter is not rotated."
 HALVES = "The halves are missing: the rows of G for 1 and -1 are divided by N'(p) = 2."
 
+
+def _sum_for_both(d: Array, g: Array) -> Array:
+    """With g(1) at the point -1, too."""
+    return np.stack([G[0], G[1], G[1], G[3]]) @ g * (B @ d)
+
+
+def _signs(*signs: int) -> Any:
+    return lambda d, g: _products(d, g) * signs
+
+
+PRODUCTS = (
+    (
+        "sign at -1",
+        "The product of the point -1 has the wrong sign: B^T d is d[2] - d[1] there.",
+        _signs(1, 1, -1, 1),
+    ),
+    ("one half", "The half at the point -1 is missing.", _signs(1, 1, 2, 1)),
+    ("one half", "The half at the point 1 is missing.", _signs(1, 2, 1, 1)),
+    ("g at -1", "At the point -1 the filter is (g[0] - g[1] + g[2]) / 2.", _sum_for_both),
+)
+"""Wrong products: each shows in m, and in y if that is summed from them."""
+
+
 two_outputs = Exercise(
     "two_outputs",
     cases=_rows,
@@ -157,7 +262,8 @@ two_outputs = Exercise(
         Mistake(
             "sign at infinity",
             "m",
-            "The product of the point at infinity has the wrong sign: B^T d is d[3] - d[1] there.",
+            "The product of the point at infinity has the wrong sign: B^T d is d[3] - d[1] there. (Lavin and "
+            "Gray write d[1] - d[3], and subtract it in y[1]; the result is the same.)",
             lambda d, g: _products(d, g) * [1, 1, 1, -1],
         ),
         Mistake(
@@ -172,6 +278,14 @@ two_outputs = Exercise(
             "The products of the points 1 and -1 are exchanged.",
             lambda d, g: _products(d, g)[[0, 2, 1, 3]],
         ),
+        *(Mistake(key, "m", says, wrong) for key, says, wrong in PRODUCTS),
+        Mistake(
+            "six products",
+            "m",
+            "These are products of one number each, as in the definition. Evaluate first: the rows of B^T d "
+            "times those of G g.",
+            lambda d, g: d * [*g, g[2]],
+        ),
         Mistake("rotated", "y", ROTATED, lambda d, g: np.correlate(d, g[::-1], mode="valid")),
         Mistake("halves", "y", HALVES, lambda d, g: A @ _whole(d, g)),
         Mistake(
@@ -185,6 +299,19 @@ two_outputs = Exercise(
             "y",
             "m[3] counts with the wrong sign: B^T d is d[3] - d[1] at infinity, and y[1] has plus m[3].",
             lambda d, g: A * [1, 1, 1, -1] @ _products(d, g),
+        ),
+        *(Mistake(key, "y", says, lambda d, g, _m=wrong: A @ _m(d, g)) for key, says, wrong in PRODUCTS),
+        Mistake(
+            "sign at 0",
+            "y",
+            "The product of the point 0 has the wrong sign: (d[2] - d[0]) times -g[0].",
+            lambda d, g: A @ _signs(-1, 1, 1, 1)(d, g),
+        ),
+        Mistake(
+            "infinity in both",
+            "y",
+            "m[3] is in y[0] as well. Only the last output reads the value at infinity.",
+            lambda d, g: np.add(A, [[0, 0, 0, 1], [0, 0, 0, 0]]) @ _products(d, g),
         ),
         Mistake(
             "infinity left out",
@@ -243,6 +370,14 @@ def _no_gamma(w: Array, b: Array, mean: Array, v: Array, gamma: Array, beta: Arr
     return _by_scale(1 / np.sqrt(v + eps), w, b, mean, beta)
 
 
+def _times(w: Array, b: Array, mean: Array, v: Array, gamma: Array, beta: Array, eps: float) -> Any:
+    return _by_scale(gamma * np.sqrt(v + eps), w, b, mean, beta)
+
+
+def _upside_down(w: Array, b: Array, mean: Array, v: Array, gamma: Array, beta: Array, eps: float) -> Any:
+    return _by_scale(np.sqrt(v + eps) / gamma, w, b, mean, beta)
+
+
 VARIANCE = "It is divided by the variance. Divide by the standard deviation, sqrt(variance + eps)."
 OUTSIDE = "eps is added to the standard deviation. It belongs under the root, to the variance."
 NO_EPS = "eps is missing: the root is of variance + eps."
@@ -262,6 +397,8 @@ fold = Exercise(
                 ("eps outside", OUTSIDE, _outside),
                 ("no eps", NO_EPS, _no_eps),
                 ("no gamma", NO_GAMMA, _no_gamma),
+                ("multiplied", "It is multiplied by the standard deviation. Divide by it.", _times),
+                ("inverse", "The scale is upside down: it is gamma / sqrt(variance + eps).", _upside_down),
             )
         ),
         Mistake("not scaled", "w", "The weights are as before. Each filter is scaled.", lambda w, *rest: w),
@@ -288,6 +425,31 @@ fold = Exercise(
             "b",
             "beta is missing.",
             lambda w, b, mean, v, gamma, beta, eps: gamma / np.sqrt(v + eps) * (b - mean),
+        ),
+        Mistake(
+            "beta scaled",
+            "b",
+            "beta stands inside the bracket. It is added after scaling.",
+            lambda w, b, mean, v, gamma, beta, eps: gamma / np.sqrt(v + eps) * (b - mean + beta),
+        ),
+        Mistake(
+            "beta subtracted",
+            "b",
+            "beta is subtracted. Add it.",
+            lambda w, b, mean, v, gamma, beta, eps: gamma / np.sqrt(v + eps) * (b - mean) - beta,
+        ),
+        Mistake(
+            "mean minus bias",
+            "b",
+            "The bracket is mean - b. The mean is subtracted from the old bias: b - mean.",
+            lambda w, b, mean, v, gamma, beta, eps: gamma / np.sqrt(v + eps) * (mean - b) + beta,
+        ),
+        Mistake("as before", "b", "The bias is as before.", lambda w, b, *rest: b),
+        Mistake(
+            "beta alone",
+            "b",
+            "This is beta alone. The old bias and the mean are scaled and added: scale * (b - mean).",
+            lambda w, b, mean, v, gamma, beta, eps: beta,
         ),
         Mistake(
             "mean added",
