@@ -68,6 +68,11 @@ def test_the_layer_passes_the_library_s_gradient_check():
         ((".sum(axis=0)", ".mean(axis=0)"), {"db": "mean"}),
         (("b**2", "b"), {"db": "not squared"}),
         (("-dy * a", "dy * a"), {"db": "sign"}),
+        (("da = dy / b", "da = dy * a / b"), {"da": "times a"}),
+        (("da = dy / b", "da = dy / b**2"), {"da": "squared"}),
+        (("-dy * a / b**2", "-a / b**2"), {"db": "local alone"}),
+        (("-dy * a / b**2", "-dy / b**2"), {"db": "no a"}),
+        (("(-dy * a / b**2).sum(axis=0)", "-dy.sum(axis=0) * a.sum(axis=0) / b**2"), {"db": "summed apart"}),
     ],
 )
 def test_a_wrong_quotient_is_named(change, found):
@@ -85,6 +90,16 @@ def test_a_wrong_quotient_is_named(change, found):
         ([("g = dy * weight", "g = dy"), ("dx = s", "dx = weight * s")], {"dx": "weight outside"}),
         ([("axis=1", "axis=0")], {"dx": "over the batch", "dweight": "over the batch"}),
         ([(" + eps", "")], {"dx": "no eps", "dweight": "no eps"}),
+        ([("g.mean(", "g.sum("), ("(g * x_hat).mean", "(g * x_hat).sum")], {"dx": "sums"}),
+        ([("g - mean_path - variance_path", "g + mean_path + variance_path")], {"dx": "added"}),
+        ([("dx = s * ", "dx = ")], {"dx": "no s"}),
+        ([("variance_path = x_hat * ", "variance_path = ")], {"dx": "no x_hat"}),
+        (
+            [("g.mean(axis=1", "g.mean(axis=0"), ("(g * x_hat).mean(axis=1", "(g * x_hat).mean(axis=0")],
+            {"dx": "columns"},
+        ),
+        ([("x.var(axis=1", "x.var(ddof=1, axis=1")], {"dx": "unbiased", "dweight": "unbiased"}),
+        ([("dweight = (dy * x_hat)", "dweight = dy")], {"dweight": "no x_hat"}),
         ([("(dy * x_hat).sum", "(dy * x).sum")], {"dweight": "x for x_hat"}),
         ([("(dy * x_hat).sum", "(g * x_hat).sum")], {"dweight": "times weight"}),
         ([("(dy * x_hat).sum", "(dy * x_hat).mean")], {"dweight": "mean"}),
@@ -127,6 +142,13 @@ WEIGHT = "self.weight.accumulate((dy * x_hat.reshape(x.shape)).sum(axis=(0, 1, 2
         ),
         ([(WEIGHT, WEIGHT.replace("x_hat.reshape(x.shape)", "x"))], {"dweight": "x for x_hat"}),
         ([("return x_hat * self.weight.data + self.bias.data", "return x_hat")], {"y": "x_hat alone"}),
+        ([("g - mean_path - variance_path", "g + mean_path + variance_path")], {"dx": "added"}),
+        ([("g.mean(", "g.sum("), ("(g * x_hat).mean", "(g * x_hat).sum")], {"dx": "sums"}),
+        ([(WEIGHT, WEIGHT.replace("(dy *", "(dy * self.weight.data *"))], {"dweight": "times weight"}),
+        (
+            [("accumulate(dy.sum(", "accumulate((dy * self.weight.data).sum(")],
+            {"dbias": "times weight"},
+        ),
     ],
 )
 def test_a_wrong_group_norm_is_named(changes, found):

@@ -40,6 +40,18 @@ divide_backward = Exercise(
             lambda dy, a, b: np.broadcast_to(1 / b, a.shape),
         ),
         Mistake(
+            "times a",
+            "da",
+            "dy is multiplied by the quotient a / b. The derivative of a / b by a is 1 / b.",
+            lambda dy, a, b: dy * a / b,
+        ),
+        Mistake(
+            "squared",
+            "da",
+            "It is divided by b squared. That belongs to db: the derivative of a / b by a is 1 / b.",
+            lambda dy, a, b: dy / b**2,
+        ),
+        Mistake(
             "not summed",
             "db",
             "There is one share for each row. b was stretched over the rows: sum the shares over axis 0.",
@@ -63,6 +75,24 @@ divide_backward = Exercise(
             "It has the wrong sign: a / b falls where a positive b grows and a is positive.",
             lambda dy, a, b: (dy * a / b**2).sum(axis=0),
         ),
+        Mistake(
+            "local alone",
+            "db",
+            "This is the sum of the local derivatives -a / b**2. The chain rule multiplies each by its dy.",
+            lambda dy, a, b: -(a / b**2).sum(axis=0),
+        ),
+        Mistake(
+            "no a",
+            "db",
+            "a is missing. The derivative of a / b by b is -a / b**2.",
+            lambda dy, a, b: -(dy / b**2).sum(axis=0),
+        ),
+        Mistake(
+            "summed apart",
+            "db",
+            "dy and a are summed before they are multiplied. Multiply in each row, then sum the products.",
+            lambda dy, a, b: -dy.sum(axis=0) * a.sum(axis=0) / b**2,
+        ),
     ),
 )
 
@@ -74,32 +104,55 @@ def _normalised(x: Array, axes: tuple[int, ...], eps: float, ddof: int = 0) -> t
 
 
 def _to_input(
-    g: Array, x: Array, axes: tuple[int, ...], eps: float, *, mean: bool = True, variance: bool = True
+    g: Array,
+    x: Array,
+    axes: tuple[int, ...],
+    eps: float,
+    *,
+    mean: bool = True,
+    variance: bool = True,
+    along: bool = True,
+    over: tuple[int, ...] | None = None,
+    times: float = 1.0,
+    ddof: int = 0,
 ) -> Array:
-    """dx from g = dL/dx_hat, with or without two of the three ways."""
-    x_hat, s = _normalised(x, axes, eps)
-    along_mean = g.mean(axis=axes, keepdims=True) if mean else 0
-    along_variance = x_hat * (g * x_hat).mean(axis=axes, keepdims=True) if variance else 0
-    return s * (g - along_mean - along_variance)
+    """dx from g = dL/dx_hat, with or without two of the three ways, or with a part of them changed.
+
+    ``along`` whether the variance path is multiplied by x_hat; ``over`` the axes of the means of g, where
+    they are others; ``times`` a factor of both; ``ddof`` that of the variance.
+    """
+    x_hat, s = _normalised(x, axes, eps, ddof)
+    over = axes if over is None else over
+    along_mean = g.mean(axis=over, keepdims=True) if mean else 0
+    along_variance = (x_hat if along else 1) * (g * x_hat).mean(axis=over, keepdims=True) if variance else 0
+    return s * (g - times * along_mean - times * along_variance)
 
 
 NO_MEAN = (
-    "The way through the mean is missing: each x also moves the mean, which is subtracted from all others. "
+    "The way through the mean is missing: each x also moves the mean, which is subtracted from all "
+    "others. "
     "Subtract the mean of g."
 )
 NO_VARIANCE = (
-    "The way through the variance is missing: each x also moves the standard deviation, by which all others "
+    "The way through the variance is missing: each x also moves the standard deviation, by which "
+    "all others "
     "are divided. Subtract x_hat times the mean of g * x_hat."
 )
 NEITHER = (
-    "Mean and variance are taken for constants, as in a batch norm that predicts. Here they depend on x: "
+    "Mean and variance are taken for constants, as in a batch norm that predicts. Here they depend "
+    "on x: "
     "subtract the mean path and the variance path."
 )
 NO_WEIGHT = "The weight is left out. It lies between x_hat and the loss: begin with g = dy * weight."
 OUTSIDE = (
-    "The weight is multiplied in after the means. It differs from channel to channel, so it must be in the "
+    "The weight is multiplied in after the means. It differs from channel to channel, so it must "
+    "be in the "
     "sums: begin with g = dy * weight."
 )
+SUMS = "The two paths are sums over the numbers that share a mean. Take means: divide by their count M."
+ADDED = "The mean path and the variance path are added to g. Both are subtracted."
+NO_S = "The factor s = 1 / sqrt(var + eps) is missing, by which every way is multiplied."
+UNBIASED = "The variance is divided by M - 1. A normalisation divides by M."
 FACTOR = "It is taken times x, not x_hat: y = weight * x_hat + bias."
 
 
@@ -143,7 +196,8 @@ layer_norm_backward = Exercise(
         Mistake(
             "over the batch",
             "dx",
-            "Mean and variance are those of the columns, as in a batch norm. A layer norm takes those of the "
+            "Mean and variance are those of the columns, as in a batch norm. A layer norm takes "
+            "those of the "
             "rows, axis 1.",
             lambda dy, x, w, e: _to_input(dy * w, x, (0,), e),
         ),
@@ -152,6 +206,40 @@ layer_norm_backward = Exercise(
             "dx",
             "eps is left out: s is 1 / sqrt(var + eps).",
             lambda dy, x, w, e: _to_input(dy * w, x, (1,), 0.0),
+        ),
+        Mistake("sums", "dx", SUMS, lambda dy, x, w, e: _to_input(dy * w, x, (1,), e, times=x.shape[1])),
+        Mistake("added", "dx", ADDED, lambda dy, x, w, e: _to_input(dy * w, x, (1,), e, times=-1)),
+        Mistake(
+            "no s",
+            "dx",
+            NO_S,
+            lambda dy, x, w, e: _to_input(dy * w, x, (1,), e) / _normalised(x, (1,), e)[1],
+        ),
+        Mistake(
+            "no x_hat",
+            "dx",
+            "The variance path is the mean of g * x_hat alone. It is multiplied by x_hat once more.",
+            lambda dy, x, w, e: _to_input(dy * w, x, (1,), e, along=False),
+        ),
+        Mistake(
+            "columns",
+            "dx",
+            "x_hat is right, and the means of g and of g * x_hat go over the columns. Take those "
+            "of the rows.",
+            lambda dy, x, w, e: _to_input(dy * w, x, (1,), e, over=(0,)),
+        ),
+        Mistake("unbiased", "dx", UNBIASED, lambda dy, x, w, e: _to_input(dy * w, x, (1,), e, ddof=1)),
+        Mistake(
+            "unbiased",
+            "dweight",
+            UNBIASED,
+            lambda dy, x, w, e: (dy * _normalised(x, (1,), e, ddof=1)[0]).sum(axis=0),
+        ),
+        Mistake(
+            "no x_hat",
+            "dweight",
+            "This is dbias. The weight is multiplied by x_hat, so each dy is multiplied by its x_hat.",
+            lambda dy, x, w, e: dy.sum(axis=0),
         ),
         Mistake("x for x_hat", "dweight", FACTOR, lambda dy, x, w, e: (dy * x).sum(axis=0)),
         Mistake(
@@ -266,14 +354,19 @@ def _other_output(kind: str) -> Callable[..., Array]:
     return lambda *case: _hat(kind, case) * case[3] + case[4]
 
 
-def _grouped_dx(*, mean: bool = True, variance: bool = True) -> Callable[..., Array]:
+def _grouped_dx(**changed: Any) -> Callable[..., Array]:
     def value(*case: Any) -> Array:
         x, _, second, weight, _, groups = case
         g = _split(second * weight, groups)
-        dx = _to_input(g, _split(x, groups), (1, 2, 4), EPS, mean=mean, variance=variance)
+        dx = _to_input(g, _split(x, groups), (1, 2, 4), EPS, **changed)
         return dx.reshape(x.shape)
 
     return value
+
+
+def _count(case: Case) -> int:
+    """How many numbers share a mean."""
+    return _split(case[0], case[-1])[0, :, :, 0].size
 
 
 def _unweighted_dx(x: Array, first: Array, second: Array, weight: Array, bias: Array, groups: int) -> Array:
@@ -319,7 +412,8 @@ class LayerExercise(Exercise):
                         Finding(
                             self.name,
                             "always records",
-                            f"{self.name} is right, but remembers in a pass that only predicts: memory that "
+                            f"{self.name} is right, but remembers in a pass that only predicts: "
+                            "memory that "
                             "nothing frees. Remember with when=training if record is None else record.",
                         ),
                     ),
@@ -328,7 +422,8 @@ class LayerExercise(Exercise):
 
 
 LAST_ONLY = (
-    "It is the gradient of the second backward pass alone: the first is overwritten. Gradients are added, "
+    "It is the gradient of the second backward pass alone: the first is overwritten. Gradients are "
+    "added, "
     "with accumulate or +=."
 )
 
@@ -350,6 +445,20 @@ GroupNorm = LayerExercise(
         Mistake("constants", "dx", NEITHER, _grouped_dx(mean=False, variance=False)),
         Mistake("no weight", "dx", NO_WEIGHT, _unweighted_dx),
         Mistake("weight outside", "dx", OUTSIDE, lambda *case: _unweighted_dx(*case) * case[3]),
+        Mistake("added", "dx", ADDED, _grouped_dx(times=-1)),
+        Mistake("sums", "dx", SUMS, lambda *case: _grouped_dx(times=_count(case))(*case)),
+        Mistake(
+            "times weight",
+            "dweight",
+            "g = dy * weight is used. The weight is multiplied by x_hat: its gradient is dy * x_hat.",
+            lambda *case: _group_norm(*case)[2] * case[3],
+        ),
+        Mistake(
+            "times weight",
+            "dbias",
+            "g = dy * weight is used. The bias is added after the weight: its gradient is the sum of dy.",
+            lambda *case: _group_norm(*case)[3] * case[3],
+        ),
         Mistake(
             "overwritten",
             "dweight",
