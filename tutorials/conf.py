@@ -34,6 +34,7 @@ exclude_patterns = ["chapters", "README.md", "**.ipynb_checkpoints", "_static"]
 
 # The course
 nb_execution_mode = "off"
+nb_merge_streams = True
 nb_ipywidgets_js = {}  # no scripts from other hosts
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence"]
 myst_dmath_double_inline = True
