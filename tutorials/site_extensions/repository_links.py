@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
-from sphinx import addnodes
 from sphinx.application import Sphinx
 
 LINK = re.compile(r"(\]\()([^)\s]+)(\))")
@@ -49,14 +48,6 @@ def rewrite_included(app: Sphinx, relative_path: Path, parent: str, content: lis
     file = posixpath.normpath(posixpath.join(COURSE, relative_path.as_posix()))
     if not file.startswith(f"{COURSE}/"):
         content[0] = rewritten(content[0], posixpath.dirname(file), app.config.included_pages)
-
-
-def unlink_unwritten_chapters(app: Sphinx, doctree: nodes.document) -> None:
-    """The event ``doctree-read``: a link to a chapter that has no notebook yet becomes plain text."""
-    for reference in list(doctree.findall(addnodes.pending_xref)):
-        missing = reference.get("refdomain") is None  # MyST found no file
-        if missing and re.fullmatch(r"\d\d_\w+\.ipynb", reference["reftarget"]):
-            reference.replace_self(reference.children)
 
 
 def source_page(path: str) -> tuple[str, str] | None:
@@ -112,6 +103,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the events, and add the option ``included_pages``."""
     app.add_config_value("included_pages", {}, "env", dict)
     app.connect("include-read", rewrite_included)
-    app.connect("doctree-read", unlink_unwritten_chapters)
     app.connect("doctree-resolved", link_code_spans)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
