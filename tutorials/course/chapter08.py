@@ -41,6 +41,11 @@ def _old_velocity(w: Array, gradients: Array, lr: float, mu: float) -> Array:
     return _velocity(w, gradients[:-1], lr, mu)[0]
 
 
+NO_MU = "mu is missing: the velocity is the sum of all gradients and forgets nothing. v = mu * v + g."
+MU_ON_BOTH = "mu multiplies the new gradient as well. Only the old velocity shrinks: v = mu * v + g."
+ONE_STEP = "Only the first gradient was used. Is the return statement inside the loop?"
+
+
 def _sequences(seed: int) -> list[tuple[Array, Array]]:
     rng = np.random.default_rng(seed)
     return [(rng.standard_normal(d), 2 * rng.standard_normal((t, d))) for t, d in ((5, 3), (4, 6))]
@@ -86,6 +91,50 @@ momentum = Exercise(
             lambda w, g, lr, mu: 2 * w - _velocity(w, g, lr, mu)[0],
         ),
         Mistake(
+            "no lr",
+            "w",
+            "The learning rate is missing: the weights move by lr * v, not by v.",
+            lambda w, g, lr, mu: w + (_velocity(w, g, lr, mu)[0] - w) / lr,
+        ),
+        Mistake(
+            "no mu",
+            "w",
+            NO_MU,
+            lambda w, g, lr, mu: w - lr * g.cumsum(axis=0).sum(axis=0),
+        ),
+        Mistake("mu on both", "w", MU_ON_BOTH, lambda w, g, lr, mu: _velocity(w, mu * g, lr, mu)[0]),
+        Mistake("one step", "w", ONE_STEP, lambda w, g, lr, mu: w - lr * g[0]),
+        Mistake(
+            "moved once",
+            "w",
+            "The weights move once, along the last velocity. They move in every step: inside the loop.",
+            lambda w, g, lr, mu: w - lr * _velocity(w, g, lr, mu)[1],
+        ),
+        Mistake(
+            "lr for mu",
+            "w",
+            "lr and mu are exchanged: v = mu * v + g, and w moves by lr * v.",
+            lambda w, g, lr, mu: _velocity(w, g, mu, lr)[0],
+        ),
+        Mistake(
+            "lr for mu",
+            "v",
+            "lr and mu are exchanged: v = mu * v + g, and w moves by lr * v.",
+            lambda w, g, lr, mu: _velocity(w, g, mu, lr)[1],
+        ),
+        Mistake("no mu", "v", NO_MU, lambda w, g, lr, mu: g.sum(axis=0)),
+        Mistake("mu on both", "v", MU_ON_BOTH, lambda w, g, lr, mu: _velocity(w, mu * g, lr, mu)[1]),
+        Mistake("one step", "v", ONE_STEP, lambda w, g, lr, mu: g[0]),
+        Mistake(
+            "minus lr in v",
+            "v",
+            "This v is -lr times the velocity of this chapter: the variant v = mu * v - lr * g "
+            "with w = w + v, "
+            "which gives the same weights. Here v sums bare gradients, and lr is multiplied in "
+            "when w moves.",
+            lambda w, g, lr, mu: -lr * _velocity(w, g, lr, mu)[1],
+        ),
+        Mistake(
             "damped",
             "v",
             "The gradient is multiplied by 1 - mu: that is an average. Momentum adds: v = mu * v + g.",
@@ -94,7 +143,8 @@ momentum = Exercise(
         Mistake(
             "lr in v",
             "v",
-            "The learning rate is in the velocity. v sums bare gradients, and lr is multiplied in when w "
+            "The learning rate is in the velocity. v sums bare gradients, and lr is multiplied in "
+            "when w "
             "moves; else a schedule would change the past.",
             lambda w, g, lr, mu: lr * _velocity(w, g, lr, mu)[1],
         ),
@@ -133,11 +183,16 @@ def _by_hand(
     root: Callable[[Array, float], Array] = lambda v, eps: np.sqrt(v) + eps,
     shrink: Callable[[float, float], float] = lambda lr, decay: 1 - lr * decay,
     shrink_last: bool = False,
+    power: Callable[[float, int], float] = lambda beta, t: beta**t,
+    bare: bool = False,
+    sign: float = 1.0,
 ) -> Callable[..., Array]:
     """A function that gives the weights of AdamW with something changed.
 
     ``first`` the number of the first step; ``correct`` which averages are corrected; ``root`` of v and eps;
-    ``shrink`` the factor of the decay, from lr and decay; ``shrink_last``: after Adam's step.
+    ``shrink`` the factor of the decay, from lr and decay; ``shrink_last``: after Adam's step; ``power`` what
+    is subtracted from 1 in the corrections; ``bare``: the gradient in the place of its average; ``sign`` of
+    the step.
     """
 
     def value(
@@ -147,10 +202,10 @@ def _by_hand(
         factor = shrink(lr, decay)
         for t, g in enumerate(gradients, start=first):
             m, v = beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g**2
-            m_hat = m / np.float64(1 - beta1**t) if "m" in correct else m
-            v_hat = v / np.float64(1 - beta2**t) if "v" in correct else v
+            m_hat = m / np.float64(1 - power(beta1, t)) if "m" in correct else m
+            v_hat = v / np.float64(1 - power(beta2, t)) if "v" in correct else v
             w = w if shrink_last else w * factor
-            w = w - lr * m_hat / root(v_hat, eps)
+            w = w - sign * lr * (g if bare else m_hat) / root(v_hat, eps)
             w = w * factor if shrink_last else w
         return w
 
@@ -172,9 +227,13 @@ def _summed(gradients: Array, beta: float) -> Array:
 
 
 KEPT = (
-    "The corrected average is kept, so the next step corrects it once more. Give it a name of its own, and "
+    "The corrected average is kept, so the next step corrects it once more. Give it a name of its "
+    "own, and "
     "leave the average as it is."
 )
+
+
+POWER = "The correction is not 1 - beta**t, with beta to the power of the number of the step."
 
 
 def _correction_kept(gradients: Array, beta: float) -> Array:
@@ -224,7 +283,9 @@ adamw = Exercise(
         Mistake(
             "t from 0",
             "w",
-            "The first step has t = 0: 1 - beta**0 is 0, and the division gives no number. Count from 1.",
+            "It is not a number. Either the first step has t = 0, where 1 - beta**0 is 0: count "
+            "from 1. Or the "
+            "correction is 1 - beta * t, below 0, and has no root: it is 1 - beta**t.",
             _by_hand(first=0),
         ),
         Mistake(
@@ -263,6 +324,25 @@ adamw = Exercise(
             "It is divided by v. v has the unit of the gradient squared: divide by its square root.",
             _by_hand(root=lambda v, eps: v + eps),
         ),
+        Mistake(
+            "no eps", "w", "eps is left out. It is added to the root.", _by_hand(root=lambda v, _: np.sqrt(v))
+        ),
+        Mistake(
+            "uphill",
+            "w",
+            "The weights move along the gradient, so the loss grows. Subtract Adam's step.",
+            _by_hand(sign=-1),
+        ),
+        Mistake(
+            "gradient for m",
+            "w",
+            "The step has the gradient in its numerator. Use its corrected average m_hat.",
+            _by_hand(bare=True),
+        ),
+        Mistake("power", "w", POWER, _by_hand(power=lambda beta, t: beta)),
+        Mistake("one step", "w", ONE_STEP, lambda w, g, *rest: _adamw(w, g[:1], *rest)[0]),
+        Mistake("one step", "m", ONE_STEP, lambda w, g, *rest: _adamw(w, g[:1], *rest)[1]),
+        Mistake("one step", "v", ONE_STEP, lambda w, g, *rest: _adamw(w, g[:1], *rest)[2]),
         Mistake("decay mixed in", "m", MIXED, lambda *case: _mixed_in(*case)[1]),
         Mistake("summed", "m", SUMMED, lambda *case: _summed(case[1], case[3])),
         Mistake(
@@ -303,6 +383,8 @@ adamw = Exercise(
 )
 
 
+ROOT = "The root is not taken of the whole fraction: the standard deviation is sqrt(2 / fan-in)."
+
 he_std = Exercise(
     "he_std",
     cases=lambda: [((20, 50),), ((3, 5, 4, 16),), ((1, 1, 6, 32),)],
@@ -312,7 +394,8 @@ he_std = Exercise(
         Mistake(
             "fan-out for fan-in",
             "std",
-            "It is made from the fan-out, the numbers that one input goes to. For the forward pass count the "
+            "It is made from the fan-out, the numbers that one input goes to. For the forward pass "
+            "count the "
             "products that are added up in one output: leave out the last axis, not the one before.",
             lambda shape: np.sqrt(2 / fans(shape)[1]),
         ),
@@ -351,6 +434,40 @@ he_std = Exercise(
             "std",
             "All weights are counted. An output number reads only those of its own filter.",
             lambda shape: np.sqrt(2 / np.prod(shape)),
+        ),
+        Mistake(
+            "first axis left out",
+            "std",
+            "The first axis is left out, as for filters of the shape (O, C, kh, kw). Here the "
+            "filters are last.",
+            lambda shape: np.sqrt(2 / np.prod(shape[1:])),
+        ),
+        Mistake(
+            "channels forgotten",
+            "std",
+            "Only the window is counted. A convolution adds up kh * kw * C products.",
+            lambda shape: np.sqrt(2 / np.prod(shape[:-2])),
+        ),
+        Mistake(
+            "added",
+            "std",
+            "The sizes are added. kh * kw * C products go into one output: multiply them.",
+            lambda shape: np.sqrt(2 / sum(shape[:-1])),
+        ),
+        Mistake("root", "std", ROOT, lambda shape: 2 / np.sqrt(fans(shape)[0])),
+        Mistake("root", "std", ROOT, lambda shape: np.sqrt(2) / fans(shape)[0]),
+        Mistake(
+            "upside down",
+            "std",
+            "The fraction is upside down: the more inputs, the smaller the weights.",
+            lambda shape: np.sqrt(fans(shape)[0] / 2),
+        ),
+        Mistake(
+            "uniform",
+            "std",
+            "This is the limit of uniform weights with He's variance, sqrt(6 / fan-in). Their standard "
+            "deviation is sqrt(2 / fan-in).",
+            lambda shape: np.sqrt(6 / fans(shape)[0]),
         ),
     ),
 )
