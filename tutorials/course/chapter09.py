@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,30 @@ def _moved(
     return np.asarray(keep * running + (1 - keep) * batch)
 
 
+def _divided(case: tuple[Any, ...], by: Callable[[Array, float], Array], *, centred: bool = True) -> Array:
+    """y with another divisor, from the variance and eps, or with the mean left in x."""
+    x, gamma, beta, mean, var, training, _, eps = case
+    if training:
+        mean, var = x.mean(axis=CHANNEL), x.var(axis=CHANNEL)
+    return np.asarray(gamma * (x - mean if centred else x) / by(var, eps) + beta)
+
+
+def _towards(case: tuple[Any, ...], batch: Array) -> Array:
+    """The running variance, moved in training towards ``batch``."""
+    return np.asarray((1 - case[6]) * case[4] + case[6] * batch if case[5] else case[4])
+
+
+def _replaced(case: tuple[Any, ...], index: int, *, ddof: int = 1) -> Array:
+    """The batch's mean (``index`` 3) or variance (4) in training."""
+    if not case[5]:
+        return np.asarray(case[index])
+    return np.asarray(case[0].mean(axis=CHANNEL) if index == 3 else case[0].var(axis=CHANNEL, ddof=ddof))
+
+
+REPLACED = (
+    "It is replaced by that of the batch. It is moved towards it: (1 - momentum) * running + "
+    "momentum * batch."
+)
 EVALUATION = (
     "In evaluation (training=False) the statistics of the batch are used. Use the running ones, so that "
     "a prediction does not depend on the other images of the batch."
@@ -90,7 +115,8 @@ ALWAYS = "It is moved in evaluation too (training=False). Only training passes m
 TURNED = "The momentum is turned round: new = (1 - momentum) * running + momentum * batch."
 STILL = "It is not moved in training. Return (1 - momentum) * running + momentum * batch."
 IMAGES_ONLY = (
-    "The statistics are taken over the images only, for each pixel apart. A channel's statistics go over "
+    "The statistics are taken over the images only, for each pixel apart. A channel's statistics "
+    "go over "
     "images, rows and columns: axis=(0, 1, 2)."
 )
 
@@ -123,7 +149,8 @@ batchnorm_forward = Exercise(
         Mistake(
             "unbiased",
             "y",
-            "The batch is normalised with the unbiased variance (divided by M - 1). Use the biased one here; "
+            "The batch is normalised with the unbiased variance (divided by M - 1). Use the biased "
+            "one here; "
             "the unbiased one is for the running variance.",
             lambda *case: _over(case, CHANNEL, ddof=1),
         ),
@@ -148,7 +175,8 @@ batchnorm_forward = Exercise(
         Mistake(
             "moved first",
             "y",
-            "In training the batch is normalised with the running statistics after they were moved. Use the "
+            "In training the batch is normalised with the running statistics after they were "
+            "moved. Use the "
             "batch's own.",
             lambda *case: _normalised(case, _moved(case, 3), _moved(case, 4)),
         ),
@@ -158,22 +186,88 @@ batchnorm_forward = Exercise(
             "This is x_hat. gamma and beta are missing: y = gamma * x_hat + beta.",
             lambda *case: (_over(case, CHANNEL) - case[2]) / case[1],
         ),
+        Mistake(
+            "no gamma",
+            "y",
+            "gamma is missing: y = gamma * x_hat + beta.",
+            lambda *case: (_over(case, CHANNEL) - case[2]) / case[1] + case[2],
+        ),
+        Mistake(
+            "no beta",
+            "y",
+            "beta is missing: y = gamma * x_hat + beta.",
+            lambda *case: _over(case, CHANNEL) - case[2],
+        ),
+        Mistake(
+            "exchanged",
+            "y",
+            "gamma and beta are exchanged: y = gamma * x_hat + beta.",
+            lambda *case: (_over(case, CHANNEL) - case[2]) / case[1] * case[2] + case[1],
+        ),
+        Mistake(
+            "no root",
+            "y",
+            "It is divided by the variance. Divide by its square root, sqrt(var + eps).",
+            lambda *case: _divided(case, lambda var, eps: var + eps),
+        ),
+        Mistake(
+            "no eps",
+            "y",
+            "eps is left out: divide by sqrt(var + eps).",
+            lambda *case: _divided(case, lambda var, eps: np.sqrt(var)),
+        ),
+        Mistake(
+            "no mean",
+            "y",
+            "The mean is not subtracted: x_hat = (x - mean) / sqrt(var + eps).",
+            lambda *case: _divided(case, lambda var, eps: np.sqrt(var + eps), centred=False),
+        ),
         Mistake("axis", "running mean", IMAGES_ONLY, lambda *case: _moved(case, 3, axes=0)),
         Mistake("momentum", "running mean", TURNED, lambda *case: _moved(case, 3, turned=True)),
         Mistake("eval mode", "running mean", ALWAYS, lambda *case: _moved(case, 3, always=True)),
         Mistake("not moved", "running mean", STILL, lambda *case: case[3]),
+        Mistake("replaced", "running mean", REPLACED, lambda *case: _replaced(case, 3)),
         Mistake("axis", "running var", IMAGES_ONLY, lambda *case: _moved(case, 4, axes=0)),
         Mistake("axis", "running var", IMAGES_ONLY, lambda *case: _moved(case, 4, axes=0, unbiased=False)),
         Mistake(
             "biased",
             "running var",
-            "It is moved towards the biased variance of the batch. Multiply that by M / (M - 1) first, with "
+            "It is moved towards the biased variance of the batch. Multiply that by M / (M - 1) "
+            "first, with "
             "M = N * H * W.",
             lambda *case: _moved(case, 4, unbiased=False),
         ),
         Mistake("momentum", "running var", TURNED, lambda *case: _moved(case, 4, turned=True)),
         Mistake("eval mode", "running var", ALWAYS, lambda *case: _moved(case, 4, always=True)),
         Mistake("not moved", "running var", STILL, lambda *case: case[4]),
+        Mistake("replaced", "running var", REPLACED, lambda *case: _replaced(case, 4)),
+        Mistake("replaced", "running var", REPLACED, lambda *case: _replaced(case, 4, ddof=0)),
+        Mistake(
+            "images counted",
+            "running var",
+            "The factor is N / (N - 1). A channel has M = N * H * W numbers: it is M / (M - 1).",
+            lambda *case: _towards(case, case[0].var(axis=CHANNEL) * len(case[0]) / (len(case[0]) - 1)),
+        ),
+        Mistake(
+            "smaller",
+            "running var",
+            "The biased variance is made smaller. It is too small already: multiply it by M / (M - 1).",
+            lambda *case: _towards(case, case[0].var(axis=CHANNEL) * (1 - len(case[1]) / case[0].size)),
+        ),
+        Mistake(
+            "twice",
+            "running var",
+            "The factor M / (M - 1) is in it twice. Apply it once, to the biased variance.",
+            lambda *case: _towards(
+                case, case[0].var(axis=CHANNEL, ddof=1) / (1 - len(case[1]) / case[0].size)
+            ),
+        ),
+        Mistake(
+            "deviation",
+            "running var",
+            "It is moved towards the standard deviation. Use the variance.",
+            lambda *case: _towards(case, case[0].std(axis=CHANNEL)),
+        ),
     ),
 )
 
@@ -211,12 +305,18 @@ def _dx(
     variance: float = 1.0,
     evaluation: float = 0.0,
     axes: Any = CHANNEL,
+    along: bool = True,
 ) -> Array:
-    """dx with its two corrections multiplied by factors, in evaluation by ``evaluation`` as well."""
+    """dx with its two corrections multiplied by factors, in evaluation by ``evaluation`` as well.
+
+    ``along``: whether the variance's correction is multiplied by x_hat.
+    """
     dy, x_hat, inv_std, gamma, training = case
     on = 1.0 if training else evaluation
-    shift, along = dy.mean(axis=axes, keepdims=True), (dy * x_hat).mean(axis=axes, keepdims=True)
-    return np.asarray(gamma * inv_std * (dy - on * mean * shift - on * variance * x_hat * along))
+    shift, scaling = dy.mean(axis=axes, keepdims=True), (dy * x_hat).mean(axis=axes, keepdims=True)
+    if along:
+        scaling = x_hat * scaling
+    return np.asarray(gamma * inv_std * (dy - on * mean * shift - on * variance * scaling))
 
 
 def _undivided(case: tuple[Any, ...]) -> Array:
@@ -226,6 +326,7 @@ def _undivided(case: tuple[Any, ...]) -> Array:
 
 
 ONLY_BATCH = "It is summed over the images only. The parameter is used at every row and column too."
+TIMES_GAMMA = "It is made with gamma * dy. That is the gradient of x_hat; the parameters' are made with dy."
 MEAN = "This is the mean over the positions. The parameter is used at each of them, and the uses add up."
 
 batchnorm_backward = Exercise(
@@ -237,7 +338,8 @@ batchnorm_backward = Exercise(
         Mistake(
             "constants",
             "dx",
-            "This is dx with mean and variance held constant. In training x moves both: subtract the two "
+            "This is dx with mean and variance held constant. In training x moves both: subtract "
+            "the two "
             "corrections.",
             lambda *case: _dx(case, mean=0, variance=0),
         ),
@@ -289,6 +391,45 @@ batchnorm_backward = Exercise(
             "The factor inv_std is missing: x_hat is (x - mean) * inv_std.",
             lambda *case: _dx(case) / case[2],
         ),
+        Mistake(
+            "added",
+            "dx",
+            "The two corrections are added to dy. Both are subtracted.",
+            lambda *case: _dx(case, mean=-1, variance=-1),
+        ),
+        Mistake(
+            "no x_hat",
+            "dx",
+            "The variance's correction is dgamma / M alone. It is multiplied by x_hat.",
+            lambda *case: _dx(case, along=False),
+        ),
+        Mistake(
+            "all numbers",
+            "dx",
+            "The corrections are divided by all numbers of dy. A channel has M = N * H * W of them, not "
+            "N * H * W * C.",
+            lambda *case: _dx(case, mean=1 / len(case[2]), variance=1 / len(case[2])),
+        ),
+        Mistake(
+            "gamma twice",
+            "dx",
+            "gamma is multiplied in twice. Either begin with gamma * dy, or multiply by gamma at the end.",
+            lambda *case: _dx(case) * case[3],
+        ),
+        Mistake(
+            "dy in evaluation",
+            "dx",
+            "In evaluation this is dy as it came. The way through x_hat remains: gamma * inv_std * dy.",
+            lambda *case: _dx(case) if case[4] else case[0],
+        ),
+        Mistake("times gamma", "dgamma", TIMES_GAMMA, lambda *case: _backward(*case)[1] * case[3]),
+        Mistake(
+            "x for x_hat",
+            "dgamma",
+            "It is made with x - mean. gamma is multiplied by x_hat.",
+            lambda *case: _backward(*case)[1] / case[2],
+        ),
+        Mistake("times gamma", "dbeta", TIMES_GAMMA, lambda *case: _backward(*case)[2] * case[3]),
         Mistake("batch only", "dgamma", ONLY_BATCH, lambda dy, x_hat, *rest: (dy * x_hat).sum(axis=0)),
         Mistake("mean", "dgamma", MEAN, lambda dy, x_hat, *rest: (dy * x_hat).mean(axis=CHANNEL)),
         Mistake(
@@ -332,7 +473,16 @@ def _parts(x: Array, w1: Array, w2: Array, dy: Array) -> dict[str, Array]:
     a = np.maximum(z, 0)
     s = x + a @ w2
     ds = dy * (s > 0)
-    return {"z": z, "a": a, "body": a @ w2, "s": s, "ds": ds, "da": ds @ w2.T, "da_open": dy @ w2.T}
+    return {
+        "z": z,
+        "a": a,
+        "body": a @ w2,
+        "s": s,
+        "ds": ds,
+        "da": ds @ w2.T,
+        "da_open": dy @ w2.T,
+        "masked": dy * (dy > 0),
+    }
 
 
 def _back(case: tuple[Any, ...], *, skip: str = "ds", da: str = "da", inner: bool = True) -> Array:
@@ -371,6 +521,12 @@ residual_block = Exercise(
             "x is added behind the last ReLU. Here the ReLU is applied to the sum.",
             lambda *case: np.maximum(_parts(*case)["body"], 0) + case[0],
         ),
+        Mistake(
+            "no inner ReLU",
+            "y",
+            "The ReLU between the two products is missing.",
+            lambda x, w1, w2, dy: np.maximum(x + x @ w1 @ w2, 0),
+        ),
         Mistake("no ReLU", "y", "The ReLU of the sum is missing.", lambda *case: _parts(*case)["s"]),
         Mistake(
             "skip forgotten",
@@ -387,7 +543,8 @@ residual_block = Exercise(
         Mistake(
             "dy",
             "dx",
-            "This is dy as it came. It passes the last ReLU first, dy * (s > 0), and what comes through the "
+            "This is dy as it came. It passes the last ReLU first, dy * (s > 0), and what comes "
+            "through the "
             "body is added.",
             lambda *case: case[3],
         ),
@@ -405,6 +562,25 @@ residual_block = Exercise(
             lambda *case: _parts(*case)["ds"] * _body_only(case),
         ),
         Mistake("last ReLU", "dx", LAST_RELU, lambda *case: case[3] + _open_body(case)),
+        Mistake(
+            "subtracted",
+            "dx",
+            "The body's part is subtracted. Contributions of several uses add up.",
+            lambda *case: 2 * _parts(*case)["ds"] - _back(case),
+        ),
+        Mistake(
+            "both ReLUs",
+            "dx",
+            "Both ReLUs are left out on the way back. Begin with dy * (s > 0), and multiply by (z > 0).",
+            lambda *case: case[3] + case[3] @ case[2].T @ case[1].T,
+        ),
+        Mistake(
+            "sign of dy",
+            "dx",
+            "The mask is made from the sign of dy. A ReLU passes dy on where its *input* was "
+            "positive: (s > 0).",
+            lambda *case: _back(case, skip="masked"),
+        ),
         Mistake("inner ReLU", "dx", INNER_RELU, lambda *case: _back(case, inner=False)),
         Mistake(
             "last ReLU",
