@@ -84,6 +84,35 @@ BIAS = "bias = np.log(shares / (1 - shares))"
             [(BIAS, "m = (targets.sum(axis=0) + 1) / (len(targets) + 1); bias = np.log(m / (1 - m))")],
             {"bias": "one of two"},
         ),
+        (
+            [
+                (
+                    BIAS,
+                    "m = targets.sum(0) / (len(targets) + 2)\n"
+                    "    with np.errstate(all='ignore'): bias = np.log(m / (1 - m))",
+                )
+            ],
+            {"bias": "one of two"},
+        ),
+        ([(BIAS, "bias = np.log10(shares / (1 - shares))")], {"bias": "log10"}),
+        (
+            [
+                (
+                    "loss = ",
+                    "p = targets.mean(axis=0).clip(1e-9, 1 - 1e-9)\n"
+                    "    loss = (-p * np.log(p) - (1 - p) * np.log(1 - p)).mean() #",
+                )
+            ],
+            {"loss": "base rate"},
+        ),
+        (
+            [
+                ("loss = ", "p = 1 / (1 + np.exp(-shares)); loss = "),
+                ("(shares)", "(p)"),
+                ("1 - shares)).", "1 - p))."),
+            ],
+            {"loss": "share as logit"},
+        ),
         ([(".mean()", ".sum(axis=1).mean()")], {"loss": "sum"}),
         ([(".mean()", ".sum()")], {"loss": "sum"}),
         ([("return bias, loss", "return bias, np.log(2)")], {"loss": "zero logits"}),
@@ -112,6 +141,13 @@ def test_a_wrong_bias_is_named(changes, found):
         ("np.sqrt((before**2).sum()) / np.sqrt(((after - before) ** 2).sum())", "upside down"),
         ("np.sqrt(((after - before) ** 2).sum())", "not divided"),
         ("np.abs(after - before).mean() / np.abs(before).mean()", "sizes by absolute values"),
+        ("np.sqrt((((after - before) / before) ** 2).mean())", "norm of ratios"),
+        ("((after - before) / before).mean()", "mean of ratios"),
+        ("(after - before).std() / before.std()", "deviations"),
+        ("np.abs(after - before).max() / np.abs(before).max()", "largest"),
+        ("(after - before).sum() / before.sum()", "signs cancel"),
+        ("np.sqrt(((after - before) ** 2).sum()) / (before**2).sum()", "one root"),
+        ("100 * np.linalg.norm(after - before) / np.linalg.norm(before)", "percent"),
     ],
 )
 def test_a_wrong_ratio_is_named(body, key):

@@ -1,4 +1,5 @@
-"""Checks of chapter 10: a bias that holds the shares, the ratio of update to weight, five broken runs."""
+"""Checks of chapter 10: a bias that holds the shares, the ratio of update to weight, five broken "
+"runs."""
 
 from __future__ import annotations
 
@@ -119,6 +120,18 @@ prior_bias = Exercise(
             lambda targets: _log_odds((targets.sum(axis=0) + 1) / (len(targets) + 1)),
         ),
         Mistake(
+            "one of two",
+            "bias",
+            f"{SHARES} Here the numerator is the bare count, and a genre without posters has minus infinity.",
+            lambda targets: _log_odds(targets.sum(axis=0) / (len(targets) + 2)),
+        ),
+        Mistake(
+            "log10",
+            "bias",
+            "The logarithm has the base 10. The sigmoid is made with e: use np.log.",
+            lambda targets: _prior(targets)[0] / np.log(10),
+        ),
+        Mistake(
             "sum",
             "loss",
             "The losses of the genres are summed. The mean is over posters and genres.",
@@ -149,6 +162,22 @@ prior_bias = Exercise(
             "shares: average the loss over the targets.",
             lambda targets: _entropy(_shares(targets)).mean(),
         ),
+        Mistake(
+            "base rate",
+            "loss",
+            "This is the base rate loss, the entropy of the plain shares count / N. The bias holds "
+            "other shares: "
+            "average the loss of its logits over the targets.",
+            lambda targets: _entropy(targets.mean(axis=0).clip(1e-15, 1 - 1e-15)).mean(),
+        ),
+        Mistake(
+            "share as logit",
+            "loss",
+            "The shares are taken for logits. They are the probabilities: no sigmoid of them is needed.",
+            lambda targets: BinaryCrossEntropyWithLogits().forward(
+                np.ascontiguousarray(np.broadcast_to(_shares(targets), targets.shape)), targets
+            ),
+        ),
     ),
 )
 
@@ -175,14 +204,16 @@ update_ratio = Exercise(
         Mistake(
             "mean of ratios",
             "ratio",
-            "This is the mean of the ratios of single weights, which the weights near 0 dominate. Divide one "
+            "This is the mean of the ratios of single weights, which the weights near 0 dominate. "
+            "Divide one "
             "size by the other.",
             lambda before, after: np.abs((after - before) / before).mean(),
         ),
         Mistake(
             "norm of ratios",
             "ratio",
-            "This is the size of the array of ratios, which the weights near 0 dominate. Divide one size by "
+            "This is the size of the array of ratios, which the weights near 0 dominate. Divide "
+            "one size by "
             "the other.",
             lambda before, after: _size((after - before) / before),
         ),
@@ -201,14 +232,16 @@ update_ratio = Exercise(
         Mistake(
             "difference of sizes",
             "ratio",
-            "This is the change of the size. Weights can change a lot and keep their size: take the size of "
+            "This is the change of the size. Weights can change a lot and keep their size: take "
+            "the size of "
             "the difference.",
             lambda before, after: (_size(after) - _size(before)) / _size(before),
         ),
         Mistake(
             "difference of sizes",
             "ratio",
-            "This is the change of the size. Weights can change a lot and keep their size: take the size of "
+            "This is the change of the size. Weights can change a lot and keep their size: take "
+            "the size of "
             "the difference.",
             lambda before, after: abs(_size(after) - _size(before)) / _size(before),
         ),
@@ -235,6 +268,56 @@ update_ratio = Exercise(
             "ratio",
             "The sizes are sums or means of absolute values. The size is the root of the sum of squares.",
             lambda before, after: np.abs(after - before).sum() / np.abs(before).sum(),
+        ),
+        Mistake(
+            "norm of ratios",
+            "ratio",
+            "This is the root mean square of the ratios of single weights, which the weights near "
+            "0 dominate. "
+            "Divide one size by the other.",
+            lambda before, after: np.sqrt((((after - before) / before) ** 2).mean()),
+        ),
+        Mistake(
+            "mean of ratios",
+            "ratio",
+            "This is the mean of the ratios of single weights, in which updates of both signs "
+            "cancel. Divide "
+            "one size by the other.",
+            lambda before, after: ((after - before) / before).mean(),
+        ),
+        Mistake(
+            "deviations",
+            "ratio",
+            "The sizes are standard deviations, which leave out the mean. The size is the root of "
+            "the sum of "
+            "squares.",
+            lambda before, after: (after - before).std() / before.std(),
+        ),
+        Mistake(
+            "largest",
+            "ratio",
+            "The sizes are the largest absolute values. The size is the root of the sum of squares.",
+            lambda before, after: np.abs(after - before).max() / np.abs(before).max(),
+        ),
+        Mistake(
+            "signs cancel",
+            "ratio",
+            "The sizes are plain sums, in which both signs cancel. The size is the root of the sum "
+            "of squares.",
+            lambda before, after: (after - before).sum() / before.sum(),
+        ),
+        Mistake(
+            "one root",
+            "ratio",
+            "One of the two roots is missing: it is the size of the update by the *square* of the "
+            "weights' size.",
+            lambda before, after: _size(after - before) / _size(before) ** 2,
+        ),
+        Mistake(
+            "percent",
+            "ratio",
+            "It is in percent. Return the plain ratio.",
+            lambda before, after: 100 * _size(after - before) / _size(before),
         ),
     ),
 )
