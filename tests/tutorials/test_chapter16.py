@@ -108,7 +108,6 @@ PAIRED = "measure(labels[rows], ours[rows]) - measure(labels[rows], baseline[row
             ),
             {"low": "standard deviations", "high": "standard deviations"},
         ),
-        (("low, high = np", "high, low = np"), {"low": "ends exchanged", "high": "ends exchanged"}),
     ],
 )
 def test_a_wrong_interval_is_named(change, found):
@@ -193,3 +192,135 @@ def test_an_empty_card_is_called_unfilled_at_every_point():
 def test_a_fault_of_a_card_is_named(change, found):
     keys = chapter16.rubric.diagnose(CARD | change).keys
     assert keys == dict.fromkeys(keys, "right") | found
+
+
+FOUND = "[i for i, poster in enumerate(test) if poster.tobytes() in seen]"
+MIRROR = "poster[:, ::-1].tobytes() for poster in train"
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ((MIRROR, MIRROR.replace("[:, ::-1]", "[::-1, ::-1]")), "rotated"),
+        ((MIRROR, MIRROR.replace("[:, ::-1]", "[..., ::-1]")), "colours reversed"),
+        (
+            (FOUND, f"sorted({FOUND}, key=lambda i: (test[i] != train[[5, 0]]).any((1, 2, 3)).all())"),
+            "not sorted",
+        ),
+        (("    return", "    seen |= {p[::-1].tobytes() for p in train}\n    return"), "upside down too"),
+        ((FOUND, "[poster.tobytes() in seen for poster in test]"), "mask"),
+        ((FOUND, f"len({FOUND})"), "number"),
+        ((FOUND, f"test[{FOUND}]"), "posters"),
+    ],
+)
+def test_other_wrong_posters_are_named(change, found):
+    assert chapter16.shared.diagnose(attempt(16, "shared", change)).keys == {"indices": found}
+
+
+ENDS = "low, high = np.percentile(resampled, [2.5, 97.5])"
+AROUND = "np.array([-1, 1])"
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (
+            (ENDS, f"low, high = np.mean(resampled) + 1.96 * np.std(resampled) * {AROUND}"),
+            "standard deviations",
+        ),
+        (
+            (ENDS, f"low, high = difference + 1.96 * np.std(resampled, ddof=1) * {AROUND}"),
+            "standard deviations",
+        ),
+        (
+            (ENDS, f"low, high = difference + 1.96 * np.std(resampled) / len(draws) ** 0.5 * {AROUND}"),
+            "of the mean",
+        ),
+        ((ENDS, "low, high = min(resampled), max(resampled)"), "extremes"),
+        ((ENDS, "low, high = np.percentile([-r for r in resampled], [2.5, 97.5])"), "sign"),
+        (("labels[rows]", "labels"), "labels not drawn"),
+        (("measure(labels[rows], ours[rows])", "measure(labels, ours)"), "ours not drawn"),
+        ((PAIRED, "measure(labels[rows], baseline[rows]) for rows in draws"), "baseline alone"),
+        ((PAIRED, "measure(labels[rows], (ours - baseline)[rows]) for rows in draws"), "scores subtracted"),
+    ],
+)
+def test_other_wrong_ends_are_named(change, found):
+    keys = chapter16.difference_interval.diagnose(attempt(16, "difference_interval", change)).keys
+    assert keys == {"difference": "right", "low": found, "high": found}
+
+
+def test_differences_without_their_sign_are_named():
+    change = ("np.percentile(resampled", "np.percentile(np.abs(resampled)")
+    keys = chapter16.difference_interval.diagnose(attempt(16, "difference_interval", change)).keys
+    assert keys["low"] == "absolute"
+
+
+VALUE = 'value = test["network"]'
+NAMED = 'max((name for name in val if name != "network"), key=lambda name: val[name])'
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ((VALUE, 'value = (test["network"] + val["network"]) / 2'), {"value": "mean of both"}),
+        (("return value", "return val[baseline]"), {"value": "the baseline's"}),
+        (("return value", "return value - test[baseline]"), {"value": "difference"}),
+        ((NAMED, '"colours"'), dict.fromkeys(("baseline", "low", "high"), "always colours")),
+        (("return value, baseline", "return value, val[baseline]"), {"baseline": "a number"}),
+        (("[2.5, 97.5]", "[0.025, 0.975]"), {"low": "fractions", "high": "fractions"}),
+        (("[2.5, 97.5]", "[0, 100]"), {"low": "extremes", "high": "extremes"}),
+        (("low > 0", "low < 0"), {"better": "reversed"}),
+    ],
+)
+def test_another_wrong_card_is_named(change, found):
+    keys = chapter16.model_card.diagnose(attempt(16, "model_card", change)).keys
+    assert keys == dict.fromkeys(("value", "baseline", "low", "high", "better"), "right") | found
+
+
+FILLED = {
+    "question": "q", "data": "d", "measure": "m", "limits": "l", "command": "train --seed 0", "better": True,
+    "baselines": {"priors": 0.1, "colours": 0.2}, "value": 0.4, "interval": np.array([0.35, 0.45]),
+    "difference to the best baseline": np.array([0.15, 0.25]), "shared posters": 0, "chosen on": "val",
+    "reported on": "test", "times the test was opened": 1,
+}  # fmt: skip
+
+
+def test_intervals_may_be_arrays():
+    assert chapter16.rubric.diagnose(FILLED).passed
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "point", "found"),
+    [
+        ("question", " ", "description", "unfilled"),
+        ("baselines", [0.1, 0.2], "baseline", "no numbers"),
+        ("baselines", {"priors": None, "colours": 0.2}, "interval", "no numbers"),
+        ("value", "0.4", "interval", "no number"),
+        ("interval", "0.35 to 0.45", "interval", "no pair"),
+        ("difference to the best baseline", 0.2, "claim", "no pair"),
+        ("better", "no", "claim", "no claim"),
+        ("chosen on", "Test", "untouched test", "same split"),
+        ("reported on", "the training posters", "untouched test", "not on test"),
+        ("times the test was opened", 0, "untouched test", "not opened"),
+        ("times the test was opened", "once", "untouched test", "no count"),
+    ],
+)
+def test_what_a_card_cannot_say_is_named(field, value, point, found):
+    assert chapter16.rubric.diagnose(FILLED | {field: value}).keys[point] == found
+
+
+def test_a_value_of_val_is_no_result():
+    card = FILLED | {"chosen on": "test", "reported on": "val"}
+    assert chapter16.rubric.diagnose(card).keys["untouched test"] == "not on test"
+
+
+def test_exchanged_ends_are_named():
+    change = ("low, high = np", "high, low = np")
+    exchanged = attempt(16, "difference_interval", change)
+    assert chapter16.difference_interval.diagnose(exchanged).keys == {"difference_interval": "order"}
+    exchanged = attempt(16, "difference_interval", change, ("return difference", "return np.mean(resampled)"))
+    assert chapter16.difference_interval.diagnose(exchanged).keys == {
+        "difference": "mean of the draws",
+        "low": "ends exchanged",
+        "high": "ends exchanged",
+    }

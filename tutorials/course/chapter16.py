@@ -21,6 +21,7 @@ def _splits() -> list[tuple[Any, ...]]:
         test = rng.integers(256, size=(count - 1, height, width, 3), dtype=np.uint8)
         test[1], test[3], test[4] = train[5], train[2, :, ::-1], train[0]
         test[5] = train[1, ::-1]  # upside down: another poster
+        test = np.concatenate([test, train[3:4, :, :, ::-1], train[4:5, ::-1, ::-1]])  # these are others, too
         cases.append((train, test))
     return cases
 
@@ -47,12 +48,41 @@ def _right_shared(train: Array, test: Array) -> Array:
     return _found(train, test, turned=_mirrored)
 
 
+def _positions(train: Array, test: Array) -> Array:
+    return np.isin(np.arange(len(test)), _right_shared(train, test))
+
+
+def _found_in_turn(train: Array, test: Array) -> Array:
+    """Those as they are first, then the mirrored ones."""
+    mirrored = _found(train, test, as_is=False, turned=_mirrored)
+    return np.concatenate([_found(train, test, turned=None), mirrored])
+
+
+def _either_flip(train: Array, test: Array) -> Array:
+    upside_down = _found(train, test, turned=lambda poster: poster[::-1])
+    return np.union1d(_right_shared(train, test), upside_down)
+
+
+_OTHER_TURNS: tuple[tuple[str, str, Callable[[Array], Array]], ...] = (
+    ("rotated", "The posters are rotated by half a turn. Mirror the columns alone.", lambda p: p[::-1, ::-1]),
+    (
+        "colours reversed",
+        "The colour channels are in reverse order. Mirror the columns, the second axis.",
+        lambda p: p[..., ::-1],
+    ),
+)
+
+
 shared = Exercise(
     "shared",
     cases=_splits,
     answer=_right_shared,
     outputs=("indices",),
     mistakes=(
+        *(
+            Mistake(key, "indices", says, lambda train, test, _t=turned: _found(train, test, turned=_t))
+            for key, says, turned in _OTHER_TURNS
+        ),
         Mistake(
             "mirror missed",
             "indices",
@@ -76,6 +106,36 @@ shared = Exercise(
             "indices",
             "These are the indices in train. The posters to remove are those of test.",
             lambda train, test: _right_shared(test, train),
+        ),
+        Mistake(
+            "not sorted",
+            "indices",
+            "These are the right posters, but not in order: the mirrored ones come last. Sort them.",
+            _found_in_turn,
+        ),
+        Mistake(
+            "upside down too",
+            "indices",
+            "Posters that are upside down in train were counted too. Mirror left to right only.",
+            _either_flip,
+        ),
+        Mistake(
+            "mask",
+            "indices",
+            "There is one value for each poster of test. Return the indices of those that are shared.",
+            _positions,
+        ),
+        Mistake(
+            "number",
+            "indices",
+            "This is how many there are. Return their indices.",
+            lambda train, test: len(_right_shared(train, test)),
+        ),
+        Mistake(
+            "posters",
+            "indices",
+            "These are the posters themselves. Return their indices in test.",
+            lambda train, test: test[_right_shared(train, test)],
         ),
         Mistake(
             "the others",
@@ -116,16 +176,35 @@ def _unpaired(labels: Array, ours: Array, baseline: Array, draws: Array, measure
     return _under_draws(labels, ours, draws, measure) - _under_draws(labels, baseline, draws[::-1], measure)
 
 
-def _normal(*case: Any) -> tuple[float, float]:
+def _normal(*case: Any, ddof: int = 0, share: float = 1.0) -> tuple[float, float]:
     """1.96 standard deviations around the difference."""
     labels, ours, baseline, _, measure = case
-    centre, width = measure(labels, ours) - measure(labels, baseline), 1.96 * _differences(*case).std()
-    return centre - width, centre + width
+    centre = measure(labels, ours) - measure(labels, baseline)
+    reach = 1.96 * _differences(*case).std(ddof=ddof) * share
+    return centre - reach, centre + reach
+
+
+def _standard_deviations(*case: Any, ddof: int = 0, share: float = 1.0) -> tuple[float, float]:
+    """1.96 standard deviations around the mean of the differences."""
+    values = _differences(*case)
+    reach = 1.96 * values.std(ddof=ddof) * share
+    return values.mean() - reach, values.mean() + reach
+
+
+def _fixed_labels(labels: Array, ours: Array, baseline: Array, draws: Array, measure: Measure) -> Array:
+    return np.array([measure(labels, ours[rows]) - measure(labels, baseline[rows]) for rows in draws])
+
+
+def _ours_fixed(labels: Array, ours: Array, baseline: Array, draws: Array, measure: Measure) -> Array:
+    return measure(labels, ours) - _under_draws(labels, baseline, draws, measure)
 
 
 def _ends(values: Array) -> tuple[float, float]:
     low, high = np.percentile(values, [2.5, 97.5])
     return float(low), float(high)
+
+
+DEVIATIONS = "This is 1.96 standard deviations. It assumes a normal distribution; take the percentiles."
 
 
 _WRONG_ENDS: tuple[tuple[str, str, Callable[..., tuple[float, float]]], ...] = (
@@ -166,9 +245,68 @@ _WRONG_ENDS: tuple[tuple[str, str, Callable[..., tuple[float, float]]], ...] = (
     ),
     (
         "standard deviations",
-        "This is the difference and 1.96 standard deviations. It assumes a normal distribution; take the "
-        "percentiles.",
+        DEVIATIONS,
         _normal,
+    ),
+    ("standard deviations", DEVIATIONS, lambda *case: _normal(*case, ddof=1)),
+    (
+        "of the mean",
+        "The spread was divided by the root of the number of draws. That is the error of the draws' mean, "
+        "which more draws make as small as you like. Take the percentiles of the differences.",
+        lambda *case: _normal(*case, share=1 / len(case[3]) ** 0.5),
+    ),
+    (
+        "of the mean",
+        "The spread was divided by the root of the number of draws. That is the error of the draws' mean, "
+        "which more draws make as small as you like. Take the percentiles of the differences.",
+        lambda *case: _standard_deviations(*case, share=1 / len(case[3]) ** 0.5),
+    ),
+    (
+        "standard deviations",
+        DEVIATIONS,
+        _standard_deviations,
+    ),
+    (
+        "standard deviations",
+        DEVIATIONS,
+        lambda *case: _standard_deviations(*case, ddof=1),
+    ),
+    (
+        "extremes",
+        "These are the smallest and the largest difference. Take the 2.5 and 97.5 percentiles.",
+        lambda *case: (_differences(*case).min(), _differences(*case).max()),
+    ),
+    (
+        "sign",
+        "It is the interval of the baseline minus ours.",
+        lambda *case: _ends(-_differences(*case)),
+    ),
+    (
+        "absolute",
+        "The sign of the differences is lost. Where the baseline is better, the difference is below 0.",
+        lambda *case: _ends(np.abs(_differences(*case))),
+    ),
+    (
+        "labels not drawn",
+        "The labels were not drawn with the scores: labels[rows], too. A poster is drawn whole.",
+        lambda *case: _ends(_fixed_labels(*case)),
+    ),
+    (
+        "ours not drawn",
+        "Ours is measured on all posters in every draw. Measure both methods on the same draw.",
+        lambda *case: _ends(_ours_fixed(*case)),
+    ),
+    (
+        "baseline alone",
+        "This is the interval of the baseline. Subtract it from ours on the same draw.",
+        lambda labels, ours, baseline, draws, measure: _ends(_under_draws(labels, baseline, draws, measure)),
+    ),
+    (
+        "scores subtracted",
+        "The scores were subtracted, and then measured. Subtract the two measures.",
+        lambda labels, ours, baseline, draws, measure: _ends(
+            _under_draws(labels, ours - baseline, draws, measure)
+        ),
     ),
 )
 
@@ -192,6 +330,24 @@ difference_interval = Exercise(
             "difference",
             "This is the mean over the draws. The value that is reported is that of all posters.",
             lambda *case: _differences(*case).mean(),
+        ),
+        Mistake(
+            "median of the draws",
+            "difference",
+            "This is the median over the draws. The value that is reported is that of all posters.",
+            lambda *case: np.median(_differences(*case)),
+        ),
+        Mistake(
+            "scores subtracted",
+            "difference",
+            "The scores were subtracted, and then measured. Subtract the two measures.",
+            lambda labels, ours, baseline, draws, measure: measure(labels, ours - baseline),
+        ),
+        Mistake(
+            "baseline alone",
+            "difference",
+            "This is the baseline's measure. Subtract it from ours.",
+            lambda labels, ours, baseline, draws, measure: measure(labels, baseline),
         ),
         Mistake(
             "ours alone",
@@ -271,6 +427,30 @@ model_card = Exercise(
             "This is the value on val, on which choices were made. Report the one on test.",
             lambda val, test, differences: val["network"],
         ),
+        Mistake(
+            "mean of both",
+            "value",
+            "This is the mean of val and test. Choices were made on val: report the value on test alone.",
+            lambda val, test, differences: (val["network"] + test["network"]) / 2,
+        ),
+        Mistake(
+            "the baseline's",
+            "value",
+            "This is the value of the strongest baseline. Report that of the network.",
+            lambda val, test, differences: val[_strongest(val)],
+        ),
+        Mistake(
+            "the baseline's",
+            "value",
+            "This is the value of the strongest baseline. Report that of the network.",
+            lambda val, test, differences: test[_strongest(val)],
+        ),
+        Mistake(
+            "difference",
+            "value",
+            "This is the difference to the baseline. The value is the network's own, on test.",
+            lambda val, test, differences: test["network"] - test[_strongest(val)],
+        ),
         Mistake("weakest", "baseline", WEAKEST, lambda val, test, differences: _weakest(val)),
         Mistake("chosen on test", "baseline", ON_TEST, lambda val, test, differences: _strongest(test)),
         Mistake(
@@ -295,6 +475,53 @@ model_card = Exercise(
                 lambda val, test, d, _i=index: np.percentile(d[_strongest(val)], [5, 95])[_i],
             )
             for index, output in enumerate(("low", "high"))
+        ),
+        *(
+            Mistake(
+                "always colours",
+                output,
+                "This is right for one of the two cases: the strongest baseline is not always the colours. "
+                "Look for the largest value on val.",
+                value,
+            )
+            for output, value in (
+                ("baseline", lambda val, test, differences: "colours"),
+                ("low", lambda val, test, differences: _ends(differences["colours"])[0]),
+                ("high", lambda val, test, differences: _ends(differences["colours"])[1]),
+            )
+        ),
+        Mistake(
+            "a number",
+            "baseline",
+            "This is the baseline's value. Return its name.",
+            lambda val, test, differences: val[_strongest(val)],
+        ),
+        *(
+            Mistake(
+                "fractions",
+                output,
+                "np.percentile takes percents: 2.5 and 97.5, not 0.025 and 0.975.",
+                lambda val, test, d, _i=index: np.percentile(d[_strongest(val)], [0.025, 0.975])[_i],
+            )
+            for index, output in enumerate(("low", "high"))
+        ),
+        Mistake(
+            "extremes",
+            "low",
+            "This is the smallest difference. Take the 2.5th percentile.",
+            lambda val, test, differences: differences[_strongest(val)].min(),
+        ),
+        Mistake(
+            "extremes",
+            "high",
+            "This is the largest difference. Take the 97.5th percentile.",
+            lambda val, test, differences: differences[_strongest(val)].max(),
+        ),
+        Mistake(
+            "reversed",
+            "better",
+            "It is the other way round: True where the interval reaches below 0, False where it does not.",
+            lambda val, test, differences: not _card(val, test, differences)[4],
         ),
         Mistake(
             "by the value alone",
@@ -341,8 +568,21 @@ Verdict = tuple[str, str]
 RIGHT: Verdict = ("right", "right")
 
 
+def _empty(value: Any) -> bool:
+    """Whether nothing was filled in: None, blank text, or an empty dictionary."""
+    return (
+        value is None
+        or (isinstance(value, str) and not value.strip())
+        or (isinstance(value, Mapping) and not value)
+    )
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.number)) and bool(np.isfinite(value))
+
+
 def _missing(card: Mapping[str, Any], *names: str) -> Verdict | None:
-    empty = [name for name in names if card.get(name) is None or card[name] in ("", {})]
+    empty = [name for name in names if _empty(card.get(name))]
     return ("unfilled", f"not filled in yet ({', '.join(empty)}).") if empty else None
 
 
@@ -354,6 +594,8 @@ def _baseline(card: Mapping[str, Any]) -> Verdict:
     missing = _missing(card, "baselines")
     if missing:
         return missing
+    if not isinstance(card["baselines"], Mapping) or not all(map(_number, card["baselines"].values())):
+        return "no numbers", "write a dictionary from each baseline's name to its value, a number."
     if set(card["baselines"]) <= {"priors"}:
         return (
             "priors only",
@@ -365,7 +607,10 @@ def _baseline(card: Mapping[str, Any]) -> Verdict:
 
 
 def _pair(value: Any) -> bool:
-    return isinstance(value, (tuple, list)) and len(value) == 2 and value[0] < value[1]
+    """Whether a value is (low, high), as a tuple, a list or an array."""
+    if not isinstance(value, (tuple, list, np.ndarray)) or len(value) != 2:
+        return False
+    return all(map(_number, value)) and bool(value[0] < value[1])
 
 
 def _interval(card: Mapping[str, Any]) -> Verdict:
@@ -374,9 +619,13 @@ def _interval(card: Mapping[str, Any]) -> Verdict:
         return missing
     if not (_pair(card["interval"]) and _pair(card["difference to the best baseline"])):
         return "no pair", "an interval is a pair (low, high) with low below high."
+    if not _number(card["value"]):
+        return "no number", "the value must be a number."
     low, high = card["interval"]
     if not low <= card["value"] <= high:
         return "value outside", "the value lies outside its interval. Are both of the same split and measure?"
+    if _baseline(card)[0] == "no numbers":
+        return "no numbers", "the baselines have no numbers to compare with."
     low, high = card["difference to the best baseline"]
     if not low <= card["value"] - max(card["baselines"].values()) <= high:
         return (
@@ -391,6 +640,10 @@ def _claim(card: Mapping[str, Any]) -> Verdict:
     missing = _missing(card, "better", "difference to the best baseline")
     if missing:
         return missing
+    if not isinstance(card["better"], (bool, np.bool_)):
+        return "no claim", "better must be True or False."
+    if not _pair(card["difference to the best baseline"]):
+        return "no pair", "the interval of the difference is a pair (low, high) with low below high."
     clear = card["difference to the best baseline"][0] > 0
     if card["better"] and not clear:
         return (
@@ -404,16 +657,23 @@ def _test(card: Mapping[str, Any]) -> Verdict:
     missing = _missing(card, "chosen on", "reported on", "times the test was opened", "shared posters")
     if missing:
         return missing
-    if card["chosen on"] == card["reported on"]:
+    chosen, reported = (str(card[name]).strip().lower() for name in ("chosen on", "reported on"))
+    if chosen == reported:
         return (
             "same split",
             f"choices and the reported value come from {card['chosen on']}. Choose on val, report on test.",
         )
+    if chosen == "test" or reported != "test":
+        return "not on test", "choices are made on val, and the value that is reported is that on test."
+    if not _number(card["times the test was opened"]) or not _number(card["shared posters"]):
+        return "no count", "the shared posters and how often the test was opened are numbers."
+    if card["times the test was opened"] < 1:
+        return "not opened", "the test was not opened, but a value on test is reported."
     if card["times the test was opened"] != 1:
         return (
             "opened repeatedly",
-            "the test was not opened once. With every look it guides choices a little more; say so on the "
-            "card, and take new test posters if there are any.",
+            "the test was opened more than once. With every look it guides choices a little more; say so on "
+            "the card, and take new test posters if there are any.",
         )
     if card["shared posters"] != 0:
         return "shared posters", "posters stand in two splits. Remove them and evaluate again."
@@ -424,7 +684,7 @@ def _reproducible(card: Mapping[str, Any]) -> Verdict:
     missing = _missing(card, "command")
     if missing:
         return missing
-    if "seed" not in card["command"]:
+    if "seed" not in str(card["command"]).lower():
         return "no seed", "the command has no seed, so nobody can repeat the run."
     return RIGHT
 
