@@ -56,6 +56,8 @@ BATCH = (
     "arguments: otherwise the output for one poster depends on the others in its batch."
 )
 NO_EPS = "eps is missing: divide by np.sqrt(var + eps)."
+EPS_OUTSIDE = "eps is added to the root. It is added to the variance, inside the root: np.sqrt(var + eps)."
+MULTIPLIED = "It is multiplied by the deviation. A batch norm divides by it."
 NO_ROOT = "It is divided by the variance. The deviation is its square root: np.sqrt(var + eps)."
 
 frozen_batch_norm = Exercise(
@@ -76,6 +78,48 @@ frozen_batch_norm = Exercise(
             lambda x, dy, w, b, mean, var, eps: w * ((x - mean) / np.sqrt(var + eps) + b),
         ),
         Mistake(
+            "eps outside",
+            "y",
+            EPS_OUTSIDE,
+            lambda x, dy, w, b, mean, var, eps: w * (x - mean) / (np.sqrt(var) + eps) + b,
+        ),
+        Mistake(
+            "multiplied",
+            "y",
+            MULTIPLIED,
+            lambda x, dy, w, b, mean, var, eps: w * (x - mean) * np.sqrt(var + eps) + b,
+        ),
+        Mistake(
+            "no bias",
+            "y",
+            "The bias is missing. It is added last.",
+            lambda x, dy, w, b, mean, var, eps: w * (x - mean) / np.sqrt(var + eps),
+        ),
+        Mistake(
+            "no weight",
+            "y",
+            "The weight is missing: the normalised x is multiplied by it.",
+            lambda x, dy, w, b, mean, var, eps: (x - mean) / np.sqrt(var + eps) + b,
+        ),
+        Mistake(
+            "normalised only",
+            "y",
+            "This is the normalised x. It is multiplied by the weight, and the bias is added.",
+            lambda x, dy, w, b, mean, var, eps: (x - mean) / np.sqrt(var + eps),
+        ),
+        Mistake(
+            "no mean",
+            "y",
+            "The running mean is not subtracted.",
+            lambda x, dy, w, b, mean, var, eps: w * x / np.sqrt(var + eps) + b,
+        ),
+        Mistake(
+            "batch mean",
+            "y",
+            "The mean is that of the batch. A frozen layer subtracts the running one, an argument.",
+            lambda x, dy, w, b, mean, var, eps: w * (x - x.mean(axis=(0, 1, 2))) / np.sqrt(var + eps) + b,
+        ),
+        Mistake(
             "training backward",
             "dx",
             "This is the gradient of a batch norm in training, with the paths through the batch's "
@@ -94,6 +138,44 @@ frozen_batch_norm = Exercise(
             "dx",
             "The weight is missing. y is weight times the normalised x, so dx has that factor too.",
             lambda x, dy, w, b, mean, var, eps: dy / np.sqrt(var + eps),
+        ),
+        Mistake(
+            "batch variance",
+            "dx",
+            "The variance is that of the batch. A frozen layer uses the running one, an argument.",
+            lambda x, dy, w, b, mean, var, eps: dy * w / np.sqrt(x.var(axis=(0, 1, 2)) + eps),
+        ),
+        Mistake(
+            "passed on",
+            "dx",
+            "This is dy as it came. Each number of x was multiplied by weight / np.sqrt(var + eps), and so "
+            "is its gradient.",
+            lambda x, dy, w, b, mean, var, eps: dy,
+        ),
+        Mistake(
+            "no dy",
+            "dx",
+            "This is the slope of y in x. By the chain rule it is multiplied by dy.",
+            lambda x, dy, w, b, mean, var, eps: np.broadcast_to(w / np.sqrt(var + eps), x.shape),
+        ),
+        Mistake(
+            "no dy",
+            "dx",
+            "This is the slope of y in x. By the chain rule it is multiplied by dy.",
+            lambda x, dy, w, b, mean, var, eps: w / np.sqrt(var + eps),
+        ),
+        Mistake(
+            "times x",
+            "dx",
+            "There is a factor x - mean in it. y is a straight line in x: its slope is "
+            "weight / np.sqrt(var + eps), without x.",
+            lambda x, dy, w, b, mean, var, eps: dy * w * (x - mean) / np.sqrt(var + eps),
+        ),
+        Mistake(
+            "eps outside",
+            "dx",
+            EPS_OUTSIDE,
+            lambda x, dy, w, b, mean, var, eps: dy * w / (np.sqrt(var) + eps),
         ),
         Mistake("no eps", "dx", NO_EPS, lambda x, dy, w, b, mean, var, eps: dy * w / np.sqrt(var)),
         Mistake("variance", "dx", NO_ROOT, lambda x, dy, w, b, mean, var, eps: dy * w / (var + eps)),
@@ -165,6 +247,91 @@ fold_batch_norm = Exercise(
             lambda w, b, weight, bias, m, var, eps: (b - m) * weight / np.sqrt(var) + bias,
         ),
         Mistake(
+            "eps outside",
+            "folded_w",
+            EPS_OUTSIDE,
+            lambda w, b, weight, bias, m, var, eps: w * weight / (np.sqrt(var) + eps),
+        ),
+        Mistake(
+            "multiplied",
+            "folded_w",
+            MULTIPLIED,
+            lambda w, b, weight, bias, m, var, eps: w * weight * np.sqrt(var + eps),
+        ),
+        Mistake(
+            "unchanged",
+            "folded_w",
+            "These are the convolution's weights as they were. What stands before x is multiplied, too.",
+            lambda w, b, weight, bias, m, var, eps: w,
+        ),
+        Mistake(
+            "shifted",
+            "folded_w",
+            "Something is added to the weights. A constant does not depend on x: it belongs into the bias.",
+            lambda w, b, weight, bias, m, var, eps: (w - m) * weight / np.sqrt(var + eps) + bias,
+        ),
+        Mistake(
+            "shifted",
+            "folded_w",
+            "Something is added to the weights. A constant does not depend on x: it belongs into the bias.",
+            lambda w, b, weight, bias, m, var, eps: w * weight / np.sqrt(var + eps) + bias,
+        ),
+        Mistake(
+            "eps outside",
+            "folded_b",
+            EPS_OUTSIDE,
+            lambda w, b, weight, bias, m, var, eps: (b - m) * weight / (np.sqrt(var) + eps) + bias,
+        ),
+        Mistake(
+            "variance",
+            "folded_b",
+            NO_ROOT,
+            lambda w, b, weight, bias, m, var, eps: (b - m) * weight / (var + eps) + bias,
+        ),
+        Mistake(
+            "multiplied",
+            "folded_b",
+            MULTIPLIED,
+            lambda w, b, weight, bias, m, var, eps: (b - m) * weight * np.sqrt(var + eps) + bias,
+        ),
+        Mistake(
+            "no weight",
+            "folded_b",
+            "The batch norm's weight is missing.",
+            lambda w, b, weight, bias, m, var, eps: (b - m) / np.sqrt(var + eps) + bias,
+        ),
+        Mistake(
+            "unchanged",
+            "folded_b",
+            "This is the convolution's bias as it was. The batch norm shifts and scales it.",
+            lambda w, b, weight, bias, m, var, eps: b,
+        ),
+        Mistake(
+            "batch norm's bias forgotten",
+            "folded_b",
+            "The batch norm's own bias is missing. It is added last.",
+            lambda w, b, weight, bias, m, var, eps: (b - m) * weight / np.sqrt(var + eps),
+        ),
+        Mistake(
+            "batch norm's bias only",
+            "folded_b",
+            "This is the batch norm's bias alone. b and the mean are constants, too: their difference is "
+            "scaled, and added.",
+            lambda w, b, weight, bias, m, var, eps: bias,
+        ),
+        Mistake(
+            "mean added",
+            "folded_b",
+            "The mean has the wrong sign. The batch norm subtracts it.",
+            lambda w, b, weight, bias, m, var, eps: (b + m) * weight / np.sqrt(var + eps) + bias,
+        ),
+        Mistake(
+            "difference turned",
+            "folded_b",
+            "b is subtracted from the mean. The batch norm subtracts the mean from what it gets.",
+            lambda w, b, weight, bias, m, var, eps: (m - b) * weight / np.sqrt(var + eps) + bias,
+        ),
+        Mistake(
             "mean forgotten",
             "folded_b",
             "The mean is missing: the batch norm subtracts it from the convolution's output, bias included.",
@@ -220,6 +387,43 @@ def _by_largest(w: Array, bits: int) -> tuple[Array, Array]:
 def _by_range(w: Array, bits: int) -> tuple[Array, Array]:
     scale = (w.max(axis=(0, 1, 2)) - w.min(axis=(0, 1, 2))) / (2**bits - 1)
     return np.rint(w / scale), scale
+
+
+def _by_size(w: Array, bits: int, *, largest: Any, axis: Any = (0, 1, 2)) -> tuple[Array, Array]:
+    """As ``_quantise``, with another largest whole number, given as a function of ``bits``."""
+    scale = np.abs(w).max(axis=axis) / largest(bits)
+    return np.rint(w / scale), scale
+
+
+def _from_smallest(w: Array, bits: int) -> Array:
+    smallest = w.min(axis=(0, 1, 2))
+    return np.rint((w - smallest) / _by_range(w, bits)[1])
+
+
+_SCALES: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    (
+        "all levels on one side",
+        "The largest whole number is 2**bits - 1, but one bit is needed for the sign: 2**(bits - 1) - 1.",
+        {"largest": lambda bits: 2**bits - 1},
+    ),
+    (
+        "always 8 bits",
+        "The largest whole number is always 127. It depends on bits: 2**(bits - 1) - 1.",
+        {"largest": lambda bits: 127},
+    ),
+    (
+        "no levels",
+        "The scale is the largest weight itself, so only -1, 0 and 1 are left. Divide it by the largest "
+        "whole number, 2**(bits - 1) - 1.",
+        {"largest": lambda bits: 1},
+    ),
+    (
+        "each kernel",
+        "There is a scale for each pair of input channel and filter: the maximum over (0, 1) alone. Take it "
+        "over (0, 1, 2), so that a filter has one.",
+        {"largest": lambda bits: 2 ** (bits - 1) - 1, "axis": (0, 1)},
+    ),
+)
 
 
 def _filters() -> list[tuple[Any, ...]]:
@@ -286,6 +490,43 @@ quantise = Exercise(
             "These are the rounded weights, multiplied by the scale again. q holds the whole numbers "
             "that are stored.",
             lambda w, bits: np.prod(np.broadcast_arrays(*_quantise(w, bits)), axis=0),
+        ),
+        *(
+            Mistake(key, output, says, lambda *case, i=i, options=options: _by_size(*case, **options)[i])
+            for i, output in enumerate(("q", "scale"))
+            for key, says, options in _SCALES
+        ),
+        Mistake(
+            "rounded up",
+            "q",
+            "It is rounded up, which makes every weight larger on average. Round to the nearest: np.rint.",
+            lambda w, bits: _quantise(w, bits, rounded=np.ceil)[0],
+        ),
+        Mistake(
+            "sign lost",
+            "q",
+            "The signs of the weights are lost. np.abs is for the scale alone.",
+            lambda w, bits: np.abs(_quantise(w, bits)[0]),
+        ),
+        Mistake(
+            "shifted",
+            "q",
+            "Every number is larger by 2**(bits - 1). The whole numbers have a sign: the weight 0 is stored "
+            "as 0.",
+            lambda w, bits: _quantise(w, bits)[0] + 2 ** (bits - 1),
+        ),
+        Mistake(
+            "from the smallest",
+            "q",
+            "The whole numbers count from the smallest weight. w is about q * scale only if the weight 0 is "
+            "stored as 0: do not subtract anything.",
+            _from_smallest,
+        ),
+        Mistake(
+            "times scale",
+            "q",
+            "w is multiplied by the scale. w is about q * scale, so q is about w / scale.",
+            lambda w, bits: np.rint(w * _quantise(w, bits)[1]),
         ),
         Mistake("one scale", "scale", ONE_SCALE, lambda w, bits: _quantise(w, bits, axis=None)[1]),
         Mistake(
