@@ -74,6 +74,12 @@ BOTH = "x * mask * scale, dy * mask * scale"
         (("1 / (1 - rate)", "1 / rate"), "divided by rate", "divided by rate"),
         ((BOTH, BOTH.replace("mask", "(1 - mask)")), "mask inverted", "mask inverted"),
         ((BOTH, "x * scale, dy * scale"), "no mask", "no mask"),
+        ((BOTH, "x * (1 - mask) / rate, dy * (1 - mask) / rate"), *2 * ["mask and rate inverted"]),
+        (("1 / (1 - rate)", "rate"), "times rate", "times rate"),
+        (("1 / (1 - rate)", "1 / mask.mean()"), "share of this mask", "share of this mask"),
+        (("x * mask * scale", "x"), "untouched", "right"),
+        (("dy * mask * scale", "dy * mask * scale**2"), "right", "scaled twice"),
+        (("dy * mask * scale", "mask * scale"), "right", "no dy"),
         (("dy * mask * scale", "dy"), "right", "passed on"),
         (("dy * mask * scale", "dy * mask"), "right", "not scaled"),
         (("dy * mask * scale", "dy * x * mask * scale"), "right", "times x"),
@@ -116,6 +122,18 @@ def test_a_wrong_dropout_is_named(change, y, dx):
         ),
         ([("rate * parameter.grad", "rate * parameter.grad / len(x)")], "divided twice"),
         ([("loss.backward()", "t.size * loss.backward()")], "sum"),
+        ([("loss.backward()", "t.shape[1] * loss.backward()")], "sum over labels"),
+        ([("network.parameters().values()", "list(network.parameters().values())[-2:]")], "last layer"),
+        ([("rate * parameter.grad", "parameter.grad")], "no rate"),
+        ([("        network.zero_grad()", "        network = build(); network.zero_grad()")], "no step"),
+        (
+            [
+                ("losses = []", "losses = []; o = mc.SGD(network.parameters(), lr=rate, momentum=0.9)"),
+                ("parameter.data -= rate * parameter.grad", "pass"),
+                ("        for parameter", "        o.step()\n        for parameter"),
+            ],
+            "momentum",
+        ),
     ],
 )
 def test_a_wrong_training_loop_is_named(changes, key):
@@ -166,6 +184,24 @@ SPLIT = "np.isin(films, np.unique(films)[-n_val:])"
             "prepared together",
         ),
         ([("(val - mean) / std", "val")], "right", "not normalised"),
+        ([("(train - mean) / std, (val - mean) / std", "train, val")], "not normalised", "not normalised"),
+        ([("- mean) / std", "- mean)")], "mean only", "mean only"),
+        ([("train.std(", "train.var(")], "variance", "variance"),
+        ([("axis=(0, 1, 2)", "")], "one mean for all channels", "one mean for all channels"),
+        ([("axis=(0, 1, 2)", "axis=0")], "each pixel", "each pixel"),
+        ([("flip[~is_val]", "np.ones(len(train), bool)")], "all mirrored", "right"),
+        ([("flip[~is_val]", "~flip[~is_val]")], "others mirrored", "right"),
+        ([("flip[~is_val]", "flip[:len(train)]")], "flip not selected", "right"),
+        (
+            [
+                (
+                    "np.where(flip[~is_val][:, None, None, None], train[:, :, ::-1], train)",
+                    "np.concatenate([train, train[flip[~is_val]][:, :, ::-1]])",
+                )
+            ],
+            "copies",
+            "right",
+        ),
     ],
 )
 def test_a_wrong_preparation_is_named(changes, train, val):

@@ -60,6 +60,26 @@ def _dropout_mistakes(output: str, index: int) -> list[Mistake]:
             lambda *case: _masked(case[index], 1 - case[2], case[3]),
         ),
         Mistake(
+            "mask and rate inverted",
+            output,
+            "rate is taken for the probability of being kept. It is that of being dropped, and the mask is 1 "
+            "where a number is kept.",
+            lambda *case: case[index] * (1 - case[2]) / case[3],
+        ),
+        Mistake(
+            "times rate",
+            output,
+            "It is multiplied by rate. What is kept is divided by 1 - rate, the probability of being kept.",
+            lambda *case: case[index] * case[2] * case[3],
+        ),
+        Mistake(
+            "share of this mask",
+            output,
+            "It is divided by the share that this one mask keeps. The expectation is over all masks: divide "
+            "by the probability, 1 - rate.",
+            lambda *case: case[index] * case[2] / case[2].mean(),
+        ),
+        Mistake(
             "no mask",
             output,
             "Nothing is dropped. Multiply by the mask.",
@@ -76,6 +96,25 @@ dropout = Exercise(
     mistakes=(
         *_dropout_mistakes("y", 0),
         *_dropout_mistakes("dx", 1),
+        Mistake(
+            "untouched",
+            "y",
+            "This is x as it came, which is right at inference. In training, what the mask drops is 0, and "
+            "the rest is divided by 1 - rate.",
+            lambda x, dy, mask, rate: x,
+        ),
+        Mistake(
+            "scaled twice",
+            "dx",
+            "It is divided by 1 - rate twice. Forward does it once, and so does backward.",
+            lambda x, dy, mask, rate: _masked(dy, mask, rate) / (1 - rate),
+        ),
+        Mistake(
+            "no dy",
+            "dx",
+            "This is the local derivative. By the chain rule it is multiplied by dy.",
+            lambda x, dy, mask, rate: mask / (1 - rate),
+        ),
         Mistake(
             "passed on",
             "dx",
@@ -107,10 +146,19 @@ def _posters() -> list[tuple[Any, ...]]:
 
 
 def _descent(
-    build: Build, x: Array, t: Array, rate: float, steps: int, *, clear: bool = True, mode: str = "all"
+    build: Build,
+    x: Array,
+    t: Array,
+    rate: float,
+    steps: int,
+    *,
+    clear: bool = True,
+    mode: str = "all",
+    momentum: float = 0,
 ) -> Array:
     """The losses before each step; ``mode`` "all", "last" (only the last layer moves) or "weights"."""
     network, loss = build(), BinaryCrossEntropyWithLogits()
+    velocity: dict[str, Array] = {}
     losses = []
     for _ in range(steps):
         if clear:
@@ -119,7 +167,8 @@ def _descent(
         network.backward(loss.backward())
         for name, parameter in network.parameters().items():
             if mode == "all" or (mode == "last" and name.startswith("2.")) or name.endswith(mode):
-                parameter.data -= rate * parameter.grad
+                velocity[name] = momentum * velocity.get(name, 0) + parameter.grad
+                parameter.data -= rate * velocity[name]
     return np.array(losses)
 
 
@@ -150,7 +199,8 @@ overfit = Exercise(
             "no step",
             "losses",
             "The loss stays the same. Are the parameters changed, and in place (`-=` on parameter.data)? "
-            "Are the gradients cleared before backward, and not between backward and the step?",
+            "Are the gradients cleared before backward, and not between backward and the step? Is the "
+            "network built once, before the loop?",
             lambda build, x, t, rate, steps: _descent(build, x, t, 0, steps),
         ),
         Mistake(
@@ -170,6 +220,31 @@ overfit = Exercise(
             "losses",
             "The step is too small by the number of posters. The loss is a mean already.",
             lambda build, x, t, rate, steps: _descent(build, x, t, rate / len(x), steps),
+        ),
+        Mistake(
+            "last layer",
+            "losses",
+            "Only the last layer moves. network.parameters() has the parameters of all layers.",
+            lambda *case: _descent(*case, mode="last"),
+        ),
+        Mistake(
+            "no rate",
+            "losses",
+            "The parameters move by the whole gradient: multiply it by rate.",
+            lambda build, x, t, rate, steps: _descent(build, x, t, 1, steps),
+        ),
+        Mistake(
+            "momentum",
+            "losses",
+            "There is momentum in it. Plain gradient descent uses the gradient of this step alone.",
+            lambda *case: _descent(*case, momentum=0.9),
+        ),
+        Mistake(
+            "sum over labels",
+            "losses",
+            "The gradient is too large by the number of labels. The loss is a mean over posters and labels: "
+            "take the gradient from the loss object's backward().",
+            lambda build, x, t, rate, steps: _descent(build, x, t, rate * t.shape[1], steps),
         ),
         Mistake(
             "sum",
@@ -205,6 +280,7 @@ def _prepared(
     mirror: str = "train",
     split: str = "film",
     rows: bool = False,
+    normalise: str = "channel",
 ) -> tuple[Array, Array]:
     """Train and val posters, rightly or with one thing done otherwise."""
     is_val = np.isin(films, np.unique(films)[-n_val:])
@@ -219,12 +295,29 @@ def _prepared(
     changed = np.where(flip[:, None, None, None], mirrored, images)
     train = changed[~is_val] if mirror in ("train", "both") else images[~is_val]
     val = changed[is_val] if mirror in ("val", "both") else images[is_val]
-    source = {"train": (train, train), "all": (images, images), "own": (train, val)}[statistics]
-    mean, std = (
-        [part.mean(axis=(0, 1, 2)) for part in source],
-        [part.std(axis=(0, 1, 2)) for part in source],
-    )
-    return (train - mean[0]) / std[0], (val - mean[1]) / std[1]
+    plain = images[~is_val]
+    source = {"train": (plain, plain), "all": (images, images), "own": (plain, images[is_val])}[statistics]
+    axis = {"all": None, "pixel": 0}.get(normalise, (0, 1, 2))
+    means, stds = [part.mean(axis=axis) for part in source], [part.std(axis=axis) for part in source]
+    if normalise == "none":
+        return train, val
+    power = {"mean": 0, "variance": 2}.get(normalise, 1)
+    return (train - means[0]) / stds[0] ** power, (val - means[1]) / stds[1] ** power
+
+
+def _flips_of_the_first(images: Array, films: Array, n_val: int, flip: Array) -> Array:
+    """The train posters, mirrored by the first entries of ``flip`` and not by their own."""
+    is_train = ~np.isin(films, np.unique(films)[-n_val:])
+    moved = flip.copy()
+    moved[is_train] = flip[: is_train.sum()]
+    return _prepared(images, films, n_val, moved)[0]
+
+
+def _with_copies(images: Array, films: Array, n_val: int, flip: Array) -> Array:
+    """All train posters as they are, and behind them the mirror images of those that ``flip`` marks."""
+    train = _prepared(images, films, n_val, flip, mirror="none")[0]
+    mirrored = train[flip[~np.isin(films, np.unique(films)[-n_val:])]][:, :, ::-1]
+    return np.concatenate([train, mirrored])
 
 
 _PREPARATIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
@@ -250,6 +343,32 @@ _PREPARATIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
         "Val are the films that come last in the array. It is the last n_val of np.unique(films).",
         {"split": "appearance"},
     ),
+    (
+        "not normalised",
+        "It is not normalised at all. Take away the mean of each channel and divide by its deviation, both "
+        "of train.",
+        {"normalise": "none"},
+    ),
+    (
+        "mean only",
+        "The mean is taken away, and the division by the standard deviation is missing.",
+        {"normalise": "mean"},
+    ),
+    (
+        "variance",
+        "It is divided by the variance. The standard deviation is its square root.",
+        {"normalise": "variance"},
+    ),
+    (
+        "one mean for all channels",
+        "There is one mean and one deviation for all channels. Each channel has its own: axes 0, 1 and 2.",
+        {"normalise": "all"},
+    ),
+    (
+        "each pixel",
+        "Each pixel has its own mean and deviation: axis 0 alone. Take them over the axes 0, 1 and 2.",
+        {"normalise": "pixel"},
+    ),
 )
 
 prepare = Exercise(
@@ -268,6 +387,31 @@ prepare = Exercise(
             "train",
             "No poster is mirrored. Those of train whose flip is true are.",
             lambda *case: _prepared(*case, mirror="none")[0],
+        ),
+        Mistake(
+            "all mirrored",
+            "train",
+            "All posters of train are mirrored. Only those whose flip is true are.",
+            lambda images, films, n_val, flip: _prepared(images, films, n_val, np.ones_like(flip))[0],
+        ),
+        Mistake(
+            "others mirrored",
+            "train",
+            "The posters whose flip is false are mirrored, and the others are not: it is the reverse.",
+            lambda images, films, n_val, flip: _prepared(images, films, n_val, ~flip)[0],
+        ),
+        Mistake(
+            "flip not selected",
+            "train",
+            "The wrong posters are mirrored: flip has an entry for each poster, those of val included. "
+            "Select those of train, as for the images.",
+            _flips_of_the_first,
+        ),
+        Mistake(
+            "copies",
+            "train",
+            "The mirrored posters are added behind the others. Each poster appears once, mirrored or not.",
+            _with_copies,
         ),
         Mistake(
             "upside down",
@@ -294,12 +438,6 @@ prepare = Exercise(
             "Val is normalised by its own mean and deviation. The network is trained on numbers made with "
             "those of train: use them for both.",
             lambda *case: _prepared(*case, statistics="own")[1],
-        ),
-        Mistake(
-            "not normalised",
-            "val",
-            "Val is not normalised at all. Apply the mean and deviation of train.",
-            lambda images, films, n_val, flip: images[np.isin(films, np.unique(films)[-n_val:])],
         ),
     ),
 )
