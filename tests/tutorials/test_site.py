@@ -57,10 +57,11 @@ def test_rows_of_a_formula_stand_one_below_the_other(latex):
         (r"\max(a)", '<mi>max</mi><mo stretchy="false">'),
         (r"\log p", '<mi>log</mi><mspace width="0.167em" /><mi>p</mi>'),
         (r"\log(p)", '<mi>log</mi><mo stretchy="false">'),
+        (r"\overline{y}", '<mo stretchy="true">&#x00203E;</mo>'),
         (r"f'", "<mrow><mi>f</mi><mi>&#x02032;</mi></mrow>"),
     ],
 )
-def test_function_names_and_primes_are_set_as_tex_sets_them(latex, typeset):
+def test_names_bars_and_primes_are_set_as_tex_sets_them(latex, typeset):
     assert typeset in mathml.mathml(latex, block=False)
 
 

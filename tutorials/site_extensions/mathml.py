@@ -22,6 +22,7 @@ TYPESETTING = (
         re.compile(r"(<mi>(?:log|ln|exp|sin|cos|tanh)</mi>)(?!<mo|</)"),
         r'\1<mspace width="0.167em" />',
     ),  # log p
+    (re.compile(r'<mo accent="true">&#x02015;</mo>'), '<mo stretchy="true">&#x00203E;</mo>'),  # overline
     (re.compile(r"<msup>(<mi>[^<]*</mi>)(<mi>&#x0203[2-4];</mi>)</msup>"), r"<mrow>\1\2</mrow>"),  # f'
 )
 
@@ -43,9 +44,9 @@ def mathml(latex: str, *, block: bool) -> str:
 
 
 def typeset(element: str) -> str:
-    """MathML with the distances that TeX gives function names, and with primes of full size.
+    """MathML with the distances that TeX gives function names, primes of full size and bars that fit.
 
-    The font's primes are small and raised already.
+    The font's primes are small and raised already. latex2mathml's bar over a formula does not stretch.
     """
     for pattern, replacement in TYPESETTING:
         element = pattern.sub(replacement, element)
