@@ -324,3 +324,9 @@ def test_exchanged_ends_are_named():
         "low": "ends exchanged",
         "high": "ends exchanged",
     }
+
+
+def test_a_card_that_is_no_dictionary_is_named():
+    report = chapter16.rubric.diagnose(None)
+    assert report.keys == {"rubric": "type"}
+    assert "expected a dictionary" in str(report)

@@ -543,12 +543,15 @@ model_card = Exercise(
 class Rubric:
     """Reads the facts of a model card and says what is missing or does not hold together."""
 
-    def __call__(self, card: Mapping[str, Any]) -> None:
+    def __call__(self, card: Any) -> None:
         """Check a card and print what was found."""
         print(self.diagnose(card))
 
-    def diagnose(self, card: Mapping[str, Any]) -> Report:
+    def diagnose(self, card: Any) -> Report:
         """One finding for each point of the rubric."""
+        if not isinstance(card, Mapping):
+            text = f"rubric: the card is a {type(card).__name__}, expected a dictionary."
+            return Report("rubric", (Finding("rubric", "type", text),))
         points = (
             ("description", _description),
             ("baseline", _baseline),
