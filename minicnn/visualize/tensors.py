@@ -21,8 +21,7 @@ def filter_grid(weights: np.ndarray, path: PathLike, *, limit: int = 16) -> None
     Others are shown one input channel a row and one filter a column, at most ``limit`` of each, blue for
     negative and red for positive weights.
     """
-    if weights.ndim != 4 or weights.size == 0:
-        raise ValueError(f"filter_grid: expected weights of shape (kh, kw, c_in, c_out), got {weights.shape}")
+    _check_weights("filter_grid", weights)
     c_in, c_out = weights.shape[2:]
     filters = np.moveaxis(weights, (3, 2), (0, 1)).astype(np.float64)  # (c_out, c_in, kh, kw)
     largest = np.abs(filters).max(axis=(1, 2, 3), keepdims=True)
@@ -66,8 +65,7 @@ def kernel_grid(axes: Axes, weights: np.ndarray, *, title: str = "") -> None:
 
     All kernels share one scale with a colour bar: white is 0, red positive and blue negative.
     """
-    if weights.ndim != 4 or weights.size == 0:
-        raise ValueError(f"kernel_grid: expected weights of shape (kh, kw, c_in, c_out), got {weights.shape}")
+    _check_weights("kernel_grid", weights)
     c_in, c_out = weights.shape[2:]
     tiles = np.moveaxis(weights, (2, 3), (0, 1)).reshape(-1, *weights.shape[:2]).astype(np.float64)
     bound = float(np.abs(tiles).max()) or 1.0
@@ -99,6 +97,11 @@ def mosaic(tiles: np.ndarray, columns: int) -> np.ndarray:
         top, left = i // columns * (h + gap), i % columns * (w + gap)
         out[top : top + h, left : left + w] = tile
     return out
+
+
+def _check_weights(name: str, weights: np.ndarray) -> None:
+    if weights.ndim != 4 or weights.size == 0:
+        raise ValueError(f"{name}: expected weights of shape (kh, kw, c_in, c_out), got {weights.shape}")
 
 
 def _columns(count: int, aspect: float = 1.0) -> int:

@@ -141,11 +141,3 @@ def test_the_right_answers_follow_the_definition():
 )
 def test_a_wrong_attempt_is_named(name, change, keys):
     assert getattr(chapter01, name).diagnose(attempt(1, name, change)).keys == keys
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_an_unfilled_exercise_is_no_error(name):
-    def unfilled(*arguments):
-        raise NotImplementedError
-
-    assert getattr(chapter01, name).diagnose(unfilled).keys == {name: "unfilled"}

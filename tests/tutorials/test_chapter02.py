@@ -92,10 +92,3 @@ HALVES = "total // 2, total - total // 2"
 def test_a_wrong_padding_is_named(change, key):
     found = chapter02.same_padding.diagnose(attempt(2, "same_padding", change))
     assert found.keys == {"before, after": key}
-
-
-def test_an_unfilled_exercise_says_what_to_do():
-    def convolve(x, w, stride):
-        raise NotImplementedError
-
-    assert "not written yet" in str(chapter02.convolve.diagnose(convolve))

@@ -152,10 +152,3 @@ def test_a_wrong_gradient_is_named(changes, key):
 )
 def test_a_wrong_baseline_is_named(changes, found):
     assert diagnosed("baselines", *changes) == {"accuracy": "right", "loss": "right"} | found
-
-
-def test_an_unfilled_exercise_says_what_to_do():
-    def stable_bce(x, t):
-        raise NotImplementedError
-
-    assert "not written yet" in str(chapter04.stable_bce.diagnose(stable_bce))

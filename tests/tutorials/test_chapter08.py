@@ -174,11 +174,3 @@ def test_an_average_of_gradients_that_are_not_squared_is_named():
 )
 def test_a_wrong_spread_is_named(changes, key):
     assert chapter08.he_std.diagnose(attempt(8, "he_std", *changes)).keys == {"std": key}
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_an_unfilled_stub_fails_kindly(name):
-    def stub(*_):
-        raise NotImplementedError
-
-    assert getattr(chapter08, name).diagnose(stub).keys == {name: "unfilled"}

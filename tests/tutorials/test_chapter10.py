@@ -15,21 +15,6 @@ def test_the_solution_is_right(name):
     assert check.diagnose(attempt(10, name)).passed
 
 
-@pytest.mark.parametrize("name", ["prior_bias", "update_ratio"])
-def test_an_unfilled_stub_is_answered_kindly(name):
-    def stub(*arguments):
-        raise NotImplementedError
-
-    assert getattr(chapter10, name).diagnose(stub).keys == {name: "unfilled"}
-
-
-def test_an_unfilled_stub_of_the_faults_is_answered_kindly():
-    def stub():
-        raise NotImplementedError
-
-    assert set(chapter10.faults.diagnose(stub).keys.values()) == {"unfilled"}
-
-
 def test_the_right_bias_is_that_of_scipy():
     special = pytest.importorskip("scipy.special")
     for (targets,) in chapter10.prior_bias.cases():

@@ -206,10 +206,3 @@ SPLIT = "np.isin(films, np.unique(films)[-n_val:])"
 )
 def test_a_wrong_preparation_is_named(changes, train, val):
     assert diagnosed("prepare", *changes) == {"train": train, "val": val}
-
-
-def test_an_unfilled_exercise_says_what_to_do():
-    def prepare(images, films, n_val, flip):
-        raise NotImplementedError
-
-    assert "not written yet" in str(chapter11.prepare.diagnose(prepare))

@@ -20,14 +20,6 @@ def test_the_solution_is_right(name):
     assert getattr(chapter12, name).diagnose(attempt(12, name)).passed
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_stub_is_not_written_yet(name):
-    def stub(*arguments):
-        raise NotImplementedError
-
-    assert getattr(chapter12, name).diagnose(stub).keys == {name: "unfilled"}
-
-
 def test_average_precision_and_its_curve_are_those_of_scikit_learn():
     sklearn = pytest.importorskip("sklearn.metrics")
     for y, score in chapter12.average_precision.cases():

@@ -21,14 +21,6 @@ def test_the_solution_is_right(name):
     assert getattr(chapter14, name).diagnose(attempt(14, name)).passed
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_stub_is_not_written_yet(name):
-    def stub(*arguments):
-        raise NotImplementedError
-
-    assert getattr(chapter14, name).diagnose(stub).keys == {name: "unfilled"}
-
-
 def test_a_frozen_batch_norm_is_that_of_pytorch_in_evaluation():
     torch = pytest.importorskip("torch")
     for x, dy, weight, bias, mean, var, eps in chapter14.frozen_batch_norm.cases():

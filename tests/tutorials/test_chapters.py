@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from course.exercise import Exercise, Questions
 
 ROOT = Path(__file__).parents[2]
 CHAPTERS = sorted((ROOT / "tutorials" / "chapters").glob("*.md"))
@@ -82,3 +87,26 @@ def test_the_modules_of_its_check_and_of_its_test_are_there(chapter):
     number = chapter.stem[:2]
     assert (ROOT / "tutorials" / "course" / f"chapter{number}.py").exists()
     assert (Path(__file__).parent / f"test_chapter{number}.py").exists()
+
+
+def checks() -> Iterator[Any]:
+    """Every exercise of every chapter, and all questions."""
+    for chapter in CHAPTERS:
+        module = import_module(f"course.chapter{chapter.stem[:2]}")
+        for name, value in vars(module).items():
+            if isinstance(value, (Exercise, Questions)):
+                yield pytest.param(value, id=f"{chapter.stem[:2]}-{name}")
+
+
+@pytest.mark.parametrize("check", list(checks()))
+def test_an_unfilled_stub_is_answered_kindly(check):
+    def unfilled(*_, **__):
+        raise NotImplementedError
+
+    report = check.diagnose(unfilled)
+    assert set(report.keys.values()) == {"unfilled"}
+    if isinstance(check, Exercise):
+        assert report.keys == {check.name: "unfilled"}
+        assert "is not written yet" in str(report)
+    else:
+        assert set(report.keys) == set(check.right)

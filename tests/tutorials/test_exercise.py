@@ -105,3 +105,18 @@ def test_answers_are_named(answers, keys, words):
 def test_unfilled_and_failing_answers_are_findings():
     assert QUESTIONS.diagnose(lambda: unfilled(1, 2)).keys == {"A": "unfilled", "B": "unfilled"}
     assert QUESTIONS.diagnose(lambda: 1 / 0).keys == {"faults": "raised"}
+
+
+def test_what_is_observed_of_a_returned_array_is_an_output_of_its_own():
+    halves = Exercise(
+        "halves",
+        cases=lambda: [(np.arange(6.0),), (np.arange(8.0)[::2],)],
+        answer=lambda x: (x[: len(x) // 2], True),
+        outputs=("half", "shares memory"),
+        observe=lambda half, x: isinstance(half, np.ndarray) and np.shares_memory(half, x),
+    )
+    assert halves.diagnose(lambda x: x[: len(x) // 2]).passed
+    for copied in (lambda x: x[: len(x) // 2].copy(), lambda x: x[: len(x) // 2].tolist()):
+        assert halves.diagnose(copied).keys == {"half": "right", "shares memory": "other"}
+    assert halves.diagnose(lambda x: [[1], [1, 2]]).keys == {"halves": "ragged"}
+    assert halves.diagnose(lambda x: None).keys == {"halves": "none"}

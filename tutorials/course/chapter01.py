@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from course.exercise import Exercise, Mistake, Report
+from course.exercise import Exercise, Mistake
 from poster_genre.data.transforms import Normalisation
 
 Array = np.ndarray
@@ -119,17 +119,6 @@ def _scaled(x: Array, mean: Array, std: Array) -> Array:
     return (x.astype(np.float64) * std + mean) * 255
 
 
-class _PictureExercise(Exercise):
-    """An exercise whose array must also have the dtype of pixels."""
-
-    def diagnose(self, attempt: Callable[..., Any]) -> Report:
-        def with_dtype(*case: Any) -> Any:
-            value = attempt(*case)
-            return None if value is None else (value, str(np.asarray(value).dtype))
-
-        return super().diagnose(with_dtype)
-
-
 def _pixels(values: Array) -> Array:
     """Rounded and clipped, as a picture must be."""
     return np.rint(values).clip(0, 255)
@@ -144,11 +133,12 @@ def _mistake(key: str, says: str, wrong: Callable[[Array, Array, Array], Array])
     return Mistake(key, "pixels", says, wrong)
 
 
-picture_of = _PictureExercise(
+picture_of = Exercise(
     "picture_of",
     cases=_inputs,
     answer=lambda x, mean, std: (_pixels(_scaled(x, mean, std)), "uint8"),
     outputs=("pixels", "dtype"),
+    observe=lambda pixels, x, mean, std: str(getattr(pixels, "dtype", type(pixels).__name__)),
     mistakes=(
         _mistake(
             "cut off and wrapped",

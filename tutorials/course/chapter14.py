@@ -57,6 +57,8 @@ BATCH = (
 )
 NO_EPS = "eps is missing: divide by np.sqrt(var + eps)."
 EPS_OUTSIDE = "eps is added to the root. It is added to the variance, inside the root: np.sqrt(var + eps)."
+SHIFTED = "Something is added to the weights. A constant does not depend on x: it belongs into the bias."
+NO_WEIGHT = "The batch norm's weight is missing."
 MULTIPLIED = "It is multiplied by the deviation. A batch norm divides by it."
 NO_ROOT = "It is divided by the variance. The deviation is its square root: np.sqrt(var + eps)."
 
@@ -230,7 +232,7 @@ fold_batch_norm = Exercise(
         Mistake(
             "no weight",
             "folded_w",
-            "The batch norm's weight is missing.",
+            NO_WEIGHT,
             lambda w, b, weight, bias, m, var, eps: w / np.sqrt(var + eps),
         ),
         Mistake(
@@ -267,13 +269,13 @@ fold_batch_norm = Exercise(
         Mistake(
             "shifted",
             "folded_w",
-            "Something is added to the weights. A constant does not depend on x: it belongs into the bias.",
+            SHIFTED,
             lambda w, b, weight, bias, m, var, eps: (w - m) * weight / np.sqrt(var + eps) + bias,
         ),
         Mistake(
             "shifted",
             "folded_w",
-            "Something is added to the weights. A constant does not depend on x: it belongs into the bias.",
+            SHIFTED,
             lambda w, b, weight, bias, m, var, eps: w * weight / np.sqrt(var + eps) + bias,
         ),
         Mistake(
@@ -297,7 +299,7 @@ fold_batch_norm = Exercise(
         Mistake(
             "no weight",
             "folded_b",
-            "The batch norm's weight is missing.",
+            NO_WEIGHT,
             lambda w, b, weight, bias, m, var, eps: (b - m) / np.sqrt(var + eps) + bias,
         ),
         Mistake(

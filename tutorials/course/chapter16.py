@@ -204,6 +204,11 @@ def _ends(values: Array) -> tuple[float, float]:
     return float(low), float(high)
 
 
+OF_THE_MEAN = (
+    "The spread was divided by the root of the number of draws. That is the error of the draws' mean, "
+    "which more draws make as small as you like. Take the percentiles of the differences."
+)
+SCORES_SUBTRACTED = "The scores were subtracted, and then measured. Subtract the two measures."
 DEVIATIONS = "This is 1.96 standard deviations. It assumes a normal distribution; take the percentiles."
 
 
@@ -251,14 +256,12 @@ _WRONG_ENDS: tuple[tuple[str, str, Callable[..., tuple[float, float]]], ...] = (
     ("standard deviations", DEVIATIONS, lambda *case: _normal(*case, ddof=1)),
     (
         "of the mean",
-        "The spread was divided by the root of the number of draws. That is the error of the draws' mean, "
-        "which more draws make as small as you like. Take the percentiles of the differences.",
+        OF_THE_MEAN,
         lambda *case: _normal(*case, share=1 / len(case[3]) ** 0.5),
     ),
     (
         "of the mean",
-        "The spread was divided by the root of the number of draws. That is the error of the draws' mean, "
-        "which more draws make as small as you like. Take the percentiles of the differences.",
+        OF_THE_MEAN,
         lambda *case: _standard_deviations(*case, share=1 / len(case[3]) ** 0.5),
     ),
     (
@@ -303,7 +306,7 @@ _WRONG_ENDS: tuple[tuple[str, str, Callable[..., tuple[float, float]]], ...] = (
     ),
     (
         "scores subtracted",
-        "The scores were subtracted, and then measured. Subtract the two measures.",
+        SCORES_SUBTRACTED,
         lambda labels, ours, baseline, draws, measure: _ends(
             _under_draws(labels, ours - baseline, draws, measure)
         ),
@@ -340,7 +343,7 @@ difference_interval = Exercise(
         Mistake(
             "scores subtracted",
             "difference",
-            "The scores were subtracted, and then measured. Subtract the two measures.",
+            SCORES_SUBTRACTED,
             lambda labels, ours, baseline, draws, measure: measure(labels, ours - baseline),
         ),
         Mistake(

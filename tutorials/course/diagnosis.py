@@ -71,15 +71,26 @@ def _all(values: Arrays, right: Arrays, test: Callable[[Array, Array], bool]) ->
     return all(test(a, b) for a, b in zip(values, right, strict=True))
 
 
+def _axes(values: Arrays, right: Arrays, rtol: float) -> tuple[int, ...] | None:
+    """The order of axes in which the right numbers are in every case; None where there is none."""
+    ndim = right[0].ndim
+    if {a.ndim for a in values} == {ndim}:
+        for axes in itertools.permutations(range(ndim)):
+            if list(axes) != sorted(axes) and all(
+                agree(a, b.transpose(axes), rtol) for a, b in zip(values, right, strict=True)
+            ):
+                return axes
+    return None
+
+
 def _shape(values: Arrays, right: Arrays, rtol: float, case: int) -> tuple[str, str] | None:
     value, wanted = values[case], right[case]
     if value.shape == wanted.shape:
         return None
     text = f"Its shape is {value.shape}, expected {wanted.shape}."
-    if {a.ndim for a in values} == {wanted.ndim}:
-        for axes in itertools.permutations(range(wanted.ndim)):
-            if _all(values, right, lambda a, b, axes=axes: agree(a, b.transpose(axes), rtol)):  # type: ignore[misc]
-                return "axes", f"{text} These are the right numbers with the axes in the order {axes}."
+    axes = _axes(values, right, rtol)
+    if axes is not None:
+        return "axes", f"{text} These are the right numbers with the axes in the order {axes}."
     return "shape", text
 
 
@@ -98,18 +109,16 @@ def _same_numbers(values: Arrays, right: Arrays, rtol: float) -> tuple[str, str]
     """Right numbers in the wrong place, with the wrong sign, or multiplied."""
     if len({a.shape == b.shape for a, b in zip(values, right, strict=True)}) > 1:
         return None
-    ndim = right[0].ndim
-    for axes in itertools.permutations(range(ndim)):
-        moved = list(axes) != sorted(axes)
-        if moved and _all(values, right, lambda a, b, axes=axes: agree(a, b.transpose(axes), rtol)):  # type: ignore[misc]
-            return "axes", f"These are the right numbers with the axes in the order {axes}."
+    axes = _axes(values, right, rtol)
+    if axes is not None:
+        return "axes", f"These are the right numbers with the axes in the order {axes}."
     if _all(values, right, lambda a, b: agree(-a, b, rtol)):
         return "sign", "Every number has the wrong sign."
     ratios = [_constant_ratio(a, b) for a, b in zip(values, right, strict=True)]
     first = ratios[0]
     if first is not None and all(r is not None and np.isclose(r, first, rtol=1e-5) for r in ratios):
         return "factor", f"Every number is {first:.4g} times what it should be."
-    for axis in range(ndim):
+    for axis in range(right[0].ndim):
         if _all(values, right, lambda a, b, axis=axis: agree(np.flip(a, axis), b, rtol)):  # type: ignore[misc]
             return "reversed", f"These are the right numbers in reverse order along axis {axis}."
     return None

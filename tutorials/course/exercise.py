@@ -79,6 +79,8 @@ class Exercise:
     ``outputs``   the names of the outputs, in the order in which they are returned.
     ``mistakes``  in the order in which they are tried.
     ``rtol``      relative to the largest number of an output.
+    ``observe``   a further output, the last: what this function makes of what an attempt returned and of the
+                  arguments, such as whether the two share memory. ``answer`` has it too.
     """
 
     def __init__(
@@ -90,9 +92,11 @@ class Exercise:
         outputs: Sequence[str],
         mistakes: Sequence[Mistake] = (),
         rtol: float = 1e-7,
+        observe: Callable[..., Any] | None = None,
     ) -> None:
         self.name, self.cases, self.answer = name, cases, answer
         self.outputs, self.mistakes, self.rtol = tuple(outputs), tuple(mistakes), rtol
+        self.observe = observe
 
     def __call__(self, attempt: Callable[..., Any]) -> None:
         """Check an attempt and print what was found."""
@@ -118,9 +122,11 @@ class Exercise:
                 text = f"changes its argument number {changed[0] + 1}, which the caller still needs."
                 return self._single("argument changed", text)
             values = self._separate(result)
-            if len(values) != len(self.outputs):
-                wanted = f"{len(self.outputs)} values ({', '.join(self.outputs)})"
+            if len(values) != len(self._returned):
+                wanted = f"{len(self._returned)} values ({', '.join(self._returned)})"
                 return self._single("count", f"returns {len(values)} value(s), expected {wanted}.")
+            if self.observe is not None:
+                values = (*values, self.observe(result, *case))
             tried.append(kept)
             got.append(values)
         right = [self._right(case) for case in tried]
@@ -142,13 +148,18 @@ class Exercise:
         ]
         return Report(self.name, tuple(findings))
 
+    @property
+    def _returned(self) -> tuple[str, ...]:
+        """The outputs that an attempt returns."""
+        return self.outputs if self.observe is None else self.outputs[:-1]
+
     def _separate(self, result: Any) -> tuple[Any, ...]:
         """The outputs in what an attempt returned; a list or an array of as many values will do."""
-        if len(self.outputs) == 1:
+        if len(self._returned) == 1:
             return (result,)
         if isinstance(result, (tuple, list)):
             return tuple(result)
-        if isinstance(result, np.ndarray) and result.ndim and len(result) == len(self.outputs):
+        if isinstance(result, np.ndarray) and result.ndim and len(result) == len(self._returned):
             return tuple(result)
         return (result,)
 
@@ -164,8 +175,7 @@ class Exercise:
     ) -> Finding:
         """Compare one output over all cases."""
         name = self.outputs[index]
-        wrong = [i for i, pair in enumerate(zip(values, right, strict=True)) if not self._agree(*pair)]
-        if not wrong:
+        if all(map(self._agree, values, right)):
             shape = right[0].shape
             return Finding(name, "right", f"{name} {shape}: right" if shape else f"{name}: right")
         for mistake in self.mistakes:
@@ -179,8 +189,10 @@ class Exercise:
 
     def _explains(self, mistake: Mistake, cases: Sequence[Arguments], values: Sequence[np.ndarray]) -> bool:
         with np.errstate(all="ignore"):
-            mistaken = [np.asarray(mistake.value(*case)) for case in cases]
-        return all(map(self._agree, values, mistaken))
+            return all(
+                self._agree(value, np.asarray(mistake.value(*case)))
+                for value, case in zip(values, cases, strict=True)
+            )
 
 
 class Questions:
